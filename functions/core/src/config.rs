@@ -1,0 +1,326 @@
+//! Configuration: environment variables, read once per cold start, all bad ones reported together.
+
+use std::{fmt, str::FromStr};
+
+use url::Url;
+
+use crate::{
+    disposition::{DEFAULT_SAFE_TYPES, SafeTypes},
+    put::PutPolicy,
+    secret::{Secret, Secrets},
+};
+
+/// S3 takes objects of at most 5 GiB in one request (AWS: "Amazon S3 multipart upload limits").
+pub const S3_PUT_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
+
+const SECONDS_PER_DAY: u64 = 86_400;
+/// More would overflow nothing, but can only be a slip.
+const MAX_RETENTION_DAYS: u64 = 36_500;
+
+/// Which S3 stores the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Config {
+    /// `SATCHEL_BUCKET`.
+    pub bucket: String,
+    /// `AWS_REGION`.
+    pub region: String,
+    /// `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`; AWS's own where `None`.
+    pub endpoint: Option<Url>,
+    /// `SATCHEL_S3_PUBLIC_URL`: how clients reach that endpoint, where they need another address.
+    pub public_endpoint: Option<Url>,
+    /// `SATCHEL_S3_PATH_STYLE`: the bucket in the path instead of the host name.
+    pub path_style: bool,
+}
+
+/// What `upload` is configured with.
+#[derive(Debug, Clone)]
+pub struct UploadConfig {
+    /// Where files go.
+    pub s3: S3Config,
+    /// `SATCHEL_UPLOAD_SECRETS`, `SATCHEL_MAX_SIZE`, `SATCHEL_RETENTION_DAYS`.
+    pub policy: PutPolicy,
+    /// The path of `SATCHEL_PUBLIC_URL`.
+    pub public_path: Option<String>,
+    /// `SATCHEL_METRONOME_DELETE_SECRET`; DELETE is off without it.
+    pub delete_secret: Option<DeleteSecret>,
+}
+
+/// What `download` is configured with.
+#[derive(Debug, Clone)]
+pub struct DownloadConfig {
+    /// Where files are.
+    pub s3: S3Config,
+    /// `SATCHEL_SAFE_TYPES`.
+    pub safe_types: SafeTypes,
+    /// The path of `SATCHEL_PUBLIC_URL`.
+    pub public_path: Option<String>,
+}
+
+/// Metronome's second secret. Printing it shows nothing.
+#[derive(Clone)]
+pub struct DeleteSecret(String);
+
+impl DeleteSecret {
+    /// The secret as it goes into the MACed message.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DeleteSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&Secret::from(""), f)
+    }
+}
+
+/// One variable and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {problem}")]
+pub struct ConfigProblem {
+    /// The variable.
+    pub name: &'static str,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}
+
+/// All that is wrong with the environment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError(pub Vec<ConfigProblem>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration has {} problem(s):", self.0.len())?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl ConfigError {
+    /// Both errors as one, each problem once.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0.into_iter().filter(|problem| !self.0.contains(problem)).collect::<Vec<_>>());
+        self
+    }
+}
+
+impl UploadConfig {
+    /// Reads the environment through `lookup`.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed, in one value.
+    pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut environment = Environment::new(&lookup);
+        let s3 = environment.s3();
+        let secrets = environment.secrets();
+        let max_size = environment.number("SATCHEL_MAX_SIZE", 1, S3_PUT_LIMIT).unwrap_or(S3_PUT_LIMIT);
+        let retention = environment.number("SATCHEL_RETENTION_DAYS", 1, MAX_RETENTION_DAYS);
+        let public_path = environment.public_path();
+        let delete_secret = environment.text("SATCHEL_METRONOME_DELETE_SECRET").map(DeleteSecret);
+        environment.finish(secrets.map(|secrets| {
+            let policy = PutPolicy { secrets, max_size, retention: retention.map(|days| days * SECONDS_PER_DAY) };
+            Self { s3, policy, public_path, delete_secret }
+        }))
+    }
+}
+
+impl DownloadConfig {
+    /// Reads the environment through `lookup`.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed, in one value.
+    pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut environment = Environment::new(&lookup);
+        let s3 = environment.s3();
+        let safe_types = environment.safe_types();
+        let public_path = environment.public_path();
+        environment.finish(safe_types.map(|safe_types| Self { s3, safe_types, public_path }))
+    }
+}
+
+/// Reads variables and remembers what was wrong with them.
+struct Environment<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<ConfigProblem>,
+}
+
+impl<'a> Environment<'a> {
+    fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { lookup, problems: Vec::new() }
+    }
+
+    /// The configuration, unless something was wrong on the way to it.
+    fn finish<T>(self, config: Option<T>) -> Result<T, ConfigError> {
+        match config {
+            Some(config) if self.problems.is_empty() => Ok(config),
+            _ => Err(ConfigError(self.problems)),
+        }
+    }
+
+    fn complain(&mut self, name: &'static str, problem: impl Into<String>) {
+        self.problems.push(ConfigProblem { name, problem: problem.into() });
+    }
+
+    /// A variable's value; empty is absent, as templates cannot leave a variable out.
+    fn text(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
+    fn required(&mut self, name: &'static str, meaning: &str) -> String {
+        self.text(name).unwrap_or_else(|| {
+            self.complain(name, format!("missing; it names {meaning}"));
+            String::new()
+        })
+    }
+
+    fn number(&mut self, name: &'static str, least: u64, most: u64) -> Option<u64> {
+        let text = self.text(name)?;
+        match u64::from_str(text.trim()) {
+            Ok(number) if (least..=most).contains(&number) => Some(number),
+            _ => {
+                self.complain(name, format!("'{text}' is not a whole number from {least} to {most}"));
+                None
+            }
+        }
+    }
+
+    fn url(&mut self, name: &'static str) -> Option<Url> {
+        let text = self.text(name)?;
+        match Url::parse(&text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
+            _ => {
+                self.complain(name, "not an http:// or https:// URL");
+                None
+            }
+        }
+    }
+
+    /// An endpoint is signed for, and S3 knows nothing of paths before the bucket.
+    fn endpoint(&mut self, name: &'static str) -> Option<Url> {
+        let url = self.url(name)?;
+        if url.path() == "/" && url.query().is_none() {
+            return Some(url);
+        }
+        self.complain(name, "has a path or query; an S3 endpoint is scheme, host and port only");
+        None
+    }
+
+    fn flag(&mut self, name: &'static str) -> bool {
+        match self.text(name).as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(other) => {
+                self.complain(name, format!("'{other}' is neither true nor false"));
+                false
+            }
+        }
+    }
+
+    fn s3(&mut self) -> S3Config {
+        let bucket = self.required("SATCHEL_BUCKET", "the bucket that stores the files");
+        let region = self.text("AWS_REGION").or_else(|| self.text("AWS_DEFAULT_REGION")).unwrap_or_else(|| {
+            self.complain("AWS_REGION", "missing; it names the bucket's region, such as eu-central-1");
+            String::new()
+        });
+        let own = if self.text("AWS_ENDPOINT_URL_S3").is_some() { "AWS_ENDPOINT_URL_S3" } else { "AWS_ENDPOINT_URL" };
+        S3Config {
+            bucket,
+            region,
+            endpoint: self.endpoint(own),
+            public_endpoint: self.endpoint("SATCHEL_S3_PUBLIC_URL"),
+            path_style: self.flag("SATCHEL_S3_PATH_STYLE"),
+        }
+    }
+
+    fn secrets(&mut self) -> Option<Secrets> {
+        let secrets = self.text("SATCHEL_UPLOAD_SECRETS").as_deref().and_then(Secrets::parse);
+        if secrets.is_none() {
+            self.complain(
+                "SATCHEL_UPLOAD_SECRETS",
+                "missing; it holds the secrets shared with the XMPP server, one per line",
+            );
+        }
+        secrets
+    }
+
+    fn safe_types(&mut self) -> Option<SafeTypes> {
+        let list = (self.lookup)("SATCHEL_SAFE_TYPES").unwrap_or_else(|| DEFAULT_SAFE_TYPES.to_owned());
+        SafeTypes::parse(&list).map_err(|error| self.complain("SATCHEL_SAFE_TYPES", error.to_string())).ok()
+    }
+
+    /// The public URL's path, with a slash at the end.
+    fn public_path(&mut self) -> Option<String> {
+        let url = self.url("SATCHEL_PUBLIC_URL")?;
+        let path = url.path();
+        Some(if path.ends_with('/') { path.to_owned() } else { format!("{path}/") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with<'a>(extra: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
+        let basics = [("SATCHEL_BUCKET", "b"), ("AWS_REGION", "eu-central-1"), ("SATCHEL_UPLOAD_SECRETS", "s")];
+        move |name| {
+            let mut known = extra.iter().chain(&basics);
+            known.find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        }
+    }
+
+    fn names(error: &ConfigError) -> Vec<&'static str> {
+        error.0.iter().map(|problem| problem.name).collect()
+    }
+
+    #[test]
+    fn all_bad_variables_are_reported_at_once() {
+        let error = UploadConfig::parse(|_| None).unwrap_err();
+        assert_eq!(names(&error), ["SATCHEL_BUCKET", "AWS_REGION", "SATCHEL_UPLOAD_SECRETS"]);
+        let bad = [
+            ("SATCHEL_MAX_SIZE", "abc"),
+            ("SATCHEL_RETENTION_DAYS", "-1"),
+            ("SATCHEL_PUBLIC_URL", "example.org"),
+            ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9000/path"),
+            ("SATCHEL_S3_PATH_STYLE", "yes"),
+        ];
+        let error = UploadConfig::parse(with(&bad)).unwrap_err();
+        assert_eq!(error.0.len(), bad.len());
+        for (name, _) in bad {
+            assert!(error.to_string().contains(name), "{name} in {error}");
+        }
+        let error = DownloadConfig::parse(with(&[("SATCHEL_SAFE_TYPES", "png")])).unwrap_err();
+        assert_eq!(names(&error), ["SATCHEL_SAFE_TYPES"]);
+    }
+
+    #[test]
+    fn defaults_are_the_least_surprising_ones() {
+        let config = UploadConfig::parse(with(&[("SATCHEL_MAX_SIZE", "")])).unwrap();
+        assert_eq!(config.policy.max_size, S3_PUT_LIMIT);
+        assert_eq!(config.policy.retention, None);
+        assert!(config.delete_secret.is_none() && config.s3.endpoint.is_none() && !config.s3.path_style);
+    }
+
+    #[test]
+    fn sizes_and_days_have_their_limits() {
+        let max_size = |text: &str| UploadConfig::parse(with(&[("SATCHEL_MAX_SIZE", text)])).map(|c| c.policy.max_size);
+        assert_eq!(max_size("1").unwrap(), 1);
+        assert_eq!(max_size("5368709120").unwrap(), S3_PUT_LIMIT);
+        assert!(max_size("0").is_err() && max_size("5368709121").is_err());
+        let days = UploadConfig::parse(with(&[("SATCHEL_RETENTION_DAYS", "30")])).unwrap();
+        assert_eq!(days.policy.retention, Some(30 * SECONDS_PER_DAY));
+    }
+
+    #[test]
+    fn the_public_url_lends_its_path() {
+        for (url, path) in [("https://x.org", "/"), ("https://x.org/Prod/upload", "/Prod/upload/")] {
+            let config = UploadConfig::parse(with(&[("SATCHEL_PUBLIC_URL", url)])).unwrap();
+            assert_eq!(config.public_path.as_deref(), Some(path));
+        }
+    }
+
+    #[test]
+    fn no_secret_is_printed() {
+        let secrets = [("SATCHEL_UPLOAD_SECRETS", "hunter2"), ("SATCHEL_METRONOME_DELETE_SECRET", "hunter2")];
+        assert!(!format!("{:?}", UploadConfig::parse(with(&secrets)).unwrap()).contains("hunter2"));
+    }
+}

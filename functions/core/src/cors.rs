@@ -1,0 +1,23 @@
+//! CORS: browser clients (Converse.js, JSXC) live on other origins and need this on every answer.
+
+use http::{
+    HeaderMap, HeaderValue,
+    header::{
+        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
+    },
+};
+
+/// Methods a page may use.
+pub const ALLOWED_METHODS: &str = "OPTIONS, HEAD, GET, PUT";
+/// Headers a page may send: what the XMPP servers' modules allow, and the digests Satchel checks.
+pub const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Content-Digest, Repr-Digest, X-Checksum-SHA256";
+/// Seconds a browser may keep the answer to a preflight.
+pub const MAX_AGE: &str = "7200";
+
+/// Adds the headers to an answer, errors included. `*` is safe: no cookie is ever looked at.
+pub fn allow_any_origin(headers: &mut HeaderMap) {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(ALLOWED_METHODS));
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE));
+}

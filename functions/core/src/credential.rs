@@ -1,0 +1,92 @@
+//! Which token a request carries.
+
+use crate::mac::{HexMac, MacProtocol};
+
+/// The one token of a request that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// A MAC in the query.
+    Mac(MacProtocol, HexMac),
+    /// A JWT in `Authorization: Bearer`.
+    Jwt(String),
+}
+
+/// Why a request carries no token that could be checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialError {
+    /// Neither an Authorization header nor a `v2`, `token` or `v` parameter.
+    #[error("the request carries no upload token; ask your XMPP server for a slot")]
+    Missing,
+    /// An Authorization header of another scheme than Bearer, and no parameter.
+    #[error("the Authorization header is not of the scheme Bearer")]
+    OtherScheme,
+    /// Not 64 hex digits.
+    #[error("the '{}' parameter is not 64 hex digits", .0.parameter())]
+    MalformedMac(MacProtocol),
+}
+
+impl Credential {
+    /// Picks the token that counts: a Bearer JWT (it expires), then the strongest MAC.
+    ///
+    /// # Errors
+    /// See [`CredentialError`].
+    pub fn select<'a>(
+        authorization: Option<&str>,
+        parameter: impl Fn(&str) -> Option<&'a str>,
+    ) -> Result<Self, CredentialError> {
+        if let Some(token) = authorization.and_then(bearer) {
+            return Ok(Self::Jwt(token.to_owned()));
+        }
+        for protocol in MacProtocol::BY_STRENGTH {
+            if let Some(hex) = parameter(protocol.parameter()) {
+                return HexMac::parse(hex)
+                    .map(|mac| Self::Mac(protocol, mac))
+                    .ok_or(CredentialError::MalformedMac(protocol));
+            }
+        }
+        match authorization {
+            Some(_) => Err(CredentialError::OtherScheme),
+            None => Err(CredentialError::Missing),
+        }
+    }
+
+    /// The name of the protocol, for logs.
+    #[must_use]
+    pub const fn protocol(&self) -> &'static str {
+        match self {
+            Self::Mac(protocol, _) => protocol.parameter(),
+            Self::Jwt(_) => "jwt",
+        }
+    }
+}
+
+/// The token of `Bearer <token>`; the scheme's case does not matter (RFC 9110, section 11.1).
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selected(authorization: Option<&str>, query: &[(&str, &str)]) -> Result<&'static str, CredentialError> {
+        let parameter = |name: &str| query.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        Credential::select(authorization, parameter).map(|credential| credential.protocol())
+    }
+
+    #[test]
+    fn the_strongest_known_token_counts_and_no_other() {
+        let (good, bad) = ("a".repeat(64), "b");
+        let (good, bad) = (good.as_str(), bad);
+        assert_eq!(selected(None, &[("v", good), ("token", good), ("v2", good)]), Ok("v2"));
+        assert_eq!(selected(None, &[("v", good), ("token", good)]), Ok("token"));
+        assert_eq!(selected(None, &[("v", good), ("v3", good)]), Ok("v"));
+        assert_eq!(selected(None, &[("v", good), ("v2", bad)]), Err(CredentialError::MalformedMac(MacProtocol::V2)));
+        assert_eq!(selected(Some("bearer x.y.z"), &[("v2", good)]), Ok("jwt"));
+        assert_eq!(selected(Some("Basic eDp5"), &[("v", good)]), Ok("v"));
+        assert_eq!(selected(Some("Basic eDp5"), &[]), Err(CredentialError::OtherScheme));
+        assert_eq!(selected(Some("Bearer"), &[]), Err(CredentialError::OtherScheme));
+        assert_eq!(selected(None, &[]), Err(CredentialError::Missing));
+    }
+}

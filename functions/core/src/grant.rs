@@ -1,0 +1,162 @@
+//! Grants: all that sealing must know of a large upload, written into its `incoming/` key.
+//!
+//! The presigned signature protects the key, so issuing a grant stores nothing and sealing looks
+//! nothing up.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use sha1::{Digest, Sha1};
+
+use crate::{content_type::ContentType, time::Timestamp, upload_path::UploadPath};
+
+/// Who uploaded: the SHA-1 of the bare JID, which is what ejabberd puts into its paths, so that an
+/// owner has one id whichever way a file came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OwnerId([u8; 20]);
+
+impl OwnerId {
+    /// The id of a bare JID.
+    #[must_use]
+    pub fn of_bare_jid(bare_jid: &str) -> Self {
+        Self(Sha1::digest(bare_jid).into())
+    }
+
+    /// Reads 40 hex digits; `None` for anything else.
+    #[must_use]
+    pub fn parse(hex: &str) -> Option<Self> {
+        let mut id = [0; 20];
+        hex::decode_to_slice(hex, &mut id).ok()?;
+        Some(Self(id))
+    }
+
+    /// 40 lower-case hex digits.
+    #[must_use]
+    pub fn to_hex(self) -> String {
+        hex::encode(self.0)
+    }
+}
+
+/// Distinguishes uploads of one path from each other. Not a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct UploadId([u8; 9]);
+
+impl UploadId {
+    /// Takes nine random bytes.
+    #[must_use]
+    pub const fn from_random(bytes: [u8; 9]) -> Self {
+        Self(bytes)
+    }
+
+    /// Twelve base64url characters.
+    #[must_use]
+    pub fn encode(self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        bytes(text)?.try_into().ok().map(Self)
+    }
+}
+
+/// An upload that a token allows: what is stored with the object, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Where the object will be.
+    pub path: UploadPath,
+    /// Its exact size in bytes.
+    pub size: u64,
+    /// The type to serve.
+    pub content_type: ContentType,
+    /// When it is gone.
+    pub expires: Option<Timestamp>,
+    /// Who uploads, where the protocol tells.
+    pub owner: Option<OwnerId>,
+    /// Which upload of this path it is.
+    pub id: UploadId,
+}
+
+/// The form of the fields, for the day they change.
+const VERSION: &str = "1";
+
+impl Grant {
+    /// The last segment of the `incoming/` key: version, id, size, expiry, owner and type, separated
+    /// by dots, which none of them contains. The path stands before it as it is, so that all grants
+    /// of a path can be listed.
+    #[must_use]
+    pub fn encode_fields(&self) -> String {
+        let expires = self.expires.map(|at| at.as_seconds().to_string()).unwrap_or_default();
+        let owner = self.owner.map(|owner| BASE64_URL_SAFE_NO_PAD.encode(owner.0)).unwrap_or_default();
+        let content_type = BASE64_URL_SAFE_NO_PAD.encode(self.content_type.as_str());
+        let (id, size) = (self.id.encode(), self.size);
+        format!("{VERSION}.{id}.{size}.{expires}.{owner}.{content_type}")
+    }
+
+    /// Reads what [`Grant::encode_fields`] wrote; `None` for anything it would not have written.
+    #[must_use]
+    pub fn decode(path: UploadPath, fields: &str) -> Option<Self> {
+        let [version, id, size, expires, owner, content_type] =
+            <[&str; 6]>::try_from(fields.split('.').collect::<Vec<_>>()).ok()?;
+        let grant = Self {
+            path,
+            size: size.parse().ok()?,
+            content_type: ContentType::parse(std::str::from_utf8(&bytes(content_type)?).ok()?).ok()?,
+            expires: optional(expires, |text| text.parse().ok().map(Timestamp::from_seconds))?,
+            owner: optional(owner, |text| bytes(text)?.try_into().ok().map(OwnerId))?,
+            id: UploadId::decode(id)?,
+        };
+        (version == VERSION && grant.encode_fields() == fields).then_some(grant)
+    }
+}
+
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    BASE64_URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// Nothing for an empty field; `None` for one that does not parse.
+#[expect(clippy::option_option, reason = "absent and malformed differ")]
+fn optional<T>(field: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
+    if field.is_empty() { Some(None) } else { parse(field).map(Some) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_owner_has_ejabberds_id() {
+        // printf %s romeo@montague.example | sha1sum
+        let id = OwnerId::of_bare_jid("romeo@montague.example").to_hex();
+        assert_eq!(id, "a5018f8c277bc4e61647c7b631df1c57f1cd4628");
+        assert!(OwnerId::parse("da39a3ee5e6b4b0d3255bfef95601890afd80709").is_some());
+        assert!(OwnerId::parse("da39a3ee5e6b4b0d3255bfef95601890afd8070").is_none());
+    }
+
+    fn grants() -> impl Strategy<Value = Grant> {
+        let parts = (any::<u64>(), "[ -~]{1,255}", any::<Option<u64>>(), any::<Option<[u8; 20]>>(), any::<[u8; 9]>());
+        parts.prop_map(|(size, content_type, expires, owner, id)| Grant {
+            path: UploadPath::parse_decoded("a/b c").unwrap(),
+            size,
+            content_type: ContentType::parse(&content_type).unwrap(),
+            expires: expires.map(Timestamp::from_seconds),
+            owner: owner.map(OwnerId),
+            id: UploadId::from_random(id),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_grant_survives_its_key(grant in grants()) {
+            let fields = grant.encode_fields();
+            prop_assert!(!fields.contains('/'));
+            prop_assert_eq!(Grant::decode(grant.path.clone(), &fields), Some(grant));
+        }
+
+        #[test]
+        fn no_other_fields_are_read(fields in "[0-9A-Za-z_.-]{0,60}") {
+            let path = UploadPath::parse_decoded("a").unwrap();
+            if let Some(grant) = Grant::decode(path, &fields) {
+                prop_assert_eq!(grant.encode_fields(), fields);
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! JWTs of Prosody's mod_http_file_share: HS256 only, keyed by the secret's raw bytes.
+//!
+//! jsonwebtoken does the parsing; the MAC is ours (`hmac`, constant time), so that its asymmetric
+//! algorithms and their libraries stay out of the functions.
+
+use jsonwebtoken::{
+    Algorithm, AlgorithmFamily, DecodingKey, EncodingKey, Validation,
+    crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils},
+    errors::{Error, ErrorKind},
+};
+use serde::Deserialize;
+
+use crate::{mac::keyed, secret::Secrets, time::Timestamp};
+
+/// What Prosody grants with a slot. The signature has been verified, the expiry has not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claims {
+    /// The first path segment.
+    pub slot: String,
+    /// The name of the file; where absent, the path's.
+    pub filename: Option<String>,
+    /// Size in bytes.
+    pub filesize: u64,
+    /// The type to serve; may be empty.
+    pub filetype: String,
+    /// The bare JID that asked for the slot.
+    pub sub: Option<String>,
+    /// From here on the token is refused.
+    pub exp: Timestamp,
+    /// From here on the file is gone; absent where expiry is switched off.
+    pub expires: Option<Timestamp>,
+}
+
+/// Why a JWT is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JwtError {
+    /// Not three parts of base64url, or claims of other names or types.
+    #[error("the bearer token is not a mod_http_file_share JWT")]
+    Malformed,
+    /// `alg` is not HS256.
+    #[error("the bearer token is not signed with HS256")]
+    Algorithm,
+    /// No secret verifies it.
+    #[error("the bearer token's signature does not verify with any configured secret")]
+    Signature,
+    /// A token without `exp` would be valid for ever.
+    #[error("the bearer token has no expiry ('exp')")]
+    NoExpiry,
+    /// Past `exp`.
+    #[error("the bearer token has expired; ask for a new slot")]
+    Expired,
+}
+
+#[derive(Deserialize)]
+struct RawClaims {
+    slot: String,
+    filename: Option<String>,
+    filesize: serde_json::Number,
+    filetype: Option<String>,
+    sub: Option<String>,
+    exp: Option<serde_json::Number>,
+    expires: Option<serde_json::Number>,
+}
+
+/// Verifies a token's signature with any of the secrets and reads its claims.
+///
+/// # Errors
+/// All of [`JwtError`]; `Expired` from the second `exp` names.
+pub fn verify(token: &str, secrets: &Secrets, now: Timestamp) -> Result<Claims, JwtError> {
+    let claims = read(decode(token, secrets)?)?;
+    if claims.exp.is_reached(now) {
+        return Err(JwtError::Expired);
+    }
+    Ok(claims)
+}
+
+fn decode(token: &str, secrets: &Secrets) -> Result<RawClaims, JwtError> {
+    // Fails where a provider is installed already, which is this very one.
+    let _ = HMAC_ONLY.install_default();
+    let mut outcome = Err(JwtError::Signature);
+    for secret in secrets.iter() {
+        let key = DecodingKey::from_secret(secret.as_bytes());
+        outcome = jsonwebtoken::decode(token, &key, &signature_only())
+            .map(|decoded| decoded.claims)
+            .map_err(|error| cause(&error));
+        if !matches!(outcome, Err(JwtError::Signature)) {
+            return outcome;
+        }
+    }
+    outcome
+}
+
+/// jsonwebtoken would ask the system clock for `exp`: [`verify`] does it with the time it is given.
+fn signature_only() -> Validation {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation
+}
+
+fn cause(error: &Error) -> JwtError {
+    match error.kind() {
+        ErrorKind::InvalidSignature => JwtError::Signature,
+        ErrorKind::InvalidAlgorithm
+        | ErrorKind::InvalidAlgorithmName
+        | ErrorKind::UnsupportedAlgorithm
+        | ErrorKind::MissingAlgorithm => JwtError::Algorithm,
+        _ => JwtError::Malformed,
+    }
+}
+
+fn read(raw: RawClaims) -> Result<Claims, JwtError> {
+    let exp = raw.exp.ok_or(JwtError::NoExpiry)?;
+    Ok(Claims {
+        slot: raw.slot,
+        filename: raw.filename,
+        filesize: whole(&raw.filesize).ok_or(JwtError::Malformed)?,
+        filetype: raw.filetype.unwrap_or_default(),
+        sub: raw.sub,
+        exp: seconds(&exp)?,
+        expires: raw.expires.as_ref().map(seconds).transpose()?,
+    })
+}
+
+/// Lua writes whole numbers as `1000` or `1000.0`: any non-negative integer below 2^53 is one.
+fn whole(number: &serde_json::Number) -> Option<u64> {
+    const LIMIT: u64 = 1 << 53;
+    let integer = number.as_u64().or_else(|| {
+        let float = number.as_f64()?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole and in range")]
+        (float >= 0.0 && float < LIMIT as f64 && float.fract() == 0.0).then_some(float as u64)
+    })?;
+    (integer < LIMIT).then_some(integer)
+}
+
+fn seconds(number: &serde_json::Number) -> Result<Timestamp, JwtError> {
+    whole(number).map(Timestamp::from_seconds).ok_or(JwtError::Malformed)
+}
+
+static HMAC_ONLY: CryptoProvider =
+    CryptoProvider { signer_factory: no_signer, verifier_factory: verifier, key_utils: KeyUtils::new_unimplemented() };
+
+fn no_signer(_: &Algorithm, _: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
+    Err(ErrorKind::UnsupportedAlgorithm.into())
+}
+
+fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
+    if *algorithm != Algorithm::HS256 || key.family() != AlgorithmFamily::Hmac {
+        return Err(ErrorKind::UnsupportedAlgorithm.into());
+    }
+    Ok(Box::new(Hs256(key.try_get_as_bytes()?.to_vec())))
+}
+
+struct Hs256(Vec<u8>);
+
+impl signature::Verifier<Vec<u8>> for Hs256 {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
+        use hmac::Mac;
+        keyed(&self.0, message).verify_slice(signature).map_err(|_| signature::Error::new())
+    }
+}
+
+impl JwtVerifier for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+    use hmac::Mac;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_612_113_200);
+
+    fn token(header: &str, claims: &str, key: &str) -> String {
+        let message = [header, claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part)).join(".");
+        let mac = keyed(key.as_bytes(), message.as_bytes()).finalize().into_bytes();
+        format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac))
+    }
+
+    fn verified(claims: &str) -> Result<Claims, JwtError> {
+        let token = token(r#"{"alg":"HS256","typ":"JWT"}"#, claims, "key");
+        verify(&token, &Secrets::parse("other\nkey").unwrap(), NOW)
+    }
+
+    #[test]
+    fn filesize_is_any_whole_number_below_2_to_the_53() {
+        let size = |literal: &str| {
+            verified(&format!(r#"{{"slot":"s","filesize":{literal},"exp":1612113201}}"#)).map(|c| c.filesize)
+        };
+        assert_eq!(size("0"), Ok(0));
+        assert_eq!(size("1000.0"), Ok(1000));
+        assert_eq!(size("1e3"), Ok(1000));
+        assert_eq!(size("9007199254740991"), Ok(9_007_199_254_740_991));
+        for refused in ["9007199254740992", "9007199254740992.0", "-1", "1.5", "\"1\"", "null", "1e300"] {
+            assert_eq!(size(refused), Err(JwtError::Malformed), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_token_counts_until_the_second_of_its_expiry() {
+        let at = |exp: u64| verified(&format!(r#"{{"slot":"s","filesize":1,"exp":{exp}}}"#)).map(|_| ());
+        assert_eq!(at(NOW.as_seconds() + 1), Ok(()));
+        assert_eq!(at(NOW.as_seconds()), Err(JwtError::Expired));
+        assert_eq!(at(NOW.as_seconds() - 1), Err(JwtError::Expired));
+        assert_eq!(verified(r#"{"slot":"s","filesize":1}"#), Err(JwtError::NoExpiry));
+    }
+
+    #[test]
+    fn other_algorithms_and_signatures_are_refused() {
+        let claims = r#"{"slot":"s","filesize":1,"exp":1612113201}"#;
+        let secrets = Secrets::parse("key").unwrap();
+        for (header, key, expected) in [
+            (r#"{"alg":"HS256"}"#, "wrong", JwtError::Signature),
+            (r#"{"alg":"HS512"}"#, "key", JwtError::Algorithm),
+            (r#"{"alg":"RS256"}"#, "key", JwtError::Algorithm),
+        ] {
+            assert_eq!(verify(&token(header, claims, key), &secrets, NOW), Err(expected), "{header}");
+        }
+        for header in [r#"{"alg":"none"}"#, r#"{"typ":"JWT"}"#, "[]", ""] {
+            assert!(verify(&token(header, claims, "key"), &secrets, NOW).is_err(), "{header}");
+        }
+        for garbage in ["", ".", "..", "a.b.c", "é.é.é", "a.b.c.d"] {
+            assert!(verify(garbage, &secrets, NOW).is_err(), "{garbage}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Satchel's decisions, free of effects: every function here takes the time, the configuration
+//! and the request as arguments and answers with a value. The shells around it are
+//! `satchel-aws` (S3, signing, Lambda) and the functions themselves.
+
+pub mod config;
+pub mod content_type;
+pub mod cors;
+pub mod credential;
+pub mod digest;
+pub mod disposition;
+pub mod grant;
+pub mod jwt;
+pub mod mac;
+pub mod metadata;
+pub mod object_key;
+pub mod problem;
+pub mod put;
+pub mod route;
+pub mod secret;
+pub mod time;
+pub mod upload_path;
+pub mod window;

@@ -1,0 +1,64 @@
+//! Shared secrets: a list, so that the current and the previous one both verify during rotation.
+
+use std::fmt;
+
+/// One shared secret, as raw bytes (never base64-decoded). Printing it shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// The bytes that key a MAC.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(secret: &str) -> Self {
+        Self(secret.as_bytes().to_vec())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// All secrets that verify; the first is the current one.
+#[derive(Debug, Clone)]
+pub struct Secrets(Vec<Secret>);
+
+impl Secrets {
+    /// Reads one secret per line; blank lines are skipped, spaces within a line belong to the secret.
+    /// Gives `None` where no line holds one.
+    #[must_use]
+    pub fn parse(lines: &str) -> Option<Self> {
+        let secrets: Vec<Secret> = lines.lines().filter(|line| !line.trim().is_empty()).map(Secret::from).collect();
+        (!secrets.is_empty()).then_some(Self(secrets))
+    }
+
+    /// The secrets, the current one first.
+    pub fn iter(&self) -> impl Iterator<Item = &Secret> {
+        self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_come_one_per_line_and_blank_lines_do_not_count() {
+        let secrets = Secrets::parse("current one\r\n\n  \nprevious\n").unwrap();
+        let bytes: Vec<&[u8]> = secrets.iter().map(Secret::as_bytes).collect();
+        assert_eq!(bytes, [b"current one".as_slice(), b"previous"]);
+        assert!(Secrets::parse(" \n\n").is_none());
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        assert!(!format!("{:?}", Secrets::parse("hunter2")).contains("hunter2"));
+    }
+}
