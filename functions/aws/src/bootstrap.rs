@@ -1,0 +1,90 @@
+//! The only copy of `main`'s boilerplate: configuration, then the runtime loop, with a log line per
+//! request.
+
+use std::{process::ExitCode, sync::Arc, time::Instant};
+
+use http::Method;
+use lambda_http::{Body, Error, Request, RequestExt, Response, service_fn};
+use satchel_core::config::ConfigError;
+
+use crate::{event, log::Line};
+
+/// The exit code for a configuration that cannot work.
+pub const BAD_CONFIGURATION: u8 = 2;
+
+/// Why a function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Variables are missing or malformed.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// No AWS credentials.
+    #[error("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (Lambda sets them itself)")]
+    Credentials(#[from] aws_credential_types::provider::error::CredentialsError),
+}
+
+/// The process environment, as the configuration reads it.
+#[must_use]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Serves HTTP events until the runtime ends. `state` is what loading the function's state gave.
+pub async fn serve<S, H, F>(function: &'static str, state: Result<S, StartError>, handle: H) -> ExitCode
+where
+    S: Send + Sync + 'static,
+    H: Fn(Arc<S>, Request) -> F + Send + Sync,
+    F: Future<Output = Response<Body>> + Send,
+{
+    let state = match state {
+        Ok(state) => Arc::new(state),
+        Err(error) => {
+            eprintln!("{function}: {error}");
+            return ExitCode::from(BAD_CONFIGURATION);
+        }
+    };
+    let service = service_fn(|request: Request| {
+        let invocation = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
+        let seen = Seen::of(function, invocation, &request);
+        let answer = handle(Arc::clone(&state), request);
+        async move {
+            let response = answer.await;
+            println!("{}", seen.line(&response).to_json());
+            Ok::<_, Error>(response)
+        }
+    });
+    match lambda_http::run(service).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{function}: the Lambda runtime ended: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A request as it comes in: what its log line needs to know once it has been answered.
+#[derive(Debug)]
+pub struct Seen {
+    function: &'static str,
+    request_id: String,
+    method: Method,
+    at: Instant,
+}
+
+impl Seen {
+    /// Takes note of a request. `invocation` is Lambda's id of it; where it is empty, API Gateway's is used.
+    #[must_use]
+    pub fn of(function: &'static str, invocation: String, request: &Request) -> Self {
+        let request_id = match event::request_id(request) {
+            Some(id) if invocation.is_empty() => id.to_owned(),
+            _ => invocation,
+        };
+        Self { function, request_id, method: request.method().clone(), at: Instant::now() }
+    }
+
+    /// The log line, now that there is an answer.
+    #[must_use]
+    pub fn line(&self, response: &Response<Body>) -> Line {
+        Line::of(self.function, &self.request_id, self.method.clone(), response, self.at.elapsed())
+    }
+}

@@ -1,0 +1,42 @@
+//! The two things no decision may take by itself: the time and randomness.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use satchel_core::{grant::UploadId, time::Timestamp};
+
+/// Where the time comes from.
+#[derive(Debug, Clone, Default)]
+pub enum Clock {
+    /// The machine's clock.
+    #[default]
+    System,
+    /// Seconds since the epoch, set by a test.
+    Fixed(Arc<AtomicU64>),
+}
+
+impl Clock {
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(match self {
+            Self::System => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            Self::Fixed(seconds) => seconds.load(Ordering::Relaxed),
+        })
+    }
+}
+
+/// A fresh upload id from the operating system's randomness.
+///
+/// # Errors
+/// The operating system has none to give.
+pub fn fresh_upload_id() -> Result<UploadId, getrandom::Error> {
+    let mut bytes = [0; 9];
+    getrandom::fill(&mut bytes)?;
+    Ok(UploadId::from_random(bytes))
+}

@@ -1,0 +1,101 @@
+//! What a function reads off an HTTP event, whichever of API Gateway's shapes it came in.
+
+use bytes::Bytes;
+use lambda_http::{Body, Request, RequestExt, request::RequestContext};
+use satchel_core::{
+    route::{self, PathEncoding, RouteError},
+    upload_path::UploadPath,
+};
+
+/// How a front announces the size of a body that it keeps back.
+pub const UPLOAD_LENGTH: &str = "x-upload-length";
+
+/// The lengths of a request contradict each other or are no numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LengthError {
+    /// Not a whole number.
+    #[error("the {0} header is not a whole number of bytes")]
+    Malformed(&'static str),
+    /// Chunked transfer coding does not say beforehand how long the body is.
+    #[error("the request has no Content-Length; chunked transfer coding is not enough")]
+    Missing,
+    /// The body has another length.
+    #[error("the body has {actual} bytes, Content-Length says {announced}; nothing was stored")]
+    Mismatch {
+        /// Bytes the header says.
+        announced: u64,
+        /// Bytes there are.
+        actual: u64,
+    },
+}
+
+/// A header's value, where it is text.
+#[must_use]
+pub fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request.headers().get(name)?.to_str().ok()
+}
+
+/// The first value of a query parameter, decoded.
+#[must_use]
+pub fn parameter<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request.query_string_parameters_ref()?.first(name)
+}
+
+/// API Gateway's id of the request.
+#[must_use]
+pub fn request_id(request: &Request) -> Option<&str> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV1(context) => context.request_id.as_deref(),
+        RequestContext::ApiGatewayV2(context) => context.request_id.as_deref(),
+        _ => None,
+    }
+}
+
+/// The possible readings of the upload path, at least one. Only the raw path counts: `uri()` has been
+/// through a URL parser that collapses `..` and cuts at `?` and `#`.
+///
+/// # Errors
+/// See [`RouteError`].
+pub fn upload_paths(request: &Request, public_path: Option<&str>) -> Result<Vec<UploadPath>, RouteError> {
+    let (stage, encoding) = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => (context.stage.as_deref(), PathEncoding::PerhapsDecoded),
+        Some(RequestContext::ApiGatewayV1(context)) => (context.stage.as_deref(), PathEncoding::AsSent),
+        _ => (None, PathEncoding::AsSent),
+    };
+    route::readings(request.raw_http_path(), public_path, stage, encoding)
+}
+
+/// Bytes of the upload: the body's, checked against Content-Length; without a body what a front
+/// announces in `X-Upload-Length`, else Content-Length. `None` where nothing tells.
+///
+/// # Errors
+/// See [`LengthError`].
+pub fn upload_length(request: &Request) -> Result<Option<u64>, LengthError> {
+    let actual = request.body().len() as u64;
+    let content_length = length(request, "content-length")?;
+    if actual == 0 {
+        let announced = length(request, UPLOAD_LENGTH)?.or(content_length);
+        let chunked = request.headers().contains_key("transfer-encoding");
+        return if announced.is_none() && chunked { Err(LengthError::Missing) } else { Ok(announced) };
+    }
+    match content_length {
+        Some(announced) if announced != actual => Err(LengthError::Mismatch { announced, actual }),
+        _ => Ok(Some(actual)),
+    }
+}
+
+fn length(request: &Request, name: &'static str) -> Result<Option<u64>, LengthError> {
+    let Some(value) = request.headers().get(name) else { return Ok(None) };
+    let digits = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    digits.and_then(|text| text.parse().ok()).map(Some).ok_or(LengthError::Malformed(name))
+}
+
+/// The body, taken out of the event without a copy.
+#[must_use]
+pub fn into_bytes(body: Body) -> Bytes {
+    match body {
+        Body::Text(text) => text.into(),
+        Body::Binary(binary) => binary.into(),
+        _ => Bytes::new(),
+    }
+}

@@ -1,0 +1,14 @@
+//! Adapters between Satchel's decisions and the world: S3, signing, Lambda's events and runtime.
+
+pub mod answer;
+pub mod bootstrap;
+pub mod clock;
+pub mod event;
+pub mod log;
+pub mod presign;
+#[cfg(feature = "storage")]
+pub mod seal;
+#[cfg(feature = "storage")]
+pub mod state;
+#[cfg(feature = "storage")]
+pub mod storage;

@@ -1,0 +1,70 @@
+//! Sealing: an upload under `incoming/` becomes an object under `uploads/`, exactly once.
+//!
+//! Safe when it happens twice, late, or in several places at the same time: the conditional copy has
+//! one winner, and a sealed object is never touched again.
+
+use satchel_core::upload_path::UploadPath;
+
+use crate::storage::{Incoming, Storage, StorageError, Stored, Written};
+
+/// What sealing came to.
+#[derive(Debug, Clone)]
+pub enum Sealed {
+    /// This upload is the object of its path, now or since earlier.
+    Ours,
+    /// Another upload was first; this one is discarded.
+    Lost,
+    /// Not the size that was granted; discarded.
+    WrongSize,
+    /// Gone, or replaced while we looked: whoever did that seals it.
+    Gone,
+}
+
+/// Seals one upload.
+///
+/// # Errors
+/// S3 failed; the upload stays under `incoming/` and can be sealed later.
+pub async fn seal(storage: &Storage, incoming: &Incoming) -> Result<Sealed, StorageError> {
+    let grant = &incoming.grant;
+    if incoming.size != grant.size {
+        storage.discard(grant).await?;
+        return Ok(Sealed::WrongSize);
+    }
+    // For stores that ignore the copy's condition.
+    if let Some(first) = storage.head(&grant.path).await? {
+        return settle(storage, incoming, &first).await;
+    }
+    if storage.promote(incoming).await? == Written::Created {
+        // Should this fail, the lifecycle rule for incoming/ removes the rest within a day.
+        let _ = storage.discard(grant).await;
+        return Ok(Sealed::Ours);
+    }
+    match storage.head(&grant.path).await? {
+        Some(first) => settle(storage, incoming, &first).await,
+        None => Ok(Sealed::Gone),
+    }
+}
+
+/// The path is taken: by this very upload, or by another.
+async fn settle(storage: &Storage, incoming: &Incoming, first: &Stored) -> Result<Sealed, StorageError> {
+    let _ = storage.discard(&incoming.grant).await;
+    let ours = first.metadata.upload.as_deref() == Some(&incoming.grant.id.encode());
+    Ok(if ours { Sealed::Ours } else { Sealed::Lost })
+}
+
+/// The object of a path, sealed on demand where its upload is complete but no event has come yet: the
+/// recipient who is faster than the event gets the file.
+///
+/// # Errors
+/// S3 failed.
+pub async fn find(storage: &Storage, path: &UploadPath) -> Result<Option<Stored>, StorageError> {
+    if let Some(stored) = storage.head(path).await? {
+        return Ok(Some(stored));
+    }
+    for incoming in storage.incoming(path).await? {
+        if matches!(seal(storage, &incoming).await?, Sealed::Ours | Sealed::Lost) {
+            break;
+        }
+    }
+    storage.head(path).await
+}

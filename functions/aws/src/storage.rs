@@ -1,0 +1,283 @@
+//! Objects in S3: created once, never overwritten.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_credential_types::Credentials;
+use aws_sdk_s3::{
+    Client, Config,
+    config::{
+        BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation, retry::RetryConfig,
+        timeout::TimeoutConfig,
+    },
+    error::SdkError,
+    operation::head_object::HeadObjectOutput,
+    primitives::ByteStream,
+    types::MetadataDirective,
+};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use bytes::Bytes;
+use satchel_core::{
+    config::S3Config,
+    content_type::ContentType,
+    digest::Sha256Digest,
+    grant::Grant,
+    metadata::Metadata,
+    object_key::{EncodedKey, ObjectKey},
+    upload_path::{UploadPath, encode_path},
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// S3 answers in milliseconds; a body of 4.5 MiB takes a second at worst.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
+/// S3 answers 409 where two conditional writes of one key meet (AWS: "Conditional requests").
+const CONFLICT_TRIES: u32 = 5;
+/// Grants of one path that are looked at; more than one or two are a client gone wild.
+const MAX_INCOMING: i32 = 20;
+
+/// S3 said no or nothing at all. The message is for the log, never for a client.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("S3 {operation} failed: {cause}")]
+pub struct StorageError {
+    operation: &'static str,
+    cause: String,
+}
+
+/// What a conditional write came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// The object is there now, and it is ours.
+    Created,
+    /// A condition was not met: another object was first, or the source changed.
+    Refused,
+    /// The source of a copy is gone.
+    SourceGone,
+}
+
+/// A sealed object, as HeadObject tells.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Bytes.
+    pub size: u64,
+    /// The type to serve.
+    pub content_type: ContentType,
+    /// Owner, expiry, upload id.
+    pub metadata: Metadata,
+}
+
+/// An upload that waits under `incoming/`.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// What was granted.
+    pub grant: Grant,
+    /// Bytes there are.
+    pub size: u64,
+    /// Which bytes they are.
+    pub etag: String,
+}
+
+/// One bucket.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    client: Client,
+    bucket: Arc<str>,
+}
+
+impl Storage {
+    /// A client for the bucket of `config`. Connects with the first request, not here.
+    #[must_use]
+    pub fn new(config: &S3Config, credentials: Credentials) -> Self {
+        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT);
+        let endpoint = config.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
+        let mut client = Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(config.region.clone()))
+            .credentials_provider(credentials)
+            .http_client(http)
+            .sleep_impl(TokioSleep::new())
+            .retry_config(RetryConfig::standard())
+            .timeout_config(timeouts.build())
+            .force_path_style(config.path_style)
+            // Not every S3-compatible store knows the SDK's default checksums.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        client.set_endpoint_url(endpoint);
+        Self { client: Client::from_conf(client.build()), bucket: config.bucket.as_str().into() }
+    }
+
+    /// Stores a body as the object of its grant, in one request, unless there is one already.
+    ///
+    /// # Errors
+    /// S3 failed; whether the object exists is unknown then.
+    pub async fn create(
+        &self,
+        grant: &Grant,
+        body: Bytes,
+        digest: Option<Sha256Digest>,
+    ) -> Result<Written, StorageError> {
+        let key = upload_key(&grant.path)?;
+        for attempt in 0..CONFLICT_TRIES {
+            back_off(attempt).await;
+            let put = self.client.put_object().bucket(&*self.bucket).key(key.as_str()).if_none_match("*");
+            let put = put.content_type(grant.content_type.as_str()).set_metadata(Some(metadata(grant)));
+            let put = put.set_checksum_sha256(digest.map(Sha256Digest::to_base64)).body(ByteStream::from(body.clone()));
+            // TLS protects the body; hashing it once more for the signature would double the work.
+            match put.customize().disable_payload_signing().send().await {
+                Ok(_) => return Ok(Written::Created),
+                Err(error) if status(&error) == Some(409) => {}
+                // A repeated attempt of our own meets the object that the first one made.
+                Err(error) if status(&error) == Some(412) => return self.own_or_other(grant).await,
+                Err(error) => return Err(failed("PutObject", &error)),
+            }
+        }
+        self.own_or_other(grant).await
+    }
+
+    async fn own_or_other(&self, grant: &Grant) -> Result<Written, StorageError> {
+        let stored = self.head(&grant.path).await?;
+        let ours = stored.is_some_and(|stored| stored.metadata.upload == Some(grant.id.encode()));
+        Ok(if ours { Written::Created } else { Written::Refused })
+    }
+
+    /// The sealed object of a path, if there is one.
+    ///
+    /// # Errors
+    /// S3 failed.
+    pub async fn head(&self, path: &UploadPath) -> Result<Option<Stored>, StorageError> {
+        let key = upload_key(path)?;
+        match self.client.head_object().bucket(&*self.bucket).key(key.as_str()).send().await {
+            Ok(head) => Ok(Some(stored(&head))),
+            Err(error) if status(&error) == Some(404) => Ok(None),
+            Err(error) => Err(failed("HeadObject", &error)),
+        }
+    }
+
+    /// Copies an upload to its place, the grant becoming its metadata, unless there is an object or the
+    /// source has changed since it was looked at.
+    ///
+    /// # Errors
+    /// S3 failed.
+    pub async fn promote(&self, incoming: &Incoming) -> Result<Written, StorageError> {
+        let source = format!("{}/{}", self.bucket, encode_path(incoming_key(&incoming.grant)?.as_str()));
+        let key = upload_key(&incoming.grant.path)?;
+        for attempt in 0..CONFLICT_TRIES {
+            back_off(attempt).await;
+            let copy = self.client.copy_object().bucket(&*self.bucket).key(key.as_str()).if_none_match("*");
+            let copy = copy.copy_source(&source).copy_source_if_match(&incoming.etag);
+            let copy =
+                copy.metadata_directive(MetadataDirective::Replace).set_metadata(Some(metadata(&incoming.grant)));
+            match copy.content_type(incoming.grant.content_type.as_str()).send().await {
+                Ok(_) => return Ok(Written::Created),
+                Err(error) if status(&error) == Some(409) => {}
+                Err(error) if status(&error) == Some(412) => return Ok(Written::Refused),
+                Err(error) if status(&error) == Some(404) => return Ok(Written::SourceGone),
+                Err(error) => return Err(failed("CopyObject", &error)),
+            }
+        }
+        Ok(Written::Refused)
+    }
+
+    /// All uploads that wait for a path, the oldest first.
+    ///
+    /// # Errors
+    /// S3 failed.
+    pub async fn incoming(&self, path: &UploadPath) -> Result<Vec<Incoming>, StorageError> {
+        let list = self.client.list_objects_v2().bucket(&*self.bucket).delimiter("/").max_keys(MAX_INCOMING);
+        let listed = list.prefix(ObjectKey::incoming_prefix(path)).send().await;
+        let mut objects = listed.map_err(|error| failed("ListObjectsV2", &error))?.contents.unwrap_or_default();
+        objects.sort_by_key(|object| object.last_modified);
+        Ok(objects.iter().filter_map(incoming).filter(|incoming| incoming.grant.path == *path).collect())
+    }
+
+    /// What waits under one `incoming/` key, if it is one of ours and there.
+    ///
+    /// # Errors
+    /// S3 failed.
+    pub async fn incoming_at(&self, key: &str) -> Result<Option<Incoming>, StorageError> {
+        let Some(ObjectKey::Incoming(grant)) = ObjectKey::parse(key) else { return Ok(None) };
+        match self.client.head_object().bucket(&*self.bucket).key(key).send().await {
+            Ok(head) => Ok(Some(Incoming {
+                grant: *grant,
+                size: head.content_length.unwrap_or_default().unsigned_abs(),
+                etag: head.e_tag.unwrap_or_default(),
+            })),
+            Err(error) if status(&error) == Some(404) => Ok(None),
+            Err(error) => Err(failed("HeadObject", &error)),
+        }
+    }
+
+    /// Deletes what waits under `incoming/` for a grant.
+    ///
+    /// # Errors
+    /// S3 failed.
+    pub async fn discard(&self, grant: &Grant) -> Result<(), StorageError> {
+        self.delete_key(&incoming_key(grant)?).await
+    }
+
+    /// Deletes the sealed object of a path.
+    ///
+    /// # Errors
+    /// S3 failed.
+    pub async fn delete(&self, path: &UploadPath) -> Result<(), StorageError> {
+        self.delete_key(&upload_key(path)?).await
+    }
+
+    async fn delete_key(&self, key: &EncodedKey) -> Result<(), StorageError> {
+        let deleted = self.client.delete_object().bucket(&*self.bucket).key(key.as_str()).send().await;
+        deleted.map(|_| ()).map_err(|error| failed("DeleteObject", &error))
+    }
+}
+
+fn upload_key(path: &UploadPath) -> Result<EncodedKey, StorageError> {
+    encode(&ObjectKey::Upload(path.clone()))
+}
+
+fn incoming_key(grant: &Grant) -> Result<EncodedKey, StorageError> {
+    encode(&ObjectKey::Incoming(Box::new(grant.clone())))
+}
+
+/// Handlers check the length of keys before they come here.
+fn encode(key: &ObjectKey) -> Result<EncodedKey, StorageError> {
+    key.encode().map_err(|error| StorageError { operation: "key", cause: error.to_string() })
+}
+
+fn metadata(grant: &Grant) -> std::collections::HashMap<String, String> {
+    Metadata::of(grant).entries().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn stored(head: &HeadObjectOutput) -> Stored {
+    let content_type = head.content_type.as_deref().unwrap_or_default();
+    Stored {
+        size: head.content_length.unwrap_or_default().unsigned_abs(),
+        content_type: ContentType::parse(content_type).unwrap_or_default(),
+        metadata: Metadata::read(|name| head.metadata.as_ref()?.get(name).map(String::as_str)),
+    }
+}
+
+fn incoming(object: &aws_sdk_s3::types::Object) -> Option<Incoming> {
+    let Some(ObjectKey::Incoming(grant)) = ObjectKey::parse(object.key.as_deref()?) else { return None };
+    let size = object.size.unwrap_or_default().unsigned_abs();
+    Some(Incoming { grant: *grant, size, etag: object.e_tag.clone()? })
+}
+
+/// Nothing before the first attempt, then 50, 100, 200 ms.
+async fn back_off(attempt: u32) {
+    if let Some(doublings) = attempt.checked_sub(1) {
+        tokio::time::sleep(Duration::from_millis(50 << doublings)).await;
+    }
+}
+
+fn status<E>(error: &SdkError<E>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
+
+/// Keeps S3's code and message, or the chain of causes where there was no answer.
+fn failed<E: std::error::Error + 'static>(operation: &'static str, error: &SdkError<E>) -> StorageError {
+    let cause = aws_sdk_s3::error::DisplayErrorContext(error).to_string();
+    StorageError { operation, cause }
+}

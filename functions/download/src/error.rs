@@ -1,0 +1,53 @@
+//! Everything that can go wrong with a download, and the one place that says how it is answered.
+
+use http::{Method, StatusCode};
+use lambda_http::{Body, Response};
+use satchel_aws::{answer, log, presign::PresignError, storage::StorageError};
+use satchel_core::{problem::Problem, route::RouteError, upload_path::PathError};
+
+/// Why a download failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// The address is wrong.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// The path cannot be a key.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// No such file.
+    #[error("there is no file at this address; it may have been deleted")]
+    NotFound,
+    /// Past its expiry.
+    #[error("the file has expired")]
+    Expired,
+    /// S3 failed.
+    #[error("the file store is not available; try again")]
+    Storage(#[from] StorageError),
+    /// Signing failed.
+    #[error("the download could not be prepared; try again")]
+    Presign(#[from] PresignError),
+}
+
+impl DownloadError {
+    fn problem(&self) -> Problem {
+        let (status, code) = match self {
+            Self::Route(RouteError::NotFound) => (StatusCode::NOT_FOUND, "no_such_address"),
+            Self::Route(RouteError::Path(_)) | Self::Path(_) => (StatusCode::BAD_REQUEST, "path_malformed"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "file_not_found"),
+            Self::Expired => (StatusCode::GONE, "file_expired"),
+            Self::Storage(_) => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
+            Self::Presign(_) => (StatusCode::INTERNAL_SERVER_ERROR, "not_prepared"),
+        };
+        Problem::new(status, code, self.to_string())
+    }
+
+    pub(crate) fn answer(&self, method: &Method) -> Response<Body> {
+        let mut response = answer::refusal(method, &self.problem());
+        match self {
+            Self::Storage(cause) => log::note(&mut response, "cause", cause.to_string()),
+            Self::Presign(cause) => log::note(&mut response, "cause", format!("{cause:?}")),
+            other => log::note(&mut response, "reason", other.to_string()),
+        }
+        response
+    }
+}

@@ -1,0 +1,92 @@
+//! `download`: GET and HEAD below `/upload/` redirect to a URL presigned for that very method; S3 then
+//! serves the bytes, ranges and conditions included.
+
+mod error;
+
+use http::Method;
+use lambda_http::{Body, Request, Response};
+use satchel_aws::{
+    answer,
+    event, log,
+    presign::{PresignedUrl, Signed},
+    seal,
+    storage::Stored,
+};
+use satchel_core::{config::DownloadConfig, object_key::ObjectKey, upload_path::UploadPath, window::SigningWindow};
+
+pub use error::DownloadError;
+
+/// mod_http_file_share's own: a file never changes.
+const CACHE_CONTROL: &str = "max-age=31556952, immutable";
+
+/// Everything a request needs, built once per cold start.
+pub type State = satchel_aws::state::State<DownloadConfig>;
+
+/// Answers one request.
+pub async fn handle(state: &State, request: Request) -> Response<Body> {
+    let method = request.method().clone();
+    let answered = match method {
+        Method::OPTIONS => Ok(answer::preflight()),
+        Method::GET | Method::HEAD => redirect(state, &request).await,
+        _ => return answer::method_not_allowed(&method, "OPTIONS, HEAD, GET"),
+    };
+    answered.unwrap_or_else(|error| error.answer(&method))
+}
+
+async fn redirect(state: &State, request: &Request) -> Result<Response<Body>, DownloadError> {
+    let paths = event::upload_paths(request, state.config.public_path.as_deref())?;
+    let (path, stored) = first_stored(state, &paths).await?.ok_or(DownloadError::NotFound)?;
+    let now = state.clock.now();
+    let expires = stored.metadata.expires;
+    if expires.is_some_and(|at| at.is_reached(now)) {
+        return Err(DownloadError::Expired);
+    }
+    let window = SigningWindow::at(now, expires);
+    let url = presign(state, request.method(), path, &stored, window)?;
+    let mut response = answer::redirect(&url, window.max_age);
+    log::note(&mut response, "size_bytes", stored.size);
+    Ok(response)
+}
+
+/// A path too long to be a key leads nowhere, and needs no request to say so.
+async fn first_stored<'a>(
+    state: &State,
+    paths: &'a [UploadPath],
+) -> Result<Option<(&'a UploadPath, Stored)>, DownloadError> {
+    for path in paths {
+        ObjectKey::Upload(path.clone()).encode()?;
+        if let Some(stored) = seal::find(&state.storage, path).await? {
+            return Ok(Some((path, stored)));
+        }
+    }
+    Ok(None)
+}
+
+fn presign(
+    state: &State,
+    method: &Method,
+    path: &UploadPath,
+    stored: &Stored,
+    window: SigningWindow,
+) -> Result<PresignedUrl, DownloadError> {
+    let key = ObjectKey::Upload(path.clone()).encode()?;
+    let signed = Signed {
+        method: method.clone(),
+        key: &key,
+        response: &response_headers(state, path, stored),
+        content_length: None,
+        at: window.signed_at,
+        expires_in: window.expires_in,
+    };
+    Ok(state.presigner.presign(&signed)?)
+}
+
+/// What S3 is to answer with, in its own parameters (AWS: GetObject, HeadObject).
+fn response_headers(state: &State, path: &UploadPath, stored: &Stored) -> [(&'static str, String); 3] {
+    let disposition = state.config.safe_types.disposition(&stored.content_type, path.file_name());
+    [
+        ("response-cache-control", CACHE_CONTROL.to_owned()),
+        ("response-content-disposition", disposition),
+        ("response-content-type", stored.content_type.as_str().to_owned()),
+    ]
+}

@@ -1,0 +1,93 @@
+//! Everything that can go wrong with an upload, and the one place that says how it is answered.
+
+use http::{Method, StatusCode};
+use lambda_http::{Body, Response};
+use satchel_aws::{answer, event::LengthError, log, presign::PresignError, storage::StorageError};
+use satchel_core::{
+    credential::CredentialError, digest::DigestError, problem::Problem, put::PutRefusal, route::RouteError,
+    upload_path::PathError,
+};
+
+/// Why an upload or deletion failed.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The address is wrong.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// The lengths make no sense.
+    #[error(transparent)]
+    Length(#[from] LengthError),
+    /// The token allows no such upload.
+    #[error(transparent)]
+    Refused(#[from] PutRefusal),
+    /// The digest header is unreadable or does not fit.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    /// The Content-Type header is not ASCII.
+    #[error("the Content-Type header is not printable ASCII")]
+    ContentTypeNotText,
+    /// A stored file is never overwritten.
+    #[error("there is a file at this address already; ask for a new slot")]
+    Exists,
+    /// Nothing to delete.
+    #[error("there is no file at this address")]
+    NotFound,
+    /// S3 failed.
+    #[error("the file store is not available; nothing is lost, try again")]
+    Storage(#[from] StorageError),
+    /// Signing failed.
+    #[error("the upload could not be prepared; try again")]
+    Presign(#[from] PresignError),
+    /// No randomness.
+    #[error("the upload could not be prepared; try again")]
+    Randomness(#[from] getrandom::Error),
+}
+
+impl From<CredentialError> for UploadError {
+    fn from(error: CredentialError) -> Self {
+        PutRefusal::from(error).into()
+    }
+}
+
+impl From<PathError> for UploadError {
+    fn from(error: PathError) -> Self {
+        PutRefusal::from(error).into()
+    }
+}
+
+impl UploadError {
+    fn problem(&self) -> Problem {
+        let (status, code) = match self {
+            Self::Refused(refusal) => return refusal.problem(),
+            Self::Route(RouteError::NotFound) => (StatusCode::NOT_FOUND, "no_such_address"),
+            Self::Route(RouteError::Path(_)) => (StatusCode::BAD_REQUEST, "path_malformed"),
+            Self::Length(LengthError::Malformed(_)) => (StatusCode::BAD_REQUEST, "length_malformed"),
+            Self::Length(LengthError::Missing) => (StatusCode::LENGTH_REQUIRED, "length_required"),
+            Self::Length(LengthError::Mismatch { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, "size_mismatch"),
+            Self::Digest(DigestError::Mismatch) => (StatusCode::BAD_REQUEST, "digest_mismatch"),
+            Self::Digest(_) => (StatusCode::BAD_REQUEST, "digest_malformed"),
+            Self::ContentTypeNotText => (StatusCode::BAD_REQUEST, "content_type_malformed"),
+            Self::Exists => (StatusCode::CONFLICT, "file_exists"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "file_not_found"),
+            Self::Storage(_) => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
+            Self::Presign(_) | Self::Randomness(_) => (StatusCode::INTERNAL_SERVER_ERROR, "not_prepared"),
+        };
+        Problem::new(status, code, self.to_string())
+    }
+
+    /// The answer, with what the log line should say beyond it: the messages that were MACed (never the
+    /// secret or the MAC), or what S3 said.
+    pub(crate) fn answer(&self, method: &Method) -> Response<Body> {
+        let mut response = answer::refusal(method, &self.problem());
+        match self {
+            Self::Refused(PutRefusal::MacMismatch { protocol, messages }) => {
+                log::note(&mut response, "protocol", protocol.parameter());
+                log::note(&mut response, "signed_messages", messages.clone());
+            }
+            Self::Storage(cause) => log::note(&mut response, "cause", cause.to_string()),
+            Self::Presign(cause) => log::note(&mut response, "cause", format!("{cause:?}")),
+            other => log::note(&mut response, "reason", other.to_string()),
+        }
+        response
+    }
+}

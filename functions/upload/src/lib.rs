@@ -1,0 +1,126 @@
+//! `upload`: PUT and DELETE below `/upload/`. A body that came with the event is stored in one S3
+//! request; without one, the client or the front before us is sent to a presigned URL.
+
+mod error;
+
+use http::{Method, StatusCode};
+use lambda_http::{Body, Request, Response};
+use satchel_aws::{
+    answer,
+    clock::fresh_upload_id,
+    event, log,
+    presign::Signed,
+    seal,
+    storage::Written,
+};
+use satchel_core::{
+    config::UploadConfig,
+    credential::Credential,
+    digest::Sha256Digest,
+    grant::Grant,
+    object_key::ObjectKey,
+    put::{self, PutRequest},
+};
+
+pub use error::UploadError;
+
+/// Seconds a presigned PUT may be begun (XEP-0363, section 4: about 300).
+pub const PUT_URL_LIFE: u64 = 300;
+
+/// Everything a request needs, built once per cold start.
+pub type State = satchel_aws::state::State<UploadConfig>;
+
+/// Answers one request.
+pub async fn handle(state: &State, request: Request) -> Response<Body> {
+    let method = request.method().clone();
+    let answered = match method {
+        Method::OPTIONS => Ok(answer::preflight()),
+        Method::PUT => put(state, request).await,
+        Method::DELETE if state.config.delete_secret.is_some() => delete(state, &request).await,
+        _ => return answer::method_not_allowed(&method, methods(&state.config)),
+    };
+    answered.unwrap_or_else(|error| error.answer(&method))
+}
+
+fn methods(config: &UploadConfig) -> &'static str {
+    if config.delete_secret.is_some() { "OPTIONS, HEAD, GET, PUT, DELETE" } else { "OPTIONS, HEAD, GET, PUT" }
+}
+
+async fn put(state: &State, request: Request) -> Result<Response<Body>, UploadError> {
+    let (grant, protocol) = authorize(state, &request)?;
+    let digest = Sha256Digest::announced(|name| event::header(&request, name))?;
+    let mut response = if request.body().is_empty() && grant.size > 0 {
+        redirect(state, &grant).await?
+    } else {
+        store(state, &grant, digest, request.into_body()).await?
+    };
+    log::note(&mut response, "protocol", protocol);
+    log::note(&mut response, "size_bytes", grant.size);
+    Ok(response)
+}
+
+fn authorize(state: &State, request: &Request) -> Result<(Grant, &'static str), UploadError> {
+    let paths = event::upload_paths(request, state.config.public_path.as_deref())?;
+    let credential = credential(request)?;
+    let length = event::upload_length(request)?;
+    let content_type = content_type(request)?;
+    let put = PutRequest { paths: &paths, credential: &credential, length, content_type };
+    let grant = put::authorize(&put, &state.config.policy, state.clock.now(), fresh_upload_id()?)?;
+    ObjectKey::Upload(grant.path.clone()).encode()?;
+    Ok((grant, credential.protocol()))
+}
+
+fn credential(request: &Request) -> Result<Credential, UploadError> {
+    let parameter = |name: &str| event::parameter(request, name);
+    Ok(Credential::select(event::header(request, "authorization"), parameter)?)
+}
+
+/// A header that is no text cannot be the one that was signed, nor be stored.
+fn content_type(request: &Request) -> Result<Option<&str>, UploadError> {
+    let header = request.headers().get("content-type").map(|value| value.to_str());
+    header.transpose().map_err(|_| UploadError::ContentTypeNotText)
+}
+
+async fn store(
+    state: &State,
+    grant: &Grant,
+    digest: Option<Sha256Digest>,
+    body: Body,
+) -> Result<Response<Body>, UploadError> {
+    let body = event::into_bytes(body);
+    digest.map_or(Ok(()), |announced| announced.check(&body))?;
+    match state.storage.create(grant, body, digest).await? {
+        Written::Created => Ok(answer::empty(StatusCode::CREATED, "stored")),
+        Written::Refused | Written::SourceGone => Err(UploadError::Exists),
+    }
+}
+
+async fn redirect(state: &State, grant: &Grant) -> Result<Response<Body>, UploadError> {
+    let key = ObjectKey::Incoming(Box::new(grant.clone())).encode()?;
+    if state.storage.head(&grant.path).await?.is_some() {
+        return Err(UploadError::Exists);
+    }
+    let url = state.presigner.presign(&Signed {
+        method: Method::PUT,
+        key: &key,
+        response: &[],
+        content_length: Some(grant.size),
+        at: state.clock.now(),
+        expires_in: PUT_URL_LIFE,
+    })?;
+    Ok(answer::redirect(&url, 0))
+}
+
+/// Metronome's DELETE. An upload that waits to be sealed is sealed first: what is left under
+/// `incoming/` would bring the file back.
+async fn delete(state: &State, request: &Request) -> Result<Response<Body>, UploadError> {
+    let Some(secret) = &state.config.delete_secret else { return Err(UploadError::NotFound) };
+    let paths = event::upload_paths(request, state.config.public_path.as_deref())?;
+    let credential = credential(request)?;
+    let path = put::authorize_delete(&paths, &credential, &state.config.policy.secrets, secret.as_str())?;
+    if seal::find(&state.storage, path).await?.is_none() {
+        return Err(UploadError::NotFound);
+    }
+    state.storage.delete(path).await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT, "deleted"))
+}
