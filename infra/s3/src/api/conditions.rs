@@ -1,0 +1,171 @@
+//! `If-*` headers, read from the raw request: s3s takes a single ETag where RFC 9110 allows a list.
+
+use http::HeaderMap;
+use s3s::dto::{Timestamp, TimestampFormat};
+use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
+
+use crate::api::headers::timestamp;
+use crate::store::error::Refusal;
+use crate::store::objects::WriteCondition;
+use crate::store::record::ObjectHead;
+
+/// The conditions on the object a write creates or replaces. S3 knows `*` for `If-None-Match` here and no more.
+pub(crate) fn on_write(headers: &HeaderMap) -> S3Result<WriteCondition> {
+    let absent = match text(headers, "if-none-match") {
+        None => false,
+        Some("*") => true,
+        Some(_) => return Err(s3_error!(NotImplemented, "If-None-Match takes only * here")),
+    };
+    Ok(WriteCondition { absent, matches: text(headers, "if-match").map(unquote) })
+}
+
+/// The names of the four headers that ask about an object to be read.
+pub(crate) struct ReadHeaders {
+    matches: &'static str,
+    none_match: &'static str,
+    modified_since: &'static str,
+    unmodified_since: &'static str,
+    /// Whether "not modified" is 304 (on reading) or 412 (on copying).
+    not_modified: bool,
+}
+
+/// Those of GET and HEAD.
+pub(crate) const READ: ReadHeaders = ReadHeaders {
+    matches: "if-match",
+    none_match: "if-none-match",
+    modified_since: "if-modified-since",
+    unmodified_since: "if-unmodified-since",
+    not_modified: true,
+};
+
+/// Those of the copies, about their source.
+pub(crate) const COPY_SOURCE: ReadHeaders = ReadHeaders {
+    matches: "x-amz-copy-source-if-match",
+    none_match: "x-amz-copy-source-if-none-match",
+    modified_since: "x-amz-copy-source-if-modified-since",
+    unmodified_since: "x-amz-copy-source-if-unmodified-since",
+    not_modified: false,
+};
+
+/// Whether `head` may be read: the order is RFC 9110, section 13.2.2.
+pub(crate) fn on_read(headers: &HeaderMap, names: &ReadHeaders, head: &ObjectHead) -> S3Result<()> {
+    match text(headers, names.matches) {
+        Some(tags) if !matches_any(tags, head) => return Err(failed("If-Match")),
+        Some(_) => {}
+        None if date(headers, names.unmodified_since).is_some_and(|since| seconds(head) > since) => {
+            return Err(failed("If-Unmodified-Since"));
+        }
+        None => {}
+    }
+    let unchanged = match text(headers, names.none_match) {
+        Some(tags) => matches_any(tags, head),
+        None => date(headers, names.modified_since).is_some_and(|since| seconds(head) <= since),
+    };
+    match unchanged {
+        false => Ok(()),
+        true if names.not_modified => Err(not_modified(head)),
+        true => Err(failed("x-amz-copy-source-if-none-match")),
+    }
+}
+
+fn failed(condition: &'static str) -> S3Error {
+    Refusal::PreconditionFailed { condition }.into()
+}
+
+/// RFC 9110 wants the headers a 200 would have had: a cache refreshes its entry from them.
+fn not_modified(head: &ObjectHead) -> S3Error {
+    let mut error = S3Error::new(S3ErrorCode::NotModified);
+    let mut headers = HeaderMap::new();
+    let last_modified = {
+        let mut text = Vec::new();
+        timestamp(head.modified).format(TimestampFormat::HttpDate, &mut text).map(|()| text).ok()
+    };
+    let values = [
+        ("etag", Some(format!("\"{}\"", head.etag).into_bytes())),
+        ("last-modified", last_modified),
+        ("cache-control", head.headers.cache_control.clone().map(String::into_bytes)),
+        ("expires", head.headers.expires.clone().map(String::into_bytes)),
+    ];
+    for (name, value) in values {
+        if let Some(value) = value.and_then(|value| http::HeaderValue::from_bytes(&value).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    error.set_headers(headers);
+    error
+}
+
+/// Whole seconds, as HTTP's dates have no more.
+fn seconds(head: &ObjectHead) -> Timestamp {
+    timestamp(head.modified / 1000 * 1000)
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok().map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn date(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
+    Timestamp::parse(TimestampFormat::HttpDate, text(headers, name)?).ok()
+}
+
+/// Compares weakly: a proxy that compressed the body sends `W/` back.
+fn matches_any(tags: &str, head: &ObjectHead) -> bool {
+    let own = head.etag.to_string();
+    tags.split(',').map(str::trim).any(|tag| tag == "*" || unquote(tag) == own)
+}
+
+/// The tag without `W/` and quotes.
+pub(crate) fn unquote(tag: &str) -> String {
+    let tag = tag.trim();
+    let tag = tag.strip_prefix("W/").unwrap_or(tag);
+    tag.trim_matches('"').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::record::{EntityTag, Headers};
+
+    const TAG: &str = "\"01010101010101010101010101010101\"";
+    const BEFORE: &str = "Tue, 14 Nov 2023 22:13:19 GMT";
+    const AT: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
+
+    fn head() -> ObjectHead {
+        ObjectHead {
+            size: 1,
+            etag: EntityTag { md5: [1; 16], parts: 0 },
+            modified: 1_700_000_000_999,
+            checksum: None,
+            headers: Headers::default(),
+        }
+    }
+
+    #[test]
+    fn reading_follows_the_rfcs_order() {
+        let list = format!("\"x\", W/{TAG}");
+        let cases: [(&str, &[(&'static str, &str)], u16); 13] = [
+            ("nothing asked", &[], 200),
+            ("same tag", &[("if-match", TAG)], 200),
+            ("other tag", &[("if-match", "\"x\"")], 412),
+            ("any tag", &[("if-match", "*")], 200),
+            ("tag in a list", &[("if-match", &list)], 200),
+            ("none match, same", &[("if-none-match", TAG)], 304),
+            ("none match, in a list", &[("if-none-match", &list)], 304),
+            ("none match, other", &[("if-none-match", "\"x\"")], 200),
+            ("modified since the second before", &[("if-modified-since", BEFORE)], 200),
+            ("modified since that second", &[("if-modified-since", AT)], 304),
+            ("unmodified since that second", &[("if-unmodified-since", AT)], 200),
+            ("unmodified since the second before", &[("if-unmodified-since", BEFORE)], 412),
+            ("a tag outweighs a date", &[("if-none-match", "\"x\""), ("if-modified-since", AT)], 200),
+        ];
+        for (case, pairs, status) in cases {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            let result = on_read(&headers, &READ, &head());
+            let got = result.err().and_then(|error| error.status_code()).map_or(200, |code| code.as_u16());
+            assert_eq!(got, status, "{case}");
+        }
+    }
+}

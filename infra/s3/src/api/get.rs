@@ -1,0 +1,191 @@
+//! `GetObject` and `HeadObject`: conditions, ranges, and the overrides a presigned URL may carry.
+
+use std::ops;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use percent_encoding::percent_decode_str;
+use s3s::dto::{
+    ChecksumType, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, Range, StreamingBlob,
+};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
+
+use super::headers::{etag, set_checksum, signed, timestamp};
+use super::{Api, conditions};
+use crate::store::objects::{Address, Found};
+use crate::store::record::{Checksum, Headers, ObjectHead};
+
+/// Query parameter and the header it overrides.
+const OVERRIDES: [(&str, HeaderName); 6] = [
+    ("response-content-type", header::CONTENT_TYPE),
+    ("response-content-disposition", header::CONTENT_DISPOSITION),
+    ("response-content-encoding", header::CONTENT_ENCODING),
+    ("response-content-language", header::CONTENT_LANGUAGE),
+    ("response-cache-control", header::CACHE_CONTROL),
+    ("response-expires", header::EXPIRES),
+];
+
+pub(super) async fn get(api: &Api, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+    let S3Request { input, headers, uri, .. } = request;
+    refuse_parts_and_versions(input.part_number, input.version_id.as_deref())?;
+    let at = Address { bucket: input.bucket, key: input.key };
+    let (found, range, partial) = select(api, &at, &headers, input.range)?;
+    let head = found.record.head.clone();
+    let mut output = GetObjectOutput {
+        accept_ranges: Some("bytes".to_owned()),
+        content_length: Some(signed(range.end - range.start)?),
+        content_range: partial.then(|| content_range(&range, head.size)),
+        e_tag: Some(etag(head.etag)),
+        last_modified: Some(timestamp(head.modified)),
+        metadata: Some(head.headers.metadata.clone().into_iter().collect()),
+        ..GetObjectOutput::default()
+    };
+    let checksum = asked(&head, partial, input.checksum_mode.is_some());
+    set_checksum!(output, checksum);
+    output.checksum_type = checksum.map(checksum_type);
+    output.body = Some(StreamingBlob::new(api.store.read(found, range).await?));
+    Ok(S3Response::with_headers(output, response_headers(&head.headers, &uri)?))
+}
+
+pub(super) async fn head(api: &Api, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+    let S3Request { input, headers, uri, .. } = request;
+    refuse_parts_and_versions(input.part_number, input.version_id.as_deref())?;
+    let at = Address { bucket: input.bucket, key: input.key };
+    let (found, range, partial) = select(api, &at, &headers, input.range)?;
+    let head = found.record.head;
+    let mut output = HeadObjectOutput {
+        accept_ranges: Some("bytes".to_owned()),
+        content_length: Some(signed(range.end - range.start)?),
+        content_range: partial.then(|| content_range(&range, head.size)),
+        e_tag: Some(etag(head.etag)),
+        last_modified: Some(timestamp(head.modified)),
+        metadata: Some(head.headers.metadata.clone().into_iter().collect()),
+        ..HeadObjectOutput::default()
+    };
+    let checksum = asked(&head, partial, input.checksum_mode.is_some());
+    set_checksum!(output, checksum);
+    output.checksum_type = checksum.map(checksum_type);
+    let mut response = S3Response::with_headers(output, response_headers(&head.headers, &uri)?);
+    response.status = partial.then_some(StatusCode::PARTIAL_CONTENT);
+    Ok(response)
+}
+
+fn refuse_parts_and_versions(part: Option<i32>, version: Option<&str>) -> S3Result<()> {
+    if part.is_some() {
+        return Err(s3_error!(NotImplemented, "partNumber is not implemented"));
+    }
+    match version {
+        None | Some("null") => Ok(()),
+        Some(_) => Err(s3_error!(NoSuchVersion)),
+    }
+}
+
+/// The object, the bytes of it that are asked for, and whether that is a 206.
+fn select(
+    api: &Api,
+    at: &Address,
+    headers: &HeaderMap,
+    range: Option<Range>,
+) -> S3Result<(Found, ops::Range<u64>, bool)> {
+    let found = api.store.find(at)?;
+    let head = &found.record.head;
+    conditions::on_read(headers, &conditions::READ, head)?;
+    let range = range.filter(|_| still_same(headers, head));
+    let (range, partial) = match range {
+        None => (0..head.size, false),
+        Some(range) => (satisfy(&range, head.size)?, true),
+    };
+    Ok((found, range, partial))
+}
+
+/// `If-Range`: a client that resumes gets the rest only of the same object, else the whole of the new one.
+fn still_same(headers: &HeaderMap, head: &ObjectHead) -> bool {
+    let Some(validator) = headers.get(header::IF_RANGE) else { return true };
+    validator.to_str().is_ok_and(|tag| tag == format!("\"{}\"", head.etag))
+}
+
+fn satisfy(range: &Range, size: u64) -> S3Result<ops::Range<u64>> {
+    let satisfied = match *range {
+        Range::Int { first, last } => first..last.map_or(size, |last| size.min(last.saturating_add(1))),
+        Range::Suffix { length } => size.saturating_sub(length)..size,
+    };
+    if satisfied.is_empty() {
+        return Err(unsatisfiable(size));
+    }
+    Ok(satisfied)
+}
+
+/// RFC 9110 has the size in a 416, so that a client can ask again.
+fn unsatisfiable(size: u64) -> S3Error {
+    let mut error = S3Error::with_message(S3ErrorCode::InvalidRange, "The requested range is not satisfiable");
+    if let Ok(value) = HeaderValue::from_str(&format!("bytes */{size}")) {
+        let xml = (header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        error.set_headers([xml, (header::CONTENT_RANGE, value)].into_iter().collect());
+    }
+    error
+}
+
+fn content_range(range: &ops::Range<u64>, size: u64) -> String {
+    format!("bytes {}-{}/{size}", range.start, range.end - 1)
+}
+
+/// A part of an object has no checksum of its own.
+fn asked(head: &ObjectHead, partial: bool, mode: bool) -> Option<&Checksum> {
+    head.checksum.as_ref().filter(|_| mode && !partial)
+}
+
+fn checksum_type(checksum: &Checksum) -> ChecksumType {
+    ChecksumType::from_static(if checksum.parts > 0 { ChecksumType::COMPOSITE } else { ChecksumType::FULL_OBJECT })
+}
+
+/// The stored headers, with the overrides of the query. Done here for both methods: s3s does it for GET only.
+fn response_headers(stored: &Headers, uri: &Uri) -> S3Result<HeaderMap> {
+    let own = [
+        (header::CONTENT_TYPE, &stored.content_type),
+        (header::CONTENT_DISPOSITION, &stored.content_disposition),
+        (header::CONTENT_ENCODING, &stored.content_encoding),
+        (header::CONTENT_LANGUAGE, &stored.content_language),
+        (header::CACHE_CONTROL, &stored.cache_control),
+        (header::EXPIRES, &stored.expires),
+    ];
+    let mut headers = HeaderMap::new();
+    for (name, value) in own {
+        if let Some(value) = value {
+            headers.insert(name, HeaderValue::from_str(value).map_err(S3Error::internal_error)?);
+        }
+    }
+    for pair in uri.query().unwrap_or_default().split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let Some((_, header)) = OVERRIDES.iter().find(|(parameter, _)| *parameter == name) else { continue };
+        // A plus is a space in a query, as s3s reads it for the signature.
+        let value: Vec<u8> = percent_decode_str(&value.replace('+', " ")).collect();
+        let value = HeaderValue::from_bytes(&value).map_err(|_| s3_error!(InvalidArgument, "invalid {name}"))?;
+        headers.insert(header.clone(), value);
+    }
+    Ok(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_cut_to_the_object_or_refused() {
+        let int = |first, last| Range::Int { first, last };
+        let cases = [
+            ("first byte", int(0, Some(0)), 10, Some(0..1)),
+            ("to the last byte", int(0, Some(9)), 10, Some(0..10)),
+            ("beyond the end", int(5, Some(100)), 10, Some(5..10)),
+            ("open end", int(9, None), 10, Some(9..10)),
+            ("start at the end", int(10, None), 10, None),
+            ("suffix", Range::Suffix { length: 3 }, 10, Some(7..10)),
+            ("suffix longer than the object", Range::Suffix { length: 11 }, 10, Some(0..10)),
+            ("empty suffix", Range::Suffix { length: 0 }, 10, None),
+            ("first byte of nothing", int(0, None), 0, None),
+            ("suffix of nothing", Range::Suffix { length: 1 }, 0, None),
+            ("largest number", int(0, Some(u64::MAX)), 10, Some(0..10)),
+        ];
+        for (case, range, size, expected) in cases {
+            assert_eq!(satisfy(&range, size).ok(), expected, "{case}");
+        }
+    }
+}

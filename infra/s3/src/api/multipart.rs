@@ -1,0 +1,144 @@
+//! Multipart uploads: beginning, parts, completing, aborting, listing parts.
+
+use s3s::dto::{
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, ChecksumAlgorithm as AlgorithmName, ChecksumType,
+    CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart, CreateMultipartUploadInput,
+    CreateMultipartUploadOutput, ListPartsInput, ListPartsOutput, Part, UploadPartInput, UploadPartOutput,
+};
+use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
+
+use super::headers::{algorithm, etag, set_checksum, signed, stored, timestamp};
+use super::list::limit;
+use super::put::{announced, take_body};
+use super::{Api, conditions};
+use crate::store::multipart::NamedPart;
+use crate::store::objects::Address;
+use crate::store::record::{EntityTag, PartRecord};
+use crate::store::uploads::UploadAddress;
+
+/// S3's highest part number.
+const MAX_PART: u32 = 10_000;
+
+pub(super) async fn create(
+    api: &Api,
+    request: S3Request<CreateMultipartUploadInput>,
+) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+    let S3Request { input, headers, .. } = request;
+    let kept = stored(&headers, input.metadata)?;
+    let summing = input.checksum_algorithm.as_ref().map(AlgorithmName::as_str).map(algorithm).transpose()?;
+    let full = input.checksum_type.as_ref().is_some_and(|it| it.as_str() == ChecksumType::FULL_OBJECT);
+    let at = Address { bucket: input.bucket.clone(), key: input.key.clone() };
+    let id = api.store.begin_upload(at, kept, summing, full).await?;
+    Ok(S3Response::new(CreateMultipartUploadOutput {
+        bucket: Some(input.bucket),
+        key: Some(input.key),
+        upload_id: Some(id),
+        checksum_algorithm: input.checksum_algorithm,
+        checksum_type: input.checksum_type,
+        ..CreateMultipartUploadOutput::default()
+    }))
+}
+
+pub(super) async fn upload_part(
+    api: &Api,
+    request: S3Request<UploadPartInput>,
+) -> S3Result<S3Response<UploadPartOutput>> {
+    let S3Request { input, headers, trailing_headers, .. } = request;
+    let number = part_number(input.part_number)?;
+    let at = address(input.bucket, input.key, input.upload_id);
+    api.store.upload(&at)?;
+    let announced = announced(&headers, input.content_length, trailing_headers)?;
+    let received = take_body(api, input.body, announced).await?;
+    let part = api.store.put_part(at, number, received).await?;
+    let mut output = UploadPartOutput { e_tag: Some(part_etag(&part)), ..UploadPartOutput::default() };
+    set_checksum!(output, part.checksum.as_ref());
+    Ok(S3Response::new(output))
+}
+
+pub(super) async fn complete(
+    api: &Api,
+    request: S3Request<CompleteMultipartUploadInput>,
+) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+    let S3Request { input, headers, .. } = request;
+    let condition = conditions::on_write(&headers)?;
+    let parts = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
+    let named = parts.into_iter().map(named_part).collect::<S3Result<Vec<_>>>()?;
+    let location = format!("/{}/{}", input.bucket, input.key);
+    let at = address(input.bucket.clone(), input.key.clone(), input.upload_id);
+    let head = api.store.complete_upload(at, named, condition).await?;
+    let mut output = CompleteMultipartUploadOutput {
+        bucket: Some(input.bucket),
+        key: Some(input.key),
+        location: Some(location),
+        e_tag: Some(etag(head.etag)),
+        ..CompleteMultipartUploadOutput::default()
+    };
+    set_checksum!(output, head.checksum.as_ref());
+    Ok(S3Response::new(output))
+}
+
+pub(super) async fn abort(
+    api: &Api,
+    request: S3Request<AbortMultipartUploadInput>,
+) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+    let input = request.input;
+    api.store.abort_upload(address(input.bucket, input.key, input.upload_id)).await?;
+    Ok(S3Response::new(AbortMultipartUploadOutput::default()))
+}
+
+pub(super) async fn list_parts(
+    api: &Api,
+    request: S3Request<ListPartsInput>,
+) -> S3Result<S3Response<ListPartsOutput>> {
+    let input = request.input;
+    let max_parts = limit(input.max_parts)?;
+    let after = u32::try_from(input.part_number_marker.unwrap_or_default())
+        .map_err(|_| s3_error!(InvalidArgument, "part-number-marker must not be negative"))?;
+    let at = address(input.bucket.clone(), input.key.clone(), input.upload_id.clone());
+    let most = usize::try_from(max_parts).map_err(S3Error::internal_error)?;
+    let (parts, truncated) = api.store.parts(&at, after, most)?;
+    let last = parts.last().map(|(number, _)| *number).filter(|_| truncated);
+    Ok(S3Response::new(ListPartsOutput {
+        bucket: Some(input.bucket),
+        key: Some(input.key),
+        upload_id: Some(input.upload_id),
+        max_parts: Some(max_parts),
+        part_number_marker: input.part_number_marker,
+        is_truncated: Some(truncated),
+        next_part_number_marker: last.map(i32::try_from).transpose().map_err(S3Error::internal_error)?,
+        parts: Some(parts.iter().map(|(number, part)| listed(*number, part)).collect::<S3Result<_>>()?),
+        ..ListPartsOutput::default()
+    }))
+}
+
+/// Part numbers go from 1 to 10,000.
+pub(super) fn part_number(number: i32) -> S3Result<u32> {
+    let number = u32::try_from(number).ok().filter(|number| (1..=MAX_PART).contains(number));
+    number.ok_or_else(|| s3_error!(InvalidArgument, "a part number is from 1 to {MAX_PART}"))
+}
+
+fn address(bucket: String, key: String, id: String) -> UploadAddress {
+    UploadAddress { object: Address { bucket, key }, id }
+}
+
+fn named_part(part: CompletedPart) -> S3Result<NamedPart> {
+    let number = part.part_number.ok_or_else(|| s3_error!(MalformedXML))?;
+    let tag = part.e_tag.ok_or_else(|| s3_error!(MalformedXML))?;
+    Ok(NamedPart { number: part_number(number)?, etag: tag.into_value() })
+}
+
+fn part_etag(part: &PartRecord) -> s3s::dto::ETag {
+    etag(EntityTag { md5: part.md5, parts: 0 })
+}
+
+fn listed(number: u32, part: &PartRecord) -> S3Result<Part> {
+    let mut listed = Part {
+        e_tag: Some(part_etag(part)),
+        last_modified: Some(timestamp(part.modified)),
+        part_number: Some(i32::try_from(number).map_err(S3Error::internal_error)?),
+        size: Some(signed(part.size)?),
+        ..Part::default()
+    };
+    set_checksum!(listed, part.checksum.as_ref());
+    Ok(listed)
+}

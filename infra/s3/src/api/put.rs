@@ -1,0 +1,71 @@
+//! `PutObject`, and taking a body in for it and for `UploadPart`.
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::HeaderMap;
+use s3s::dto::{PutObjectInput, PutObjectOutput, StreamingBlob};
+use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
+
+use super::headers::{etag, set_checksum, stored};
+use super::{Api, conditions};
+use crate::store::objects::Address;
+use crate::store::receive::{Announced, Received, receive};
+use crate::store::record::ChecksumAlgorithm;
+
+/// S3's limit for a PUT or a part, in bytes.
+const MAX_BODY_BYTES: u64 = 5 << 30;
+
+pub(super) async fn put(api: &Api, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+    let S3Request { input, headers, trailing_headers, .. } = request;
+    let at = Address { bucket: input.bucket, key: input.key };
+    let condition = conditions::on_write(&headers)?;
+    let kept = stored(&headers, input.metadata)?;
+    let announced = announced(&headers, input.content_length, trailing_headers)?;
+    // Before the body: with `Expect: 100-continue` a refused one is not even sent.
+    api.store.check_write(&at, &condition)?;
+    let received = take_body(api, input.body, announced).await?;
+    let head = api.store.put(at, kept, received, condition).await?;
+    let mut output = PutObjectOutput { e_tag: Some(etag(head.etag)), ..PutObjectOutput::default() };
+    set_checksum!(output, head.checksum.as_ref());
+    Ok(S3Response::new(output))
+}
+
+/// What the headers say about the body. `length` is what s3s made of `Content-Length`: for an aws-chunked body the
+/// decoded length.
+pub(super) fn announced(
+    headers: &HeaderMap,
+    length: Option<i64>,
+    trailers: Option<TrailingHeaders>,
+) -> S3Result<Announced> {
+    let length = length.ok_or_else(|| s3_error!(MissingContentLength))?;
+    let length = u64::try_from(length).map_err(|_| s3_error!(InvalidArgument, "negative Content-Length"))?;
+    if length > MAX_BODY_BYTES {
+        return Err(s3_error!(EntityTooLarge));
+    }
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Ok(Announced { length, md5: text("content-md5"), checksum: checksum(headers)?, trailers })
+}
+
+fn checksum(headers: &HeaderMap) -> S3Result<Option<(ChecksumAlgorithm, Option<String>)>> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let trailer = text("x-amz-trailer").unwrap_or_default().to_ascii_lowercase();
+    let mut found = None;
+    for algorithm in ChecksumAlgorithm::ALL {
+        let in_header = text(algorithm.header()).map(str::to_owned);
+        let in_trailer = trailer.split(',').any(|name| name.trim() == algorithm.header());
+        if (in_header.is_some() || in_trailer) && found.replace((algorithm, in_header)).is_some() {
+            return Err(s3_error!(InvalidRequest, "only one x-amz-checksum header may be given"));
+        }
+    }
+    Ok(found)
+}
+
+/// Stores the body; nothing of it stays behind on an error.
+pub(super) async fn take_body(api: &Api, body: Option<StreamingBlob>, announced: Announced) -> S3Result<Received> {
+    let blobs = api.store.blobs();
+    let received = match body {
+        Some(body) => receive(blobs, body, announced).await?,
+        None => receive(blobs, stream::empty::<Result<Bytes, s3s::StdError>>(), announced).await?,
+    };
+    Ok(received)
+}

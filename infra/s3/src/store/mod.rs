@@ -1,0 +1,181 @@
+//! The store: buckets and objects in one folder, whole or absent at any instant.
+
+pub(crate) mod blobs;
+pub(crate) mod buckets;
+mod epoch;
+pub(crate) mod error;
+pub(crate) mod events;
+mod index;
+pub(crate) mod listing;
+pub(crate) mod multipart;
+pub(crate) mod objects;
+pub(crate) mod read;
+mod reaper;
+pub(crate) mod receive;
+pub(crate) mod record;
+pub(crate) mod uploads;
+mod writer;
+
+use std::path::Path;
+use std::sync::mpsc::{Sender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use redb::Database;
+
+use blobs::Blobs;
+use epoch::{Epochs, ReadGuard};
+use error::{OpenError, StoreError};
+use events::{Receiver, Subscribers};
+use index::Snapshot;
+use reaper::Order;
+use writer::{Shared, Writer};
+
+/// Buckets and objects in one folder, owned by one process. Clones share it.
+///
+/// A process that is killed at any instant leaves every object whole or absent. [`Store::close`] only makes the
+/// next opening cheaper.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    /// `None` once closed, so that the folder can be opened again.
+    database: RwLock<Option<Arc<Database>>>,
+    blobs: Blobs,
+    epochs: Arc<Epochs>,
+    subscribers: Arc<Subscribers>,
+    writer: Writer,
+    writer_thread: Mutex<Option<JoinHandle<()>>>,
+    reaper: Sender<Order>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("blobs", &self.0.blobs).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the store in `dir`, creating both where missing. Waits up to five seconds for a predecessor that is
+    /// still shutting down.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; above all [`OpenError::InUse`].
+    pub async fn open(dir: &Path) -> Result<Self, OpenError> {
+        let io = |source| OpenError::Io { folder: dir.to_owned(), source };
+        std::fs::create_dir_all(dir).map_err(io)?;
+        let opened = index::open(dir).await?;
+        let blobs = Blobs::open(dir, opened.generation).map_err(io)?;
+        let inner = Inner::start(Arc::new(opened.database), blobs).map_err(io)?;
+        let store = Self(Arc::new(inner));
+        if opened.unclean {
+            store.sweep().map_err(io)?;
+        }
+        Ok(store)
+    }
+
+    /// Tells of every object created from now on, in the order of the commits, losing none while the receiver lives.
+    #[must_use]
+    pub fn subscribe(&self) -> Receiver {
+        self.0.subscribers.subscribe()
+    }
+
+    /// Finishes the writes that are under way, removes what waits for removal, and releases the folder. Other
+    /// clones answer [`StoreError::Closed`] from then on.
+    ///
+    /// # Errors
+    /// The index could not be written; nothing acknowledged is lost.
+    pub async fn close(self) -> Result<(), StoreError> {
+        tokio::task::spawn_blocking(move || self.0.close()).await?
+    }
+
+    /// Removes orphans in the background; nobody waits for it.
+    fn sweep(&self) -> std::io::Result<()> {
+        let blobs = self.0.blobs.clone();
+        // Taken here, not in the thread: the snapshot must not be younger than the first write of this opening,
+        // and must not keep the store open after it is closed.
+        let Ok(snapshot) = self.snapshot() else { return Ok(()) };
+        let run = move || {
+            // An unreadable index is reported by the requests that need it; never delete on its word.
+            if let Ok(named) = snapshot.blobs_before(blobs.generation()) {
+                drop(snapshot);
+                reaper::sweep(&blobs, &named);
+            }
+        };
+        std::thread::Builder::new().name("s3-sweep".into()).spawn(run).map(|_| ())
+    }
+
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let database = self.database()?;
+        Snapshot::take(&database)
+    }
+
+    fn database(&self) -> Result<Arc<Database>, StoreError> {
+        let database = self.0.database.read().unwrap_or_else(PoisonError::into_inner);
+        database.clone().ok_or(StoreError::Closed)
+    }
+
+    fn enter(&self) -> ReadGuard {
+        self.0.epochs.enter()
+    }
+
+    fn writer(&self) -> &Writer {
+        &self.0.writer
+    }
+
+    pub(crate) fn blobs(&self) -> &Blobs {
+        &self.0.blobs
+    }
+}
+
+impl Inner {
+    fn start(database: Arc<Database>, blobs: Blobs) -> std::io::Result<Self> {
+        let reaper = reaper::start(blobs.clone())?;
+        let epochs = Arc::new(Epochs::new(reaper.clone()));
+        let subscribers = Arc::new(Subscribers::default());
+        let shared =
+            Shared { database: database.clone(), epochs: epochs.clone(), subscribers: subscribers.clone(), blobs: blobs.clone() };
+        let (writer, thread) = Writer::start(shared)?;
+        Ok(Self {
+            database: RwLock::new(Some(database)),
+            blobs,
+            epochs,
+            subscribers,
+            writer,
+            writer_thread: Mutex::new(Some(thread)),
+            reaper,
+        })
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.writer.stop();
+        let thread = self.writer_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            return Err(StoreError::Closed);
+        }
+        self.subscribers.end();
+        self.drain_reaper();
+        let Some(database) = self.database.write().unwrap_or_else(PoisonError::into_inner).take() else {
+            return Ok(());
+        };
+        // Readers that are still at it, or removals that failed, leave files: then the next opening sweeps.
+        if self.blobs.loose() == 0 {
+            index::mark_clean(&database)?;
+        }
+        Ok(())
+    }
+
+    fn drain_reaper(&self) {
+        let (done, flushed) = sync_channel(1);
+        if self.reaper.send(Order::Flush(done)).is_ok() {
+            let _ = flushed.recv();
+        }
+    }
+}
+
+/// Milliseconds since 1970. The store is the clock's boundary: S3's `Last-Modified` is the server's business.
+pub(crate) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,95 @@
+//! A server that is killed with SIGKILL in the middle of writing: every object is whole or absent afterwards.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use aws_sdk_s3::primitives::ByteStream;
+use satchel_s3::{Server, ServerOptions, Store};
+
+use crate::support::{BUCKET, Fixture, client, credentials, pattern};
+
+const FOLDER: &str = "SATCHEL_S3_TEST_FOLDER";
+
+/// Not a test of its own: the process that gets killed.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "started by the test below"]
+async fn the_server_that_is_killed() {
+    let Ok(folder) = std::env::var(FOLDER) else { return };
+    let store = Store::open(folder.as_ref()).await.unwrap();
+    let server = Server::bind("127.0.0.1:0", store, credentials(), ServerOptions::default()).await.unwrap();
+    println!("\nlistening={}", server.local_addr().unwrap());
+    server.serve(std::future::pending()).await;
+}
+
+fn spawn(folder: &std::path::Path) -> (Child, SocketAddr) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "kill::the_server_that_is_killed", "--ignored", "--nocapture"])
+        .env(FOLDER, folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let address = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("listening=").map(str::to_owned));
+    (child, address.unwrap().parse().unwrap())
+}
+
+/// Which body a key has: of many sizes, so that kills fall into all phases of a write.
+fn body(n: usize) -> Vec<u8> {
+    let mut bytes = pattern(1 + n * 7919 % 700_000);
+    bytes[0] = n as u8;
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_leaves_every_object_whole_or_absent() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut acknowledged, mut attempted) = (BTreeSet::new(), 0);
+    for round in 0..4 {
+        let (mut child, addr) = spawn(dir.path());
+        let client = client(addr);
+        client.create_bucket().bucket(BUCKET).send().await.unwrap();
+        let (acks, mut acked) = tokio::sync::mpsc::unbounded_channel();
+        let writers: Vec<_> = (0..8)
+            .map(|writer| {
+                let (client, acks) = (client.clone(), acks.clone());
+                let first = attempted + writer * 1000;
+                tokio::spawn(async move {
+                    for n in first..first + 1000 {
+                        let put = client.put_object().bucket(BUCKET).key(n.to_string()).if_none_match("*");
+                        if put.body(ByteStream::from(body(n))).send().await.is_err() {
+                            return;
+                        }
+                        let _ = acks.send(n);
+                    }
+                })
+            })
+            .collect();
+        drop(acks);
+        for _ in 0..30 + round * 7 {
+            acknowledged.insert(acked.recv().await.unwrap());
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        while let Some(n) = acked.recv().await {
+            acknowledged.insert(n);
+        }
+        attempted += 8000;
+    }
+
+    let fixture = Fixture::on(dir, ServerOptions::default()).await;
+    let mut present = BTreeSet::new();
+    let mut pages = fixture.client.list_objects_v2().bucket(BUCKET).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        present.extend(page.unwrap().contents().iter().map(|object| object.key().unwrap().parse::<usize>().unwrap()));
+    }
+    assert!(acknowledged.is_subset(&present), "lost: {:?}", acknowledged.difference(&present));
+    for n in present {
+        assert!(fixture.get(&n.to_string()).await == body(n), "object {n} is not whole");
+    }
+    assert_eq!(std::fs::read_dir(fixture.dir.path().join("tmp")).unwrap().count(), 0);
+}

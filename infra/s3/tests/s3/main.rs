@@ -1,0 +1,18 @@
+//! The server over HTTP, asked by the real SDK and by raw sockets.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod awkward_keys;
+mod bodies;
+mod buckets;
+mod conditional;
+mod copies;
+mod cors;
+mod deletes;
+mod kill;
+mod listing;
+mod multipart;
+mod presigned;
+mod reading;
+mod restart;
+mod support;
