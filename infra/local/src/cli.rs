@@ -1,0 +1,88 @@
+//! The command line: start, print what to paste, stop on a signal.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+use satchel_aws::{bootstrap::BAD_CONFIGURATION, clock::Clock};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{
+    settings::Settings,
+    snippet,
+    stack::{Options, Stack, StackError},
+};
+
+/// What a shell reports for a process that Ctrl-C has ended.
+const INTERRUPTED: i32 = 130;
+
+/// File sharing for an XMPP server, on this machine: the functions of the Satchel bundle behind a local API
+/// Gateway, with an S3 server on a folder.
+#[derive(Debug, Parser)]
+#[command(name = "satchel", version, after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// Where the gateway listens; XMPP clients upload and download here
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where the S3 server listens; downloads are redirected here
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9000")]
+    pub s3_listen: SocketAddr,
+    /// The folder that keeps files, index and secrets
+    #[arg(long, value_name = "DIR", default_value = ".satchel")]
+    pub data: PathBuf,
+    /// Refuse what AWS would refuse: bodies that no Lambda event can hold (413)
+    #[arg(long)]
+    pub strict_aws: bool,
+}
+
+const AFTER_HELP: &str = "Environment: SATCHEL_UPLOAD_SECRETS (one per line, made and kept in the data folder where \
+missing), SATCHEL_PUBLIC_URL, SATCHEL_MAX_SIZE, SATCHEL_RETENTION_DAYS, SATCHEL_SAFE_TYPES, \
+SATCHEL_METRONOME_DELETE_SECRET, SATCHEL_S3_PUBLIC_URL; AWS_ENDPOINT_URL_S3 with SATCHEL_BUCKET and AWS \
+credentials uses another S3 instead of the folder. README.md explains each.";
+
+/// Runs the stack until SIGTERM or Ctrl-C, which let running requests finish; a second signal does not wait.
+pub async fn run(arguments: Arguments) -> ExitCode {
+    match serve(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("satchel: {error}");
+            match error {
+                StackError::Config(_) => ExitCode::from(BAD_CONFIGURATION),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+async fn serve(arguments: Arguments) -> Result<(), StackError> {
+    let (mut terminated, mut interrupted) = signals()?;
+    let settings = Settings::load(&arguments.data, satchel_aws::bootstrap::environment)?;
+    let stack = Stack::start(Options {
+        listen: arguments.listen,
+        s3_listen: arguments.s3_listen,
+        data: arguments.data,
+        strict_aws: arguments.strict_aws,
+        settings: settings.clone(),
+        clock: Clock::System,
+        log: |line| println!("{}", line.to_text()),
+    })
+    .await?;
+    println!("{}", snippet::welcome(&stack, &settings));
+    either(&mut terminated, &mut interrupted).await;
+    println!("Finishing running requests; once more stops at once.");
+    tokio::select! {
+        () = stack.stop() => Ok(()),
+        () = either(&mut terminated, &mut interrupted) => std::process::exit(INTERRUPTED),
+    }
+}
+
+fn signals() -> Result<(Signal, Signal), StackError> {
+    let listen = |kind| signal(kind).map_err(StackError::Signals);
+    Ok((listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?))
+}
+
+async fn either(terminated: &mut Signal, interrupted: &mut Signal) {
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = interrupted.recv() => {}
+    }
+}

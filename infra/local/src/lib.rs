@@ -1,0 +1,11 @@
+//! The embedded stack: a gateway that turns HTTP requests into API Gateway events for the very functions
+//! that run on Lambda, and an S3 server on a folder. `cargo run --release` starts it.
+
+pub mod cli;
+pub mod gateway;
+mod keys;
+mod listener;
+mod sealer;
+pub mod settings;
+mod snippet;
+pub mod stack;

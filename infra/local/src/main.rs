@@ -1,0 +1,11 @@
+//! `satchel`: the embedded stack as a command.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use satchel_local::cli::{Arguments, run};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    run(Arguments::parse()).await
+}

@@ -1,0 +1,131 @@
+//! The environment of the functions as the stack sets it: what the user gave, and defaults for the rest.
+
+use std::{collections::HashMap, io, net::SocketAddr, path::Path};
+
+use aws_credential_types::Credentials;
+use satchel_core::config::{ConfigError, DownloadConfig, UploadConfig};
+
+use crate::{keys, stack::StackError};
+
+const SECRET_FILE: &str = "upload-secret";
+const S3_SECRET_FILE: &str = "s3-secret";
+const S3_ACCESS_KEY: &str = "satchel";
+const BUCKET: &str = "satchel";
+const REGION: &str = "us-east-1";
+
+/// Every variable that a function or the stack reads.
+const VARIABLES: [&str; 15] = [
+    "SATCHEL_BUCKET",
+    "SATCHEL_UPLOAD_SECRETS",
+    "SATCHEL_PUBLIC_URL",
+    "SATCHEL_MAX_SIZE",
+    "SATCHEL_SAFE_TYPES",
+    "SATCHEL_RETENTION_DAYS",
+    "SATCHEL_METRONOME_DELETE_SECRET",
+    "SATCHEL_S3_PATH_STYLE",
+    "SATCHEL_S3_PUBLIC_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+];
+
+/// The functions' environment.
+#[derive(Clone)]
+pub struct Settings {
+    variables: HashMap<String, String>,
+    session_token: Option<String>,
+    embedded: bool,
+    made_secret: bool,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings").field("embedded", &self.embedded).finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// Takes what `environment` has; makes and keeps secrets in `data` for what is missing.
+    ///
+    /// # Errors
+    /// The data folder cannot be written.
+    pub fn load(data: &Path, environment: impl Fn(&str) -> Option<String>) -> Result<Self, StackError> {
+        let given = |name: &&str| Some(((*name).to_owned(), environment(name).filter(|value| !value.is_empty())?));
+        let variables: HashMap<String, String> = VARIABLES.iter().filter_map(given).collect();
+        let embedded = !["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|name| variables.contains_key(*name));
+        let session_token = environment("AWS_SESSION_TOKEN");
+        let mut settings = Self { variables, session_token, embedded, made_secret: false };
+        settings.complete(data).map_err(|cause| StackError::DataFolder { folder: data.to_owned(), cause })?;
+        Ok(settings)
+    }
+
+    fn complete(&mut self, data: &Path) -> io::Result<()> {
+        keys::create_folder(data)?;
+        if !self.variables.contains_key("SATCHEL_UPLOAD_SECRETS") {
+            self.made_secret = true;
+            self.set("SATCHEL_UPLOAD_SECRETS", keys::kept(data, SECRET_FILE)?);
+        }
+        if self.embedded {
+            self.set("SATCHEL_BUCKET", BUCKET.into());
+            self.set("AWS_REGION", REGION.into());
+            self.set("SATCHEL_S3_PATH_STYLE", "true".into());
+            self.set("AWS_ACCESS_KEY_ID", S3_ACCESS_KEY.into());
+            self.set("AWS_SECRET_ACCESS_KEY", keys::kept(data, S3_SECRET_FILE)?);
+            self.session_token = None;
+        }
+        Ok(())
+    }
+
+    /// Fills in what is known once both servers are bound.
+    pub(crate) fn listen_on(&mut self, gateway: SocketAddr, s3: Option<SocketAddr>) {
+        self.variables.entry("SATCHEL_PUBLIC_URL".into()).or_insert_with(|| format!("http://{gateway}/upload/"));
+        if let Some(s3) = s3 {
+            self.set("AWS_ENDPOINT_URL_S3", format!("http://{s3}"));
+        }
+    }
+
+    fn set(&mut self, name: &str, value: String) {
+        self.variables.insert(name.to_owned(), value);
+    }
+
+    /// The value of a variable, empty where there is none.
+    #[must_use]
+    pub fn get(&self, name: &str) -> &str {
+        self.variables.get(name).map_or("", String::as_str)
+    }
+
+    /// Whether files are kept in the data folder rather than in another S3.
+    #[must_use]
+    pub fn embedded(&self) -> bool {
+        self.embedded
+    }
+
+    /// The upload secret, where it is one that the stack has made.
+    #[must_use]
+    pub fn made_secret(&self) -> Option<&str> {
+        self.made_secret.then(|| self.get("SATCHEL_UPLOAD_SECRETS"))
+    }
+
+    /// What the functions sign with.
+    #[must_use]
+    pub fn credentials(&self) -> Credentials {
+        let (access_key, secret_key) = (self.get("AWS_ACCESS_KEY_ID"), self.get("AWS_SECRET_ACCESS_KEY"));
+        Credentials::new(access_key, secret_key, self.session_token.clone(), None, "satchel")
+    }
+
+    /// The functions' configurations.
+    ///
+    /// # Errors
+    /// Everything that is wrong for any of them.
+    pub fn parse(&self) -> Result<(UploadConfig, DownloadConfig), ConfigError> {
+        let lookup = |name: &str| self.variables.get(name).cloned();
+        match (UploadConfig::parse(lookup), DownloadConfig::parse(lookup)) {
+            (Ok(upload), Ok(download)) => Ok((upload, download)),
+            (Err(upload), Err(download)) => Err(upload.and(download)),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        }
+    }
+}

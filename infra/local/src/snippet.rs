@@ -1,0 +1,44 @@
+//! What the stack prints when it is up: where it listens, and what to paste into Prosody.
+
+use crate::{settings::Settings, stack::Stack};
+
+/// mod_http_file_share's own default is 10 MB; people share videos.
+const SUGGESTED_SIZE_LIMIT: u64 = 1024 * 1024 * 1024;
+
+/// The message of a stack that has just started.
+pub fn welcome(stack: &Stack, settings: &Settings) -> String {
+    let limit = settings.get("SATCHEL_MAX_SIZE").parse().unwrap_or(SUGGESTED_SIZE_LIMIT);
+    let base_url = stack.public_url().trim_end_matches('/');
+    let (address, store) = (stack.address(), store(stack, settings));
+    let (secret, secret_note) = secret(settings);
+    format!(
+        r#"Satchel listens on http://{address}
+Files: {store}
+Paste this into prosody.cfg.lua, with a host name of yours; {secret_note}:
+
+Component "upload.example.org" "http_file_share"
+    http_file_share_base_url = "{base_url}"
+    http_file_share_secret = "{secret}"
+    http_file_share_size_limit = {limit}
+    http_file_share_daily_quota = {quota}
+
+README.md has the same for ejabberd, Metronome and mod_http_upload_external. Ctrl-C stops.
+"#,
+        quota = limit.saturating_mul(10),
+    )
+}
+
+fn store(stack: &Stack, settings: &Settings) -> String {
+    match stack.s3_address() {
+        Some(address) => format!("{} (S3 on http://{address})", stack.data().display()),
+        None => format!("bucket {} at {}", settings.get("SATCHEL_BUCKET"), settings.get("AWS_ENDPOINT_URL_S3")),
+    }
+}
+
+/// A secret from the environment is known to whoever set it, and printing it would put it into journals.
+fn secret(settings: &Settings) -> (&str, &'static str) {
+    match settings.made_secret() {
+        Some(secret) => (secret, "the secret was made for you and is kept in the data folder"),
+        None => ("...", "the secret is the first line of SATCHEL_UPLOAD_SECRETS"),
+    }
+}

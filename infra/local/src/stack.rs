@@ -1,0 +1,214 @@
+//! The stack as a whole: two servers, the functions between them, and an orderly end.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use satchel_aws::{clock::Clock, log::Line, state::State, storage::Storage};
+use satchel_core::config::ConfigError;
+use satchel_s3::{Credentials, OpenError, Requests, Server, ServerOptions, Store, StoreError};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use crate::{
+    gateway::{Functions, Gateway, front::Front},
+    listener, sealer,
+    settings::Settings,
+};
+
+/// What a stack is started with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The gateway's address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The S3 server's address; port 0 takes a free one.
+    pub s3_listen: SocketAddr,
+    /// The folder that everything is kept in.
+    pub data: PathBuf,
+    /// Refuse what AWS would refuse.
+    pub strict_aws: bool,
+    /// The functions' environment.
+    pub settings: Settings,
+    /// The functions' time.
+    pub clock: Clock,
+    /// Takes the line of each request.
+    pub log: fn(&Line),
+}
+
+/// Why a stack does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// Variables are malformed.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data folder cannot be used.
+    #[error("the data folder {} cannot be used: {cause}; name another with --data", folder.display())]
+    DataFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// An address is taken or not this machine's.
+    #[error("cannot listen on {address}: {cause}; choose another address with {option}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The option that names it.
+        option: &'static str,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The store in the data folder cannot be opened.
+    #[error("the files in the data folder cannot be opened: {0}")]
+    Open(#[from] OpenError),
+    /// The bucket cannot be made.
+    #[error("the bucket cannot be created: {0}")]
+    Bucket(#[from] StoreError),
+    /// No signals.
+    #[error("signals cannot be received: {0}")]
+    Signals(io::Error),
+    /// No TLS for an https:// store.
+    #[error("TLS cannot be set up for the S3 endpoint: {0}")]
+    Tls(io::Error),
+}
+
+/// A running stack.
+#[derive(Debug)]
+pub struct Stack {
+    address: SocketAddr,
+    public_url: String,
+    data: PathBuf,
+    gateway: Running,
+    s3: Option<EmbeddedS3>,
+}
+
+#[derive(Debug)]
+struct EmbeddedS3 {
+    address: SocketAddr,
+    requests: Requests,
+    server: Running,
+    store: Store,
+    sealer: JoinHandle<()>,
+}
+
+/// A server that can be told to stop and waited for.
+#[derive(Debug)]
+struct Running {
+    stop: oneshot::Sender<()>,
+    stopped: JoinHandle<()>,
+}
+
+impl Running {
+    fn spawn<F: Future<Output = ()> + Send + 'static>(serve: impl FnOnce(oneshot::Receiver<()>) -> F) -> Self {
+        let (stop, told) = oneshot::channel();
+        Self { stop, stopped: tokio::spawn(serve(told)) }
+    }
+
+    async fn stop(self) {
+        // Neither can fail unless the server has ended already.
+        let _ = self.stop.send(());
+        let _ = self.stopped.await;
+    }
+}
+
+impl Stack {
+    /// Binds both addresses, opens the files and serves.
+    ///
+    /// # Errors
+    /// See [`StackError`]; nothing is left running then.
+    pub async fn start(options: Options) -> Result<Self, StackError> {
+        options.settings.parse()?;
+        let listener = bind(options.listen, "--listen").await?;
+        let address = listener.local_addr().map_err(|cause| listen_error(options.listen, "--listen", cause))?;
+        let bound = if options.settings.embedded() { Some(open_s3(&options).await?) } else { None };
+        let mut settings = options.settings;
+        settings.listen_on(address, bound.as_ref().map(|(_, _, s3_address)| *s3_address));
+        let (upload, download) = settings.parse()?;
+        let storage = Storage::new(&upload.s3, settings.credentials());
+        let front = Front::new(&upload.s3, storage.clone()).map_err(StackError::Tls)?;
+        let functions = Functions {
+            upload: State::new(upload, settings.credentials(), options.clock.clone()),
+            download: State::new(download, settings.credentials(), options.clock),
+        };
+        let gateway = Arc::new(Gateway::new(functions, front, options.strict_aws, options.log));
+        let s3 = bound.map(|(server, store, address)| serve_s3(server, store, address, storage));
+        let gateway = Running::spawn(|told| {
+            let answer = move |request| Arc::clone(&gateway).answer(request);
+            listener::serve(listener, answer, async { drop(told.await) })
+        });
+        let public_url = settings.get("SATCHEL_PUBLIC_URL").to_owned();
+        Ok(Self { address, public_url, data: options.data, gateway, s3 })
+    }
+
+    /// The gateway's address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The base of the URLs that XMPP servers give out, such as `http://127.0.0.1:8080/upload/`.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The embedded S3 server's address.
+    #[must_use]
+    pub fn s3_address(&self) -> Option<SocketAddr> {
+        self.s3.as_ref().map(|s3| s3.address)
+    }
+
+    /// Counters of the embedded S3 server's requests.
+    #[must_use]
+    pub fn s3_requests(&self) -> Option<&Requests> {
+        self.s3.as_ref().map(|s3| &s3.requests)
+    }
+
+    /// Takes no more requests, lets the running ones finish, then closes the files.
+    pub async fn stop(self) {
+        self.gateway.stop().await;
+        let Some(s3) = self.s3 else { return };
+        s3.server.stop().await;
+        if let Err(error) = s3.store.close().await {
+            eprintln!("the files were not closed in order, the next start will take longer: {error}");
+        }
+        let _ = s3.sealer.await;
+    }
+}
+
+async fn bind(address: SocketAddr, option: &'static str) -> Result<TcpListener, StackError> {
+    TcpListener::bind(address).await.map_err(|cause| listen_error(address, option, cause))
+}
+
+fn listen_error(address: SocketAddr, option: &'static str, cause: io::Error) -> StackError {
+    StackError::Listen { address, option, cause }
+}
+
+async fn open_s3(options: &Options) -> Result<(Server, Store, SocketAddr), StackError> {
+    let store = Store::open(&options.data.join("s3")).await?;
+    store.create_bucket(options.settings.get("SATCHEL_BUCKET")).await?;
+    let (access_key, secret_key) =
+        (options.settings.get("AWS_ACCESS_KEY_ID").into(), options.settings.get("AWS_SECRET_ACCESS_KEY").into());
+    let credentials = Credentials { access_key, secret_key };
+    let choices = ServerOptions { region: options.settings.get("AWS_REGION").into(), open_cors: true };
+    let failed = |cause| listen_error(options.s3_listen, "--s3-listen", cause);
+    let server = Server::bind(options.s3_listen, store.clone(), credentials, choices).await.map_err(failed)?;
+    let address = server.local_addr().map_err(failed)?;
+    Ok((server, store, address))
+}
+
+fn serve_s3(server: Server, store: Store, address: SocketAddr, storage: Storage) -> EmbeddedS3 {
+    let requests = server.requests();
+    let sealer = tokio::spawn(sealer::run(storage, store.subscribe()));
+    let server = Running::spawn(|told| server.serve(async { drop(told.await) }));
+    EmbeddedS3 { address, requests, server, store, sealer }
+}
