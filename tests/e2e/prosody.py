@@ -1,0 +1,65 @@
+"""Debian's Prosody with the upload components of infra/xmpp."""
+
+from pathlib import Path
+
+from satchel import SECRET, clean_environment
+from server import HOST, REPOSITORY, Server, accepts_connections, free_port
+
+DOMAIN = "example.com"
+USERS = ("alice", "bob")
+PASSWORD = "correct horse"
+
+BASE = """
+run_as_root = true -- the tests own the process, whoever runs them
+pidfile = "{folder}/prosody.pid"
+data_path = "{folder}/data"
+log = {{ debug = "*console" }}
+interfaces = {{ "{host}" }}
+c2s_ports = {{ {port} }}
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = true
+authentication = "internal_plain"
+modules_enabled = {{ "disco", "message", "posix", "saslauth" }}
+modules_disabled = {{ "s2s", "tls" }}
+VirtualHost "{domain}"
+"""
+
+
+class Prosody(Server):
+    """`components` is configuration appended as it is: one or more Component sections."""
+
+    name = "prosody"
+
+    def __init__(self, folder: Path, components: str):
+        super().__init__(folder)
+        self.port = free_port()
+        self.config = folder / "prosody.cfg.lua"
+        self.config.write_text(BASE.format(folder=folder, host=HOST, port=self.port, domain=DOMAIN) + components)
+        accounts = folder / "data" / DOMAIN.replace(".", "%2e") / "accounts"
+        accounts.mkdir(parents=True)
+        for user in USERS:
+            (accounts / f"{user}.dat").write_text(f'return {{ password = "{PASSWORD}" }};\n')
+
+    def command(self) -> list[str]:
+        return ["/usr/bin/prosody", "-F", "--config", str(self.config)]
+
+    def environment(self) -> dict[str, str]:
+        return clean_environment()
+
+    def is_ready(self) -> bool:
+        return accepts_connections(self.port)
+
+
+def component(snippet: str, address: str, base_url: str) -> str:
+    """A snippet of infra/xmpp with its placeholders filled in."""
+    text = (REPOSITORY / "infra/xmpp" / snippet).read_text()
+    placeholders = ("upload.example.com", "https://files.example.com/upload", "PASTE-THE-SECRET-HERE")
+    return fill(text, dict(zip(placeholders, (address, base_url, SECRET), strict=True)))
+
+
+def fill(text: str, values: dict[str, str]) -> str:
+    """Replaces each placeholder; one that is not there is a mistake."""
+    for placeholder, value in values.items():
+        assert placeholder in text, f"the configuration lost its placeholder {placeholder}"
+        text = text.replace(placeholder, value)
+    return text

@@ -1,0 +1,48 @@
+"""The embedded stack: the binary under test, its gateway on one port and its S3 on another."""
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+from server import HOST, REPOSITORY, Server, answers_http, free_port
+
+SECRET = "a secret of the end-to-end tests"
+BINARY = Path(os.environ.get("SATCHEL_BIN", "target/debug/satchel"))
+
+
+class Satchel(Server):
+    """`settings` are environment variables, `options` command line arguments; a restart keeps the ports and the data."""
+
+    name = "satchel"
+
+    def __init__(self, folder: Path, settings: dict[str, str] | None = None, options: tuple[str, ...] = ()):
+        super().__init__(folder)
+        self.settings = {"SATCHEL_UPLOAD_SECRETS": SECRET} if settings is None else settings
+        self.options = options
+        self.port = free_port()
+        self.s3_port = free_port()
+        self.base_url = f"http://{HOST}:{self.port}/upload"
+
+    def command(self) -> list[str]:
+        listen = ["--listen", f"{HOST}:{self.port}", "--s3-listen", f"{HOST}:{self.s3_port}"]
+        return [str(REPOSITORY / BINARY), *listen, "--data", str(self.folder / "data"), *self.options]
+
+    def environment(self) -> dict[str, str]:
+        return clean_environment() | self.settings
+
+    def is_ready(self) -> bool:
+        return answers_http(f"{self.base_url}/")
+
+    def url(self, path: str, query: str = "") -> str:
+        """The URL of a decoded path, with a query such as a token."""
+        return f"{self.base_url}/{quote(path)}" + (f"?{query}" if query else "")
+
+    def peak_resident_kib(self) -> int:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1])
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without settings that would reach the stack."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("SATCHEL_", "AWS_"))}
