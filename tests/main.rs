@@ -1,1 +1,11 @@
-fn main(){}
+//! The embedded stack over HTTP, one module per route and trait: real functions, real SDK, real S3 protocol.
+
+mod cors;
+mod download;
+mod events;
+mod front;
+mod paths;
+mod races;
+mod sealing;
+mod support;
+mod upload;

@@ -82,8 +82,8 @@ fn parse(name: &'static str, value: &str) -> Result<Option<Sha256Digest>, Digest
 /// The value of the member `sha-256` of a dictionary of byte sequences (RFC 9651, sections 3.2, 3.3.5);
 /// the last one counts, as the RFC says. Malformed ones come out as what no base64 is.
 fn member(dictionary: &str) -> Option<&str> {
-    let values = dictionary.split(',').filter_map(|member| member.trim().strip_prefix("sha-256="));
-    let value = values.last()?;
+    let mut values = dictionary.split(',').filter_map(|member| member.trim().strip_prefix("sha-256="));
+    let value = values.next_back()?;
     let bare = value.split(';').next().unwrap_or_default().trim_end();
     Some(bare.strip_prefix(':').and_then(|rest| rest.strip_suffix(':')).unwrap_or("?"))
 }

@@ -120,7 +120,7 @@ pub fn authorize(put: &PutRequest<'_>, policy: &PutPolicy, now: Timestamp, id: U
         return Err(ContentTypeError::TooLong.into());
     }
     let mut grant = match put.credential {
-        Credential::Jwt(token) => by_claims(put, jwt::verify(token, &policy.secrets, now)?, id)?,
+        Credential::Jwt(token) => by_claims(put, &jwt::verify(token, &policy.secrets, now)?, id)?,
         Credential::Mac(protocol, mac) => by_mac(put, *protocol, mac, &policy.secrets, id)?,
     };
     if grant.size > policy.max_size {
@@ -132,7 +132,7 @@ pub fn authorize(put: &PutRequest<'_>, policy: &PutPolicy, now: Timestamp, id: U
 
 /// Prosody ignores the file name of the path and the PUT's Content-Type: the claims name both, and
 /// with them the only key this token can write.
-fn by_claims(put: &PutRequest<'_>, claims: Claims, id: UploadId) -> Result<Grant, PutRefusal> {
+fn by_claims(put: &PutRequest<'_>, claims: &Claims, id: UploadId) -> Result<Grant, PutRefusal> {
     let path = put.paths.iter().find(|path| path.slot() == claims.slot).ok_or(PutRefusal::SlotMismatch)?;
     announced_size(put.length, claims.filesize)?;
     Ok(Grant {

@@ -6,8 +6,7 @@ mod error;
 use http::Method;
 use lambda_http::{Body, Request, Response};
 use satchel_aws::{
-    answer,
-    event, log,
+    answer, event, log,
     presign::{PresignedUrl, Signed},
     seal,
     storage::Stored,

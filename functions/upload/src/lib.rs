@@ -5,14 +5,7 @@ mod error;
 
 use http::{Method, StatusCode};
 use lambda_http::{Body, Request, Response};
-use satchel_aws::{
-    answer,
-    clock::fresh_upload_id,
-    event, log,
-    presign::Signed,
-    seal,
-    storage::Written,
-};
+use satchel_aws::{answer, clock::fresh_upload_id, event, log, presign::Signed, seal, storage::Written};
 use satchel_core::{
     config::UploadConfig,
     credential::Credential,

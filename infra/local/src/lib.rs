@@ -4,7 +4,6 @@
 pub mod cli;
 pub mod gateway;
 mod keys;
-mod listener;
 mod sealer;
 pub mod settings;
 mod snippet;

@@ -9,12 +9,15 @@ use std::{
 
 use satchel_aws::{clock::Clock, log::Line, state::State, storage::Storage};
 use satchel_core::config::ConfigError;
-use satchel_s3::{Credentials, OpenError, Requests, Server, ServerOptions, Store, StoreError};
+use satchel_s3::{
+    Credentials, OpenError, Requests, Server, ServerOptions, Store, StoreError,
+    listener::{self, Patience},
+};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
     gateway::{Functions, Gateway, front::Front},
-    listener, sealer,
+    sealer,
     settings::Settings,
 };
 
@@ -137,7 +140,7 @@ impl Stack {
         let s3 = bound.map(|(server, store, address)| serve_s3(server, store, address, storage));
         let gateway = Running::spawn(|told| {
             let answer = move |request| Arc::clone(&gateway).answer(request);
-            listener::serve(listener, answer, async { drop(told.await) })
+            listener::serve(listener, answer, Patience::default(), async { drop(told.await) })
         });
         let public_url = settings.get("SATCHEL_PUBLIC_URL").to_owned();
         Ok(Self { address, public_url, data: options.data, gateway, s3 })
@@ -199,7 +202,11 @@ async fn open_s3(options: &Options) -> Result<(Server, Store, SocketAddr), Stack
     let (access_key, secret_key) =
         (options.settings.get("AWS_ACCESS_KEY_ID").into(), options.settings.get("AWS_SECRET_ACCESS_KEY").into());
     let credentials = Credentials { access_key, secret_key };
-    let choices = ServerOptions { region: options.settings.get("AWS_REGION").into(), open_cors: true };
+    let choices = ServerOptions {
+        region: options.settings.get("AWS_REGION").into(),
+        open_cors: true,
+        ..ServerOptions::default()
+    };
     let failed = |cause| listen_error(options.s3_listen, "--s3-listen", cause);
     let server = Server::bind(options.s3_listen, store.clone(), credentials, choices).await.map_err(failed)?;
     let address = server.local_addr().map_err(failed)?;

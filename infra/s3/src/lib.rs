@@ -3,15 +3,14 @@
 //! [`Store`] keeps buckets and objects in one folder: an index (redb) says what exists, immutable blob files
 //! hold the bytes. [`Server`] speaks S3's protocol in front of it. Nothing here knows about XMPP.
 
-#![cfg_attr(test, allow(clippy::unwrap_used))]
-
 mod api;
+pub mod listener;
 mod server;
 mod store;
 
 pub use server::credentials::Credentials;
 pub use server::requests::Requests;
 pub use server::{Server, ServerOptions};
+pub use store::Store;
 pub use store::error::{OpenError, Refusal, StoreError};
 pub use store::events::{CreatedBy, ObjectCreated, Receiver};
-pub use store::Store;

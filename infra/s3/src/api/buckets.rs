@@ -34,10 +34,7 @@ pub(super) async fn head(api: &Api, request: S3Request<HeadBucketInput>) -> S3Re
     Ok(S3Response::new(HeadBucketOutput { bucket_region, ..HeadBucketOutput::default() }))
 }
 
-pub(super) async fn list(
-    api: &Api,
-    _request: S3Request<ListBucketsInput>,
-) -> S3Result<S3Response<ListBucketsOutput>> {
+pub(super) async fn list(api: &Api, _request: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
     let buckets = api.store.buckets()?.into_iter().map(|(name, record)| Bucket {
         creation_date: Some(timestamp(record.created)),
         name: Some(name),

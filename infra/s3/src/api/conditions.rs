@@ -126,6 +126,8 @@ mod tests {
     use super::*;
     use crate::store::record::{EntityTag, Headers};
 
+    type Pairs<'p> = &'p [(&'static str, &'p str)];
+
     const TAG: &str = "\"01010101010101010101010101010101\"";
     const BEFORE: &str = "Tue, 14 Nov 2023 22:13:19 GMT";
     const AT: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
@@ -143,7 +145,7 @@ mod tests {
     #[test]
     fn reading_follows_the_rfcs_order() {
         let list = format!("\"x\", W/{TAG}");
-        let cases: [(&str, &[(&'static str, &str)], u16); 13] = [
+        let cases: [(&str, Pairs<'_>, u16); 13] = [
             ("nothing asked", &[], 200),
             ("same tag", &[("if-match", TAG)], 200),
             ("other tag", &[("if-match", "\"x\"")], 412),

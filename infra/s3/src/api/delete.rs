@@ -14,10 +14,7 @@ use crate::store::objects::Address;
 /// S3's limit for one batch.
 const MAX_KEYS: usize = 1000;
 
-pub(super) async fn one(
-    api: &Api,
-    request: S3Request<DeleteObjectInput>,
-) -> S3Result<S3Response<DeleteObjectOutput>> {
+pub(super) async fn one(api: &Api, request: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
     let S3Request { input, headers, .. } = request;
     let matches = headers.get("if-match").and_then(|tag| tag.to_str().ok()).map(unquote);
     api.store.delete(Address { bucket: input.bucket, key: input.key }, matches).await?;

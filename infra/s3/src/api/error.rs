@@ -13,6 +13,7 @@ impl From<Refusal> for S3Error {
 
 fn code(refusal: &Refusal) -> S3ErrorCode {
     match refusal {
+        Refusal::InvalidBucketName => S3ErrorCode::InvalidBucketName,
         Refusal::NoSuchBucket => S3ErrorCode::NoSuchBucket,
         Refusal::BucketNotEmpty => S3ErrorCode::BucketNotEmpty,
         Refusal::NoSuchKey => S3ErrorCode::NoSuchKey,

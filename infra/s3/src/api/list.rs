@@ -17,10 +17,7 @@ use crate::store::record::{ObjectHead, UploadRecord};
 /// S3's limit for a page.
 const MAX_PAGE: i32 = 1000;
 
-pub(super) async fn v2(
-    api: &Api,
-    request: S3Request<ListObjectsV2Input>,
-) -> S3Result<S3Response<ListObjectsV2Output>> {
+pub(super) async fn v2(api: &Api, request: S3Request<ListObjectsV2Input>) -> S3Result<S3Response<ListObjectsV2Output>> {
     let input = request.input;
     let encoding = Encoding::parse(input.encoding_type.as_ref())?;
     let max_keys = limit(input.max_keys)?;
@@ -107,12 +104,7 @@ pub(super) fn limit(asked: Option<i32>) -> S3Result<i32> {
     }
 }
 
-fn query(
-    prefix: Option<String>,
-    delimiter: Option<String>,
-    after: Option<String>,
-    limit: i32,
-) -> S3Result<Query> {
+fn query(prefix: Option<String>, delimiter: Option<String>, after: Option<String>, limit: i32) -> S3Result<Query> {
     Ok(Query {
         prefix: prefix.unwrap_or_default(),
         delimiter: delimiter.unwrap_or_default(),

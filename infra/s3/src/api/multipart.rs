@@ -86,10 +86,7 @@ pub(super) async fn abort(
     Ok(S3Response::new(AbortMultipartUploadOutput::default()))
 }
 
-pub(super) async fn list_parts(
-    api: &Api,
-    request: S3Request<ListPartsInput>,
-) -> S3Result<S3Response<ListPartsOutput>> {
+pub(super) async fn list_parts(api: &Api, request: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
     let input = request.input;
     let max_parts = limit(input.max_parts)?;
     let after = u32::try_from(input.part_number_marker.unwrap_or_default())

@@ -69,9 +69,10 @@ impl Cors {
             let pattern = rule.allowed_origins.iter().find(|pattern| wildcard(pattern, &origin.origin))?.clone();
             let allowed = rule.allowed_headers.as_deref().unwrap_or_default();
             let method = rule.allowed_methods.contains(&origin.method);
-            let headers = origin.headers.iter().all(|name| {
-                allowed.iter().any(|pattern| wildcard(&pattern.to_ascii_lowercase(), name))
-            });
+            let headers = origin
+                .headers
+                .iter()
+                .all(|name| allowed.iter().any(|pattern| wildcard(&pattern.to_ascii_lowercase(), name)));
             (method && headers).then_some((rule, pattern))
         })
     }
@@ -82,7 +83,11 @@ impl Cors {
             return refusal(s3_error!(InvalidRequest, "Insufficient information. Origin request header needed."));
         };
         let Some((rule, pattern)) = self.matching(origin) else {
-            return refusal(custom("AccessForbidden", StatusCode::FORBIDDEN, "CORSResponse: This CORS request is not allowed."));
+            return refusal(custom(
+                "AccessForbidden",
+                StatusCode::FORBIDDEN,
+                "CORSResponse: This CORS request is not allowed.",
+            ));
         };
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::OK;

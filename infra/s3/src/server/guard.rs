@@ -1,6 +1,6 @@
 //! What is refused or mended before s3s sees a request: the places where s3s 0.14 differs from S3.
 
-use http::{HeaderMap, Method, Request, header};
+use http::{HeaderMap, HeaderValue, Method, Request, header};
 use s3s::dto::{Range, Timestamp, TimestampFormat};
 use s3s::{S3Error, S3Result, s3_error};
 
@@ -55,9 +55,26 @@ fn is_form(headers: &HeaderMap) -> bool {
     content_type.is_some_and(|it| it.len() >= form.len() && it[..form.len()].eq_ignore_ascii_case(form))
 }
 
+/// Mends what s3s would trip over.
+pub(super) fn mend<B>(request: &mut Request<B>) {
+    join_encodings(request.headers_mut());
+    drop_malformed(request);
+}
+
+/// SDKs send `aws-chunked` on a line of its own beside the caller's encoding; s3s refuses headers on several lines.
+/// A signature covers the values joined by a comma either way.
+fn join_encodings(headers: &mut HeaderMap) {
+    let values: Vec<_> = headers.get_all(header::CONTENT_ENCODING).iter().map(HeaderValue::as_bytes).collect();
+    if values.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&values.join(&b","[..]))
+    {
+        headers.insert(header::CONTENT_ENCODING, joined);
+    }
+}
+
 /// Takes headers away that RFC 9110 and S3 ignore where they are malformed and s3s answers with 400: several ranges,
 /// dates of other forms. A header that the signature covers must stay.
-pub(super) fn mend<B>(request: &mut Request<B>) {
+fn drop_malformed<B>(request: &mut Request<B>) {
     let signed = signed_headers(request);
     let is_signed = |name: &str| signed.split(';').any(|signed| signed == name);
     let headers = request.headers_mut();
@@ -122,6 +139,15 @@ mod tests {
         for (case, request, expected) in cases {
             assert_eq!(status(request), expected, "{case}");
         }
+    }
+
+    #[test]
+    fn encodings_on_several_lines_become_one() {
+        let request = Request::put("/b/k").header("content-encoding", "gzip");
+        let mut request = request.header("content-encoding", "aws-chunked").body(()).unwrap();
+        mend(&mut request);
+        let lines: Vec<_> = request.headers().get_all("content-encoding").iter().collect();
+        assert_eq!(lines, ["gzip,aws-chunked"]);
     }
 
     #[test]

@@ -125,7 +125,8 @@ mod tests {
         let body = b"3\r\nabc\r\n2\r\nde\r\n0\r\nx:y\r\n\r\n";
         for at in 0..=body.len() {
             let out = run(&[&body[..at], &body[at..]]).unwrap();
-            let data: String = out.split("\r\n").filter(|line| line.chars().all(|c| ('a'..='e').contains(&c))).collect();
+            let data: String =
+                out.split("\r\n").filter(|line| line.chars().all(|c| ('a'..='e').contains(&c))).collect();
             assert_eq!(data, "abcde", "torn at {at}: {out:?}");
         }
     }

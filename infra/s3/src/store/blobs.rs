@@ -58,12 +58,7 @@ impl Blobs {
         }
         sync_dir(&blobs)?;
         sync_dir(root)?;
-        let folder = Folder {
-            root: root.to_owned(),
-            generation,
-            next: AtomicU64::new(0),
-            loose: AtomicUsize::new(0),
-        };
+        let folder = Folder { root: root.to_owned(), generation, next: AtomicU64::new(0), loose: AtomicUsize::new(0) };
         Ok(Self(Arc::new(folder)))
     }
 

@@ -40,6 +40,9 @@ pub enum OpenError {
 /// Why the store refuses a well-formed request. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// S3 does not allow the bucket's name.
+    #[error("a bucket name has 3 to 63 lower-case letters, digits, dots and hyphens")]
+    InvalidBucketName,
     /// The bucket does not exist.
     #[error("the bucket does not exist")]
     NoSuchBucket,
@@ -135,12 +138,7 @@ macro_rules! index_errors {
         fn from(error: $from) -> Self { Self::Index(Box::new(error.into())) }
     })* };
 }
-index_errors!(
-    redb::StorageError,
-    redb::TableError,
-    redb::TransactionError,
-    redb::CommitError
-);
+index_errors!(redb::StorageError, redb::TableError, redb::TransactionError, redb::CommitError);
 
 impl From<tokio::task::JoinError> for StoreError {
     fn from(error: tokio::task::JoinError) -> Self {

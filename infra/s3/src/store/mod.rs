@@ -134,8 +134,12 @@ impl Inner {
         let reaper = reaper::start(blobs.clone())?;
         let epochs = Arc::new(Epochs::new(reaper.clone()));
         let subscribers = Arc::new(Subscribers::default());
-        let shared =
-            Shared { database: database.clone(), epochs: epochs.clone(), subscribers: subscribers.clone(), blobs: blobs.clone() };
+        let shared = Shared {
+            database: database.clone(),
+            epochs: epochs.clone(),
+            subscribers: subscribers.clone(),
+            blobs: blobs.clone(),
+        };
         let (writer, thread) = Writer::start(shared)?;
         Ok(Self {
             database: RwLock::new(Some(database)),
@@ -178,4 +182,76 @@ impl Inner {
 pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    use bytes::Bytes;
+    use futures_util::stream;
+    use objects::{Address, WriteCondition};
+    use receive::{Announced, receive};
+    use record::Headers;
+
+    fn files(dir: &Path) -> Vec<PathBuf> {
+        let shards = std::fs::read_dir(dir.join("blobs")).unwrap();
+        shards.flat_map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap()).map(|f| f.unwrap().path()).collect()
+    }
+
+    async fn put(store: &Store, key: &str, condition: WriteCondition) -> Result<(), StoreError> {
+        let body = stream::iter([Ok(Bytes::from_static(b"hello"))]);
+        let received = receive(store.blobs(), body, Announced { length: 5, ..Announced::default() }).await?;
+        let at = Address { bucket: "bucket".into(), key: key.into() };
+        store.put(at, Headers::default(), received, condition).await.map(|_| ())
+    }
+
+    #[tokio::test]
+    async fn a_sweep_removes_what_nobody_names_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        store.create_bucket("bucket").await.unwrap();
+        put(&store, "kept", WriteCondition::default()).await.unwrap();
+        let orphan = store.blobs().begin().unwrap().publish().unwrap();
+        orphan.abandon();
+        store.close().await.unwrap();
+        assert_eq!(files(dir.path()).len(), 2);
+
+        let store = Store::open(dir.path()).await.unwrap();
+        let under_way = store.blobs().begin().unwrap().publish().unwrap();
+        let named = store.snapshot().unwrap().blobs_before(store.blobs().generation()).unwrap();
+        reaper::sweep(store.blobs(), &named);
+        assert_eq!(files(dir.path()).len(), 2);
+        assert!(store.blobs().path(under_way.id).exists());
+    }
+
+    #[tokio::test]
+    async fn a_refused_put_leaves_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        store.create_bucket("bucket").await.unwrap();
+        let absent = || WriteCondition { absent: true, matches: None };
+        put(&store, "k", absent()).await.unwrap();
+        let refused = put(&store, "k", absent()).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Refused(error::Refusal::PreconditionFailed { .. })));
+        assert_eq!(files(dir.path()).len(), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_puts_that_all_passed_the_early_check_one_wins() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        store.create_bucket("bucket").await.unwrap();
+        let contenders = (0..64).map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { put(&store, "k", WriteCondition { absent: true, matches: None }).await.is_ok() })
+        });
+        let contenders: Vec<_> = contenders.collect();
+        let mut winners = 0;
+        for contender in contenders {
+            winners += usize::from(contender.await.unwrap());
+        }
+        assert_eq!((winners, files(dir.path()).len()), (1, 1));
+    }
 }

@@ -120,12 +120,10 @@ fn apply_all(
     let transaction = begin_write(database)?;
     {
         let mut tables = Tables::open(&transaction)?;
-        let applied = batch.into_iter().try_for_each(|job| {
+        for job in batch {
             settles.push(job(&mut tables)?);
-            Ok::<_, StoreError>(())
-        });
+        }
         *after = tables.after;
-        applied?;
     }
     Ok(transaction.commit()?)
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumAlgorithm;
+use satchel_s3::ServerOptions;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::support::{Answer, BUCKET, Fixture, code, pattern, soon, status};
+use crate::support::{ACCESS_KEY, Answer, BUCKET, Fixture, SECRET_KEY, code, pattern, soon, status};
 
 /// The path and query of a presigned PUT, with the headers it signs.
 async fn presigned_put(fixture: &Fixture, key: &str, length: i64) -> (String, String) {
@@ -141,9 +142,9 @@ async fn a_streamed_file_comes_as_aws_chunks_and_arrives_whole() {
     std::fs::write(file.path(), pattern(5_000_000)).unwrap();
     let body = ByteStream::from_path(file.path()).await.unwrap();
     let put = fixture.client.put_object().bucket(BUCKET).key("k").checksum_algorithm(ChecksumAlgorithm::Crc32);
-    put.body(body).send().await.unwrap();
+    put.body(body).content_encoding("gzip").send().await.unwrap();
     let get = fixture.client.get_object().bucket(BUCKET).key("k").send().await.unwrap();
-    assert_eq!(get.content_encoding, None);
+    assert_eq!(get.content_encoding.as_deref(), Some("gzip"));
     assert!(get.body.collect().await.unwrap().to_vec() == pattern(5_000_000));
 }
 
@@ -165,4 +166,74 @@ async fn a_form_is_refused_without_being_collected() {
     stream.write_all(format!("{head}{form}").as_bytes()).await.unwrap();
     let answer = soon(Answer::read(&mut stream)).await;
     assert_eq!(answer.status, 501);
+}
+
+#[tokio::test]
+async fn a_body_sent_as_one_unsigned_chunk_arrives_whole() {
+    let fixture = Fixture::start().await;
+    let bytes = pattern(3_000_000);
+    let head = signed_put(&fixture, "k", bytes.len());
+    // The CRC-32 of the pattern comes from the server itself, which the SDK verified in another test.
+    let put = fixture.client.put_object().bucket(BUCKET).key("same").body(ByteStream::from(bytes.clone()));
+    let sum = put.checksum_algorithm(ChecksumAlgorithm::Crc32).send().await.unwrap().checksum_crc32.unwrap();
+    for (sum, expected) in [(sum.as_str(), 200), ("AAAAAA==", 400)] {
+        let mut body = format!("{:x}\r\n", bytes.len()).into_bytes();
+        body.extend_from_slice(&bytes);
+        body.extend_from_slice(format!("\r\n0\r\nx-amz-checksum-crc32:{sum}\r\n\r\n").as_bytes());
+        let mut request = format!("{head}content-length: {}\r\nconnection: close\r\n\r\n", body.len()).into_bytes();
+        request.extend_from_slice(&body);
+        let answer = fixture.raw_bytes(&request).await;
+        assert_eq!(answer.status, expected, "{}", answer.text());
+    }
+    assert!(fixture.get("k").await == bytes);
+}
+
+/// The head of a PUT as SDKs send it over TLS: the header is signed, the chunks are not.
+fn signed_put(fixture: &Fixture, key: &str, decoded_length: usize) -> String {
+    use aws_sigv4::http_request::{
+        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, sign,
+    };
+    let uri = format!("http://{}/{BUCKET}/{key}", fixture.addr);
+    let length = decoded_length.to_string();
+    let headers = [
+        ("host", fixture.addr.to_string()),
+        ("x-amz-decoded-content-length", length),
+        ("x-amz-trailer", "x-amz-checksum-crc32".to_owned()),
+    ];
+    let identity = aws_sdk_s3::config::Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test").into();
+    let mut settings = SigningSettings::default();
+    settings.percent_encoding_mode = PercentEncodingMode::Single;
+    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    let params = aws_sigv4::sign::v4::SigningParams::builder()
+        .identity(&identity)
+        .region("eu-central-1")
+        .name("s3")
+        .time(std::time::SystemTime::now())
+        .settings(settings)
+        .build()
+        .unwrap()
+        .into();
+    let pairs = headers.iter().map(|(name, value)| (*name, value.as_str()));
+    let body = SignableBody::StreamingUnsignedPayloadTrailer;
+    let signable = SignableRequest::new("PUT", &uri, pairs.clone(), body).unwrap();
+    let (instructions, _) = sign(signable, &params).unwrap().into_parts();
+    let (signed, _) = instructions.into_parts();
+    let signed = signed.iter().map(|header| (header.name(), header.value()));
+    let lines: String = pairs.chain(signed).map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("PUT /{BUCKET}/{key} HTTP/1.1\r\n{lines}")
+}
+
+#[tokio::test]
+async fn a_client_that_stalls_is_given_up() {
+    let patience = satchel_s3::listener::Patience { idle: Duration::from_millis(200), ..Default::default() };
+    let options = ServerOptions { patience, ..ServerOptions::default() };
+    let fixture = Fixture::with(options).await;
+    let (uri, headers) = presigned_put(&fixture, "k", 1000).await;
+    let head = format!("PUT {uri} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", fixture.addr);
+    let mut stream = TcpStream::connect(fixture.addr).await.unwrap();
+    stream.write_all(format!("{head}half of it").as_bytes()).await.unwrap();
+    let answer = soon(Answer::read(&mut stream)).await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("RequestTimeout"), "{}", answer.text());
+    assert!(fixture.files().is_empty());
 }

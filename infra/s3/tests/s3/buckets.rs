@@ -29,7 +29,7 @@ async fn buckets_are_created_listed_and_deleted() {
 
 #[tokio::test]
 async fn the_region_is_the_one_given() {
-    let fixture = Fixture::with(ServerOptions { region: "eu-west-3".into(), open_cors: false }).await;
+    let fixture = Fixture::with(ServerOptions { region: "eu-west-3".into(), ..ServerOptions::default() }).await;
     let location = fixture.client.get_bucket_location().bucket(BUCKET).send().await.unwrap();
     assert_eq!(location.location_constraint().unwrap().as_str(), "eu-west-3");
     let head = fixture.client.head_bucket().bucket(BUCKET).send().await.unwrap();

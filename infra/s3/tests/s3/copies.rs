@@ -47,9 +47,7 @@ async fn conditions_on_both_ends_decide() {
     fixture.put("from", "x").await;
     fixture.put("taken", "y").await;
     let etag = fixture.client.head_object().bucket(BUCKET).key("from").send().await.unwrap().e_tag.unwrap();
-    let copy = |key: &str| {
-        fixture.client.copy_object().bucket(BUCKET).key(key).copy_source(format!("{BUCKET}/from"))
-    };
+    let copy = |key: &str| fixture.client.copy_object().bucket(BUCKET).key(key).copy_source(format!("{BUCKET}/from"));
     let cases = [
         ("source matches", copy("new1").copy_source_if_match(&etag), 200),
         ("source differs", copy("new2").copy_source_if_match("\"x\""), 412),

@@ -5,7 +5,9 @@ use satchel_s3::ServerOptions;
 
 use crate::support::{Answer, BUCKET, Fixture, code};
 
-const OPEN: ServerOptions = ServerOptions { region: String::new(), open_cors: true };
+fn open() -> ServerOptions {
+    ServerOptions { open_cors: true, ..ServerOptions::default() }
+}
 
 async fn send(fixture: &Fixture, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", fixture.addr);
@@ -17,7 +19,7 @@ async fn send(fixture: &Fixture, method: &str, path: &str, headers: &[(&str, &st
 
 #[tokio::test]
 async fn open_rules_answer_any_page() {
-    let fixture = Fixture::with(OPEN).await;
+    let fixture = Fixture::with(open()).await;
     let path = format!("/{BUCKET}/k?X-Amz-Signature=x");
     for origin in ["null", "https://chat.example.org"] {
         let asked = [
@@ -37,7 +39,7 @@ async fn open_rules_answer_any_page() {
 
 #[tokio::test]
 async fn errors_can_be_read_by_pages_too() {
-    let fixture = Fixture::with(OPEN).await;
+    let fixture = Fixture::with(open()).await;
     let paths = [
         (format!("/{BUCKET}/k"), 403),
         (format!("/{BUCKET}/k?X-Amz-Signature=x"), 400),
@@ -57,7 +59,7 @@ async fn errors_can_be_read_by_pages_too() {
 
 #[tokio::test]
 async fn stored_rules_replace_the_open_ones() {
-    let fixture = Fixture::with(OPEN).await;
+    let fixture = Fixture::with(open()).await;
     let rule = CorsRule::builder().allowed_origins("https://*.example.org").allowed_methods("GET");
     let rule = rule.allowed_headers("x-a*").max_age_seconds(60).build().unwrap();
     let rules = CorsConfiguration::builder().cors_rules(rule.clone()).build().unwrap();

@@ -135,7 +135,8 @@ async fn uploads_are_listed_page_by_page() {
     expected.sort();
     seen.sort();
     assert_eq!(seen, expected);
-    let rolled = fixture.client.list_multipart_uploads().bucket(BUCKET).delimiter("/").prefix("c").send().await.unwrap();
+    let rolled =
+        fixture.client.list_multipart_uploads().bucket(BUCKET).delimiter("/").prefix("c").send().await.unwrap();
     assert_eq!(rolled.common_prefixes()[0].prefix(), Some("c/"));
     assert!(rolled.uploads().is_empty());
 }
@@ -152,9 +153,8 @@ async fn a_part_can_be_copied_from_a_range() {
     assert_eq!(status(&copy(1, &format!("bytes=0-{}", MIN + 1000)).await), 416);
     let first = copy(1, &format!("bytes=1000-{}", MIN + 999)).await.unwrap().copy_part_result.unwrap();
     let second = copy(2, "bytes=0-9").await.unwrap().copy_part_result.unwrap();
-    let named = [(1, first), (2, second)].map(|(number, part)| {
-        CompletedPart::builder().part_number(number).e_tag(part.e_tag.unwrap()).build()
-    });
+    let named = [(1, first), (2, second)]
+        .map(|(number, part)| CompletedPart::builder().part_number(number).e_tag(part.e_tag.unwrap()).build());
     let complete = fixture.client.complete_multipart_upload().bucket(BUCKET).key("k").upload_id(&id);
     complete.multipart_upload(parts(named)).send().await.unwrap();
     let whole = pattern(MIN + 1000);

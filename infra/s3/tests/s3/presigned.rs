@@ -97,8 +97,10 @@ async fn expired_and_foreign_urls_are_403() {
 #[tokio::test]
 async fn keys_of_every_character_can_be_presigned() {
     let fixture = Fixture::start().await;
-    let keys = ["a+b", "a%b", "a%2Fb", "a b", "ü", "a?b", "a#b", "a&b", "a=b", "a~b", "a'b", "a(b)", "a*b", "a!b", "a@b"];
-    for key in keys.into_iter().chain(["a:b", "a,b", "a$b", "a;b", "a/b//c/", "a/../b", "a\\b", "[a]", "a\"b", "日本"]) {
+    let keys =
+        ["a+b", "a%b", "a%2Fb", "a b", "ü", "a?b", "a#b", "a&b", "a=b", "a~b", "a'b", "a(b)", "a*b", "a!b", "a@b"];
+    for key in keys.into_iter().chain(["a:b", "a,b", "a$b", "a;b", "a/b//c/", "a/../b", "a\\b", "[a]", "a\"b", "日本"])
+    {
         let put = fixture.client.put_object().bucket(BUCKET).key(key).content_length(4).if_none_match("*");
         let put = put.presigned(in_a_minute()).await.unwrap();
         let headers: String =

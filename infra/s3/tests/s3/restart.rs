@@ -69,7 +69,8 @@ async fn an_upload_under_way_is_finished_when_the_server_stops() {
     let presigned = request.presigned(presigned).await.unwrap();
     let path = presigned.uri().strip_prefix(&format!("http://{}", fixture.addr)).unwrap().to_owned();
     let mut stream = tokio::net::TcpStream::connect(fixture.addr).await.unwrap();
-    let head = format!("PUT {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n", fixture.addr);
+    let head =
+        format!("PUT {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n", fixture.addr);
     stream.write_all(head.as_bytes()).await.unwrap();
     // The server asks for the body: the request is under way.
     let mut interim = [0; 25];

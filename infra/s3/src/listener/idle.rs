@@ -67,3 +67,25 @@ impl AsyncWrite for WriteTimeout {
         self.watch(cx, poll)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _reader = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut writer = WriteTimeout::new(stream, Duration::from_secs(60));
+        // The paused clock jumps ahead once nothing but the timer is left to wait for.
+        let error = loop {
+            if let Err(error) = writer.write_all(&[0; 1 << 20]).await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}

@@ -1,0 +1,61 @@
+//! CORS on every answer, and on the store that downloads are redirected to.
+
+use crate::support::{Answer, Request, World, follow, tokens};
+
+fn assert_open(answer: &Answer) {
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{answer:?}");
+    assert_eq!(answer.header("access-control-allow-methods"), Some("OPTIONS, HEAD, GET, PUT"));
+    let headers = answer.header("access-control-allow-headers").unwrap();
+    assert!(headers.contains("Authorization") && headers.contains("Content-Type"), "{headers}");
+    assert_eq!(answer.header("access-control-max-age"), Some("7200"));
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_cors_headers() {
+    let world = World::new().await;
+    world.store("u/a", b"hello").await;
+    for (method, target, status) in [
+        ("PUT", tokens::v1("u/new", 0), 201),
+        ("PUT", tokens::v1("u/a", 0), 409),
+        ("PUT", "/upload/u/a".into(), 403),
+        ("PUT", "/upload/u/..".into(), 400),
+        ("GET", "/upload/u/a".into(), 307),
+        ("HEAD", "/upload/u/a".into(), 307),
+        ("GET", "/upload/u/none".into(), 404),
+        ("HEAD", "/upload/u/none".into(), 404),
+        ("POST", "/upload/u/a".into(), 405),
+        ("GET", "/elsewhere".into(), 404),
+        ("OPTIONS", "/upload/u/a".into(), 204),
+        ("OPTIONS", "/upload/u/none".into(), 204),
+    ] {
+        let answer = world.send(&Request::new(method, &target).header("Origin", "https://chat.example.org")).await;
+        assert_eq!(answer.status, status, "{method} {target}");
+        assert_open(&answer);
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_preflight_is_answered_and_never_redirected() {
+    let world = World::new().await;
+    let preflight = Request::new("OPTIONS", &tokens::v1("u/a", 5))
+        .header("Origin", "https://chat.example.org")
+        .header("Access-Control-Request-Method", "PUT")
+        .header("Access-Control-Request-Headers", "authorization,content-type");
+    let answer = world.send(&preflight).await;
+    assert_eq!((answer.status, answer.body.len()), (204, 0));
+    assert_open(&answer);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_store_lets_a_redirected_page_read() {
+    let world = World::new().await;
+    world.store("u/a", b"hello").await;
+    let redirect = world.get("/upload/u/a").await;
+    // After a cross-origin redirect a browser sends "null" (Fetch, "HTTP-redirect fetch").
+    let served = follow(&redirect, "GET", &[("Origin", "null")]).await;
+    assert_eq!(served.status, 200);
+    assert!(matches!(served.header("access-control-allow-origin"), Some("*" | "null")), "{served:?}");
+    world.stop().await;
+}

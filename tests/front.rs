@@ -1,0 +1,152 @@
+//! Bodies over what a Lambda event can hold, and bodies that never come.
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::support::{
+    Answer, Request, Setup, World, bytes,
+    tokens::{self, bearer, claims},
+};
+
+const LARGE: usize = 5_000_000;
+
+#[tokio::test]
+async fn large_files_are_streamed_sealed_and_answered_with_201() {
+    let world = World::new().await;
+    let body = bytes(LARGE);
+    assert_eq!(world.put(&tokens::v1("u/a.bin", LARGE), &body).await.status, 201);
+    assert_eq!(world.keys("").await, ["uploads/u/a.bin"]);
+    assert!(world.fetch("/upload/u/a.bin").await.body == body);
+    let jwt = bearer(&claims("s", "b.png", LARGE, "image/png", 4_000_000_000));
+    let request = Request::new("PUT", "/upload/s/b.png").header("Authorization", jwt).header("Content-Type", "x/y");
+    assert_eq!(world.send(&request.body(&body)).await.status, 201);
+    assert_eq!(world.fetch("/upload/s/b.png").await.header("content-type"), Some("image/png"));
+    let metadata =
+        world.s3().head_object().bucket("satchel").key("uploads/s/b.png").send().await.unwrap().metadata.unwrap();
+    assert_eq!(metadata["filename"], "b.png");
+    assert_eq!(metadata["owner"].len(), 40);
+    world.stop().await;
+}
+
+/// Around the limits between a body that is read first, one that is asked for, and one that is streamed.
+#[tokio::test]
+async fn sizes_around_every_limit_are_stored_alike() {
+    let world = World::new().await;
+    for limit in [64 * 1024, 4_669_440, 4_718_592] {
+        for size in [limit - 1, limit, limit + 1] {
+            let (path, body) = (format!("u/{size}"), bytes(size));
+            world.store(&path, &body).await;
+            assert!(world.fetch(&tokens::target(&path)).await.body == body, "{size}");
+        }
+    }
+    assert!(world.keys("incoming/").await.is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn strict_aws_refuses_what_aws_would_refuse() {
+    let world = World::with(Setup { strict_aws: true, ..Setup::default() }).await;
+    for size in [4_718_592, LARGE, 10_485_760, 10_485_761] {
+        let answer = world.put(&tokens::v1("u/a", size), &bytes(size)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (413, "body_too_large"), "{size}");
+    }
+    assert!(world.is_empty().await);
+    world.store("u/a", &bytes(4_669_440)).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_digest_of_a_large_body_stores_nothing() {
+    let world = World::new().await;
+    let body = bytes(LARGE);
+    for (path, digest, status) in [
+        ("u/a", satchel_core::digest::Sha256Digest::of(b"other"), 400),
+        ("u/b", satchel_core::digest::Sha256Digest::of(&body), 201),
+    ] {
+        let header = format!("sha-256=:{}:", digest.to_base64());
+        let request = Request::new("PUT", &tokens::v1(path, LARGE)).header("Content-Digest", header).body(&body);
+        assert_eq!(world.send(&request).await.status, status, "{path}");
+    }
+    assert_eq!(world.keys("").await, ["uploads/u/b"]);
+    world.stop().await;
+}
+
+/// Sends the head of a request and no body; gives what comes back.
+async fn without_body(world: &World, request: &Request) -> Answer {
+    let host = world.stack.address().to_string();
+    let mut socket = TcpStream::connect(&host).await.unwrap();
+    socket.write_all(&request.head(&host)).await.unwrap();
+    Answer::read(&mut socket).await
+}
+
+fn announcing(target: &str, length: usize) -> Request {
+    Request::new("PUT", target).header("Content-Length", length.to_string()).header("Expect", "100-continue")
+}
+
+#[tokio::test]
+async fn refusals_come_before_the_body_is_read() {
+    let world = World::new().await;
+    world.store("u/there", b"hello").await;
+    for (target, length, status) in [
+        (tokens::v1("u/a", 6), 5, 403),
+        (tokens::v1("u/a", LARGE), LARGE + 1, 403),
+        (tokens::v1("u/there", 5), 5, 409),
+        (tokens::v1("u/there", LARGE), LARGE, 409),
+        ("/upload/u/..".to_owned(), LARGE, 400),
+    ] {
+        let answer = without_body(&world, &announcing(&target, length)).await;
+        assert_eq!(answer.status, status, "{target}");
+    }
+    // A client that does not wait is answered as early.
+    let patient = Request::new("PUT", &tokens::v1("u/there", LARGE)).header("Content-Length", LARGE.to_string());
+    let host = world.stack.address().to_string();
+    let mut socket = TcpStream::connect(&host).await.unwrap();
+    socket.write_all(&patient.head(&host)).await.unwrap();
+    let mut start = [0; 12];
+    socket.read_exact(&mut start).await.unwrap();
+    assert_eq!(&start, b"HTTP/1.1 409");
+    drop(socket);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn permission_is_given_where_the_upload_is_accepted() {
+    let world = World::new().await;
+    for length in [5, 100_000, LARGE] {
+        let path = format!("u/{length}");
+        let host = world.stack.address().to_string();
+        let mut socket = TcpStream::connect(&host).await.unwrap();
+        socket.write_all(&announcing(&tokens::v1(&path, length), length).head(&host)).await.unwrap();
+        let mut permission = [0; 25];
+        socket.read_exact(&mut permission).await.unwrap();
+        assert_eq!(&permission, b"HTTP/1.1 100 Continue\r\n\r\n", "{length}");
+        socket.write_all(&bytes(length)).await.unwrap();
+        assert_eq!(Answer::read(&mut socket).await.status, 201, "{length}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_dies_in_mid_body_leaves_nothing_visible() {
+    let world = World::new().await;
+    for length in [1_000, 100_000, LARGE] {
+        let path = format!("u/{length}");
+        let host = world.stack.address().to_string();
+        let mut socket = TcpStream::connect(&host).await.unwrap();
+        let request = Request::new("PUT", &tokens::v1(&path, length)).header("Content-Length", length.to_string());
+        socket.write_all(&request.head(&host)).await.unwrap();
+        socket.write_all(&bytes(length - 1)).await.unwrap();
+        // The other direction stays open, so that the end of the request is seen before the check below.
+        socket.shutdown().await.unwrap();
+        let mut rest = Vec::new();
+        let _ = socket.read_to_end(&mut rest).await;
+        assert_eq!(world.get(&tokens::target(&path)).await.status, 404, "{length}");
+        assert!(world.is_empty().await, "{length}");
+        world.store(&path, &bytes(length)).await;
+        assert!(world.fetch(&tokens::target(&path)).await.body == bytes(length), "{length}");
+        world.s3().delete_object().bucket("satchel").key(format!("uploads/{path}")).send().await.unwrap();
+    }
+    world.stop().await;
+}

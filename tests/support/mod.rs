@@ -1,0 +1,281 @@
+//! A stack of one's own for every test, a client that changes nothing it is told to send, and tokens.
+
+pub mod tokens;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use aws_sdk_s3::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+};
+use satchel_aws::{clock::Clock, storage::Storage};
+use satchel_core::{config::UploadConfig, upload_path::UploadPath};
+use satchel_local::{
+    settings::Settings,
+    stack::{Options, Stack},
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+pub const SECRET: &str = "it-is-secret";
+pub const BUCKET: &str = "satchel";
+
+/// A running stack in a folder that goes with it.
+pub struct World {
+    pub stack: Stack,
+    settings: Settings,
+    clock: Option<Arc<AtomicU64>>,
+    folder: TempDir,
+}
+
+/// How a stack differs from the ordinary one.
+#[derive(Default)]
+pub struct Setup {
+    pub variables: Vec<(&'static str, String)>,
+    pub strict_aws: bool,
+    pub now: Option<u64>,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub async fn with(setup: Setup) -> Self {
+        Self::in_folder(setup, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn in_folder(setup: Setup, folder: TempDir) -> Self {
+        let mut variables = vec![("SATCHEL_UPLOAD_SECRETS", format!("new secret\n{SECRET}"))];
+        variables.extend(setup.variables);
+        let lookup = |name: &str| variables.iter().rfind(|(known, _)| *known == name).map(|(_, value)| value.clone());
+        let settings = Settings::load(folder.path(), lookup).unwrap();
+        let clock = setup.now.map(|now| Arc::new(AtomicU64::new(now)));
+        let stack = Stack::start(Options {
+            listen: ([127, 0, 0, 1], 0).into(),
+            s3_listen: ([127, 0, 0, 1], 0).into(),
+            data: folder.path().to_owned(),
+            strict_aws: setup.strict_aws,
+            settings: settings.clone(),
+            clock: clock.clone().map_or(Clock::System, Clock::Fixed),
+            log: |_| {},
+        })
+        .await
+        .unwrap();
+        Self { stack, settings, clock, folder }
+    }
+
+    /// Stops the stack and starts another on the same folder.
+    pub async fn restart(self) -> Self {
+        let folder = self.folder;
+        self.stack.stop().await;
+        Self::in_folder(Setup::default(), folder).await
+    }
+
+    pub async fn stop(self) {
+        self.stack.stop().await;
+    }
+
+    pub fn set_clock(&self, seconds: u64) {
+        self.clock.as_ref().unwrap().store(seconds, Ordering::Relaxed);
+    }
+
+    pub fn s3_requests(&self) -> u64 {
+        self.stack.s3_requests().unwrap().total()
+    }
+
+    /// Sends a request to the gateway.
+    pub async fn send(&self, request: &Request) -> Answer {
+        request.send_to(&self.stack.address().to_string()).await
+    }
+
+    pub async fn put(&self, target: &str, body: &[u8]) -> Answer {
+        self.send(&Request::new("PUT", target).body(body)).await
+    }
+
+    pub async fn get(&self, target: &str) -> Answer {
+        self.send(&Request::new("GET", target)).await
+    }
+
+    /// Stores a file with a v1 token.
+    pub async fn store(&self, path: &str, body: &[u8]) {
+        let answer = self.put(&tokens::v1(path, body.len()), body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+
+    /// What a recipient gets: the redirect followed.
+    pub async fn fetch(&self, target: &str) -> Answer {
+        follow(&self.get(target).await, "GET", &[]).await
+    }
+
+    /// The keys there are, under a prefix.
+    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+        let listed = self.s3().list_objects_v2().bucket(BUCKET).prefix(prefix).send().await.unwrap();
+        listed.contents().iter().map(|object| object.key().unwrap().to_owned()).collect()
+    }
+
+    /// Whether nothing at all is stored.
+    pub async fn is_empty(&self) -> bool {
+        self.keys("").await.is_empty()
+    }
+
+    /// The embedded S3, past the functions.
+    pub fn s3(&self) -> Client {
+        let credentials = self.settings.credentials();
+        let (access_key, secret_key) = (credentials.access_key_id(), credentials.secret_access_key());
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new(access_key, secret_key, None, None, "test"))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .endpoint_url(format!("http://{}", self.stack.s3_address().unwrap()))
+            .force_path_style(true);
+        Client::from_conf(config.build())
+    }
+
+    /// A variable of the functions' environment.
+    pub fn variable(&self, name: &str) -> String {
+        self.settings.get(name).to_owned()
+    }
+
+    /// What the functions sign with.
+    pub fn credentials(&self) -> aws_credential_types::Credentials {
+        self.settings.credentials()
+    }
+
+    /// The functions' own adapter to it.
+    pub fn storage(&self) -> Storage {
+        let endpoint = format!("http://{}", self.stack.s3_address().unwrap());
+        let lookup = |name: &str| match name {
+            "AWS_ENDPOINT_URL_S3" => Some(endpoint.clone()),
+            name => Some(self.settings.get(name).to_owned()),
+        };
+        Storage::new(&UploadConfig::parse(lookup).unwrap().s3, self.settings.credentials())
+    }
+}
+
+pub fn path(decoded: &str) -> UploadPath {
+    UploadPath::parse_decoded(decoded).unwrap()
+}
+
+/// A request that goes out as it is written here: no normalised path, no added header but Host, Connection and,
+/// with a body, Content-Length.
+#[derive(Clone)]
+pub struct Request {
+    method: String,
+    target: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    pub fn new(method: &str, target: &str) -> Self {
+        Self { method: method.into(), target: target.into(), headers: Vec::new(), body: Vec::new() }
+    }
+
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    pub fn body(self, body: &[u8]) -> Self {
+        let length = body.len().to_string();
+        Self { body: body.to_vec(), ..self }.header("Content-Length", length)
+    }
+
+    pub fn head(&self, host: &str) -> Vec<u8> {
+        let lines: String = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let (method, target) = (&self.method, &self.target);
+        format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{lines}\r\n").into_bytes()
+    }
+
+    pub async fn send_to(&self, host: &str) -> Answer {
+        let (mut reader, mut writer) = TcpStream::connect(host).await.unwrap().into_split();
+        let (head, body) = (self.head(host), self.body.clone());
+        // A refusal may come, and the connection end, while the body is still being sent.
+        let sending = tokio::spawn(async move {
+            let _ = writer.write_all(&head).await;
+            let _ = writer.write_all(&body).await;
+            writer
+        });
+        let answer = Answer::read(&mut reader).await;
+        sending.abort();
+        answer
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Reads to the end of the connection.
+    pub async fn read(reader: &mut (impl AsyncReadExt + Unpin)) -> Self {
+        let mut bytes = Vec::new();
+        let _ = reader.read_to_end(&mut bytes).await;
+        Self::parse(&bytes).unwrap_or_else(|| panic!("no answer in {:?}", String::from_utf8_lossy(&bytes)))
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+        let head = String::from_utf8(bytes[..end].to_vec()).ok()?;
+        let mut lines = head.split("\r\n");
+        let status: u16 = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+        if status == 100 {
+            return Self::parse(&bytes[end + 4..]);
+        }
+        let field = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+        Some(Self { status, headers: lines.filter_map(field).collect(), body: bytes[end + 4..].to_vec() })
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The `code` of a problem document, whose form is checked on the way.
+    pub fn code(&self) -> String {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        let problem: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
+        assert_eq!(problem["status"], self.status);
+        assert!(problem["detail"].as_str().unwrap().len() > 10 && problem["title"].is_string(), "{problem}");
+        problem["code"].as_str().unwrap().to_owned()
+    }
+
+    pub fn location(&self) -> url::Url {
+        assert_eq!(self.status, 307, "{self:?}");
+        self.header("location").unwrap().parse().unwrap()
+    }
+}
+
+/// Follows a redirect as a client would, with headers of one's own.
+pub async fn follow(answer: &Answer, method: &str, headers: &[(&str, &str)]) -> Answer {
+    follow_with(answer, method, headers, &[]).await
+}
+
+/// The same with a body.
+pub async fn follow_with(answer: &Answer, method: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let url = answer.location();
+    let target = &url[url::Position::BeforePath..];
+    let mut request = Request::new(method, target);
+    for (name, value) in headers {
+        request = request.header(name, *value);
+    }
+    if method == "PUT" {
+        request = request.body(body);
+    }
+    request.send_to(&format!("{}:{}", url.host_str().unwrap(), url.port().unwrap())).await
+}
+
+/// Bytes that differ from place to place.
+pub fn bytes(length: usize) -> Vec<u8> {
+    (0_u32..).flat_map(|word| word.wrapping_mul(2_654_435_761).to_le_bytes()).take(length).collect()
+}
