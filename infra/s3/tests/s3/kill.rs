@@ -6,33 +6,22 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use aws_sdk_s3::primitives::ByteStream;
-use satchel_s3::{Server, ServerOptions, Store};
+use satchel_s3::ServerOptions;
 
 use crate::support::{BUCKET, Fixture, client, credentials, pattern};
 
-const FOLDER: &str = "SATCHEL_S3_TEST_FOLDER";
-
-/// Not a test of its own: the process that gets killed.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "started by the test below"]
-async fn the_server_that_is_killed() {
-    let Ok(folder) = std::env::var(FOLDER) else { return };
-    let store = Store::open(folder.as_ref()).await.unwrap();
-    let server = Server::bind("127.0.0.1:0", store, credentials(), ServerOptions::default()).await.unwrap();
-    println!("\nlistening={}", server.local_addr().unwrap());
-    server.serve(std::future::pending()).await;
-}
-
 fn spawn(folder: &std::path::Path) -> (Child, SocketAddr) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "kill::the_server_that_is_killed", "--ignored", "--nocapture"])
-        .env(FOLDER, folder)
+    let credentials = credentials();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_satchel-s3"))
+        .arg(folder)
+        .env("AWS_ACCESS_KEY_ID", credentials.access_key)
+        .env("AWS_SECRET_ACCESS_KEY", credentials.secret_key)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let address = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("listening=").map(str::to_owned));
-    (child, address.unwrap().parse().unwrap())
+    let mut address = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    (child, address.trim().parse().unwrap())
 }
 
 /// Which body a key has: of many sizes, so that kills fall into all phases of a write.
