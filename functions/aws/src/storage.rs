@@ -31,8 +31,12 @@ use satchel_core::{
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// S3 answers in milliseconds; a body of 4.5 MiB takes a second at worst.
+/// S3 answers in milliseconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
+/// A body of 4.5 MiB over a slow line; API Gateway waits 29 s.
+const PUT_TIMEOUT: Duration = Duration::from_secs(25);
+/// S3 copies some 100 MB a second, and answers when it is done.
+const COPY_TIMEOUT: Duration = Duration::from_secs(300);
 /// S3 answers 409 where two conditional writes of one key meet (AWS: "Conditional requests").
 const CONFLICT_TRIES: u32 = 5;
 /// Grants of one path that are looked at; more than one or two are a client gone wild.
@@ -127,7 +131,7 @@ impl Storage {
             let put = put.content_type(grant.content_type.as_str()).set_metadata(Some(metadata(grant)));
             let put = put.set_checksum_sha256(digest.map(Sha256Digest::to_base64)).body(ByteStream::from(body.clone()));
             // TLS protects the body; hashing it once more for the signature would double the work.
-            match put.customize().disable_payload_signing().send().await {
+            match put.customize().disable_payload_signing().config_override(patient(PUT_TIMEOUT)).send().await {
                 Ok(_) => return Ok(Written::Created),
                 Err(error) if status(&error) == Some(409) => {}
                 // A repeated attempt of our own meets the object that the first one made.
@@ -171,7 +175,8 @@ impl Storage {
             let copy = copy.copy_source(&source).copy_source_if_match(&incoming.etag);
             let copy =
                 copy.metadata_directive(MetadataDirective::Replace).set_metadata(Some(metadata(&incoming.grant)));
-            match copy.content_type(incoming.grant.content_type.as_str()).send().await {
+            let copy = copy.content_type(incoming.grant.content_type.as_str()).customize();
+            match copy.config_override(patient(COPY_TIMEOUT)).send().await {
                 Ok(_) => return Ok(Written::Created),
                 Err(error) if status(&error) == Some(409) => {}
                 Err(error) if status(&error) == Some(412) => return Ok(Written::Refused),
@@ -231,6 +236,11 @@ impl Storage {
         let deleted = self.client.delete_object().bucket(&*self.bucket).key(key.as_str()).send().await;
         deleted.map(|_| ()).map_err(|error| failed("DeleteObject", &error))
     }
+}
+
+fn patient(attempt: Duration) -> aws_sdk_s3::config::Builder {
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(attempt);
+    Config::builder().timeout_config(timeouts.build())
 }
 
 fn upload_key(path: &UploadPath) -> Result<EncodedKey, StorageError> {

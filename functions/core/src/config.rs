@@ -85,7 +85,7 @@ pub struct ConfigProblem {
 }
 
 /// All that is wrong with the environment.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError(pub Vec<ConfigProblem>);
 
 impl fmt::Display for ConfigError {
@@ -244,7 +244,7 @@ impl<'a> Environment<'a> {
     }
 
     fn safe_types(&mut self) -> Option<SafeTypes> {
-        let list = (self.lookup)("SATCHEL_SAFE_TYPES").unwrap_or_else(|| DEFAULT_SAFE_TYPES.to_owned());
+        let list = self.text("SATCHEL_SAFE_TYPES").unwrap_or_else(|| DEFAULT_SAFE_TYPES.to_owned());
         SafeTypes::parse(&list).map_err(|error| self.complain("SATCHEL_SAFE_TYPES", error.to_string())).ok()
     }
 
@@ -290,6 +290,8 @@ mod tests {
         }
         let error = DownloadConfig::parse(with(&[("SATCHEL_SAFE_TYPES", "png")])).unwrap_err();
         assert_eq!(names(&error), ["SATCHEL_SAFE_TYPES"]);
+        let empty = DownloadConfig::parse(with(&[("SATCHEL_SAFE_TYPES", "")])).unwrap();
+        assert_eq!(empty.safe_types, SafeTypes::parse(DEFAULT_SAFE_TYPES).unwrap());
     }
 
     #[test]

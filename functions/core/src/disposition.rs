@@ -22,11 +22,14 @@ pub struct SafeTypes(Vec<String>);
 pub struct SafeTypesError(String);
 
 impl SafeTypes {
-    /// Reads types separated by commas or white space, each `type/subtype` or `type/*`.
+    /// Reads types separated by commas or white space, each `type/subtype` or `type/*`; `none` for none.
     ///
     /// # Errors
     /// The first entry that is neither.
     pub fn parse(list: &str) -> Result<Self, SafeTypesError> {
+        if list.trim() == "none" {
+            return Ok(Self(Vec::new()));
+        }
         let entries = list.split(|separator: char| separator == ',' || separator.is_whitespace());
         let types = entries.filter(|entry| !entry.is_empty()).map(|entry| match entry.split_once('/') {
             Some((kind, subtype)) if !kind.is_empty() && !subtype.is_empty() && !subtype.contains('/') => {
@@ -86,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_file_name_cannot_leave_its_parameter() {
-        let safe = SafeTypes::parse("").unwrap();
+        let safe = SafeTypes::parse("none").unwrap();
         let disposition = safe.disposition(&ContentType::parse("").unwrap(), "très \"cool\";x='%.jpg");
         assert_eq!(disposition, "attachment; filename*=UTF-8''tr%C3%A8s%20%22cool%22%3Bx%3D%27%25.jpg");
     }

@@ -4,20 +4,37 @@
 //! nothing up.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use hmac::Mac;
 use sha1::{Digest, Sha1};
 
-use crate::{content_type::ContentType, time::Timestamp, upload_path::UploadPath};
+use crate::{content_type::ContentType, mac, secret::Secret, time::Timestamp, upload_path::UploadPath};
 
-/// Who uploaded: the SHA-1 of the bare JID, which is what ejabberd puts into its paths, so that an
-/// owner has one id whichever way a file came.
+/// Who uploaded, as an id that tells nobody else who that is: S3 shows metadata to everyone who may
+/// download, and a plain hash of a JID is easily tried out. One person has one id, whichever way a file
+/// came, since ejabberd's paths hold the SHA-1 of the bare JID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OwnerId([u8; 20]);
 
 impl OwnerId {
-    /// The id of a bare JID.
+    /// The id of a bare JID, keyed with a secret of the deployment.
     #[must_use]
-    pub fn of_bare_jid(bare_jid: &str) -> Self {
-        Self(Sha1::digest(bare_jid).into())
+    pub fn of_bare_jid(bare_jid: &str, key: &Secret) -> Self {
+        Self::keyed(&Sha1::digest(bare_jid).into(), key)
+    }
+
+    /// The id of whoever ejabberd's user directory belongs to; `None` for what is not 40 hex digits.
+    #[must_use]
+    pub fn of_user_directory(directory: &str, key: &Secret) -> Option<Self> {
+        let mut sha1 = [0; 20];
+        hex::decode_to_slice(directory, &mut sha1).ok()?;
+        Some(Self::keyed(&sha1, key))
+    }
+
+    fn keyed(sha1: &[u8; 20], key: &Secret) -> Self {
+        let mac = mac::keyed(key.as_bytes(), &[b"owner\0", sha1.as_slice()].concat()).finalize().into_bytes();
+        let mut id = [0; 20];
+        id.copy_from_slice(&mac[..20]);
+        Self(id)
     }
 
     /// Reads 40 hex digits; `None` for anything else.
@@ -123,12 +140,15 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn an_owner_has_ejabberds_id() {
+    fn an_owner_has_one_id_whichever_way_a_file_came() {
+        let key = Secret::from("key");
+        let by_jid = OwnerId::of_bare_jid("romeo@montague.example", &key);
         // printf %s romeo@montague.example | sha1sum
-        let id = OwnerId::of_bare_jid("romeo@montague.example").to_hex();
-        assert_eq!(id, "a5018f8c277bc4e61647c7b631df1c57f1cd4628");
-        assert!(OwnerId::parse("da39a3ee5e6b4b0d3255bfef95601890afd80709").is_some());
-        assert!(OwnerId::parse("da39a3ee5e6b4b0d3255bfef95601890afd8070").is_none());
+        let directory = "a5018f8c277bc4e61647c7b631df1c57f1cd4628";
+        assert_eq!(OwnerId::of_user_directory(directory, &key), Some(by_jid));
+        assert_ne!(by_jid.to_hex(), directory);
+        assert_ne!(by_jid, OwnerId::of_bare_jid("romeo@montague.example", &Secret::from("other")));
+        assert_eq!(OwnerId::of_user_directory(&directory[1..], &key), None);
     }
 
     fn grants() -> impl Strategy<Value = Grant> {

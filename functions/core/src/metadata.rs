@@ -17,7 +17,7 @@ const MAX_FILENAME_BYTES: usize = 1_500;
 /// The metadata of an upload.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Metadata {
-    /// 40 hex digits, see [`OwnerId`].
+    /// See [`OwnerId`].
     pub owner: Option<OwnerId>,
     /// Seconds since the epoch.
     pub expires: Option<Timestamp>,
@@ -71,7 +71,7 @@ mod tests {
             size: 1,
             content_type: ContentType::parse("").unwrap(),
             expires: Some(Timestamp::from_seconds(5)),
-            owner: Some(OwnerId::of_bare_jid("a@b")),
+            owner: Some(OwnerId::of_bare_jid("a@b", &"key".into())),
             id: UploadId::from_random([1; 9]),
         })
     }

@@ -120,7 +120,7 @@ pub fn authorize(put: &PutRequest<'_>, policy: &PutPolicy, now: Timestamp, id: U
         return Err(ContentTypeError::TooLong.into());
     }
     let mut grant = match put.credential {
-        Credential::Jwt(token) => by_claims(put, &jwt::verify(token, &policy.secrets, now)?, id)?,
+        Credential::Jwt(token) => by_claims(put, &jwt::verify(token, &policy.secrets, now)?, &policy.secrets, id)?,
         Credential::Mac(protocol, mac) => by_mac(put, *protocol, mac, &policy.secrets, id)?,
     };
     if grant.size > policy.max_size {
@@ -132,7 +132,7 @@ pub fn authorize(put: &PutRequest<'_>, policy: &PutPolicy, now: Timestamp, id: U
 
 /// Prosody ignores the file name of the path and the PUT's Content-Type: the claims name both, and
 /// with them the only key this token can write.
-fn by_claims(put: &PutRequest<'_>, claims: &Claims, id: UploadId) -> Result<Grant, PutRefusal> {
+fn by_claims(put: &PutRequest<'_>, claims: &Claims, secrets: &Secrets, id: UploadId) -> Result<Grant, PutRefusal> {
     let path = put.paths.iter().find(|path| path.slot() == claims.slot).ok_or(PutRefusal::SlotMismatch)?;
     announced_size(put.length, claims.filesize)?;
     Ok(Grant {
@@ -143,7 +143,7 @@ fn by_claims(put: &PutRequest<'_>, claims: &Claims, id: UploadId) -> Result<Gran
         size: claims.filesize,
         content_type: ContentType::parse(&claims.filetype)?,
         expires: claims.expires,
-        owner: claims.sub.as_deref().map(OwnerId::of_bare_jid),
+        owner: claims.sub.as_deref().map(|jid| OwnerId::of_bare_jid(jid, secrets.current())),
         id,
     })
 }
@@ -172,7 +172,14 @@ fn by_mac(
         for (message, content_type) in candidates(protocol, path, size, put.content_type) {
             if mac.verifies(secrets, &message) {
                 let content_type = content_type?;
-                return Ok(Grant { owner: owner_in(path), path: path.clone(), size, content_type, expires: None, id });
+                return Ok(Grant {
+                    owner: owner_in(path, secrets),
+                    path: path.clone(),
+                    size,
+                    content_type,
+                    expires: None,
+                    id,
+                });
             }
             messages.push(message);
         }
@@ -197,8 +204,8 @@ fn candidates(protocol: MacProtocol, path: &UploadPath, size: u64, header: Optio
 }
 
 /// ejabberd's paths have three segments and begin with the SHA-1 of the bare JID.
-fn owner_in(path: &UploadPath) -> Option<OwnerId> {
-    (path.segments().count() == 3).then(|| OwnerId::parse(path.slot())).flatten()
+fn owner_in(path: &UploadPath, secrets: &Secrets) -> Option<OwnerId> {
+    (path.segments().count() == 3).then(|| OwnerId::of_user_directory(path.slot(), secrets.current())).flatten()
 }
 
 /// Whether a Metronome DELETE of one of these paths may go ahead; gives the path.

@@ -28,20 +28,29 @@ impl fmt::Debug for Secret {
 
 /// All secrets that verify; the first is the current one.
 #[derive(Debug, Clone)]
-pub struct Secrets(Vec<Secret>);
+pub struct Secrets {
+    current: Secret,
+    previous: Vec<Secret>,
+}
 
 impl Secrets {
     /// Reads one secret per line; blank lines are skipped, spaces within a line belong to the secret.
     /// Gives `None` where no line holds one.
     #[must_use]
     pub fn parse(lines: &str) -> Option<Self> {
-        let secrets: Vec<Secret> = lines.lines().filter(|line| !line.trim().is_empty()).map(Secret::from).collect();
-        (!secrets.is_empty()).then_some(Self(secrets))
+        let mut secrets = lines.lines().filter(|line| !line.trim().is_empty()).map(Secret::from);
+        Some(Self { current: secrets.next()?, previous: secrets.collect() })
+    }
+
+    /// The secret that new ids are keyed with.
+    #[must_use]
+    pub fn current(&self) -> &Secret {
+        &self.current
     }
 
     /// The secrets, the current one first.
     pub fn iter(&self) -> impl Iterator<Item = &Secret> {
-        self.0.iter()
+        std::iter::once(&self.current).chain(&self.previous)
     }
 }
 

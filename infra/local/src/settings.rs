@@ -3,7 +3,7 @@
 use std::{collections::HashMap, io, net::SocketAddr, path::Path};
 
 use aws_credential_types::Credentials;
-use satchel_core::config::{ConfigError, DownloadConfig, UploadConfig};
+use satchel_core::config::{ConfigError, ConfigProblem, DownloadConfig, UploadConfig};
 
 use crate::{keys, stack::StackError};
 
@@ -122,10 +122,21 @@ impl Settings {
     /// Everything that is wrong for any of them.
     pub fn parse(&self) -> Result<(UploadConfig, DownloadConfig), ConfigError> {
         let lookup = |name: &str| self.variables.get(name).cloned();
-        match (UploadConfig::parse(lookup), DownloadConfig::parse(lookup)) {
-            (Ok(upload), Ok(download)) => Ok((upload, download)),
-            (Err(upload), Err(download)) => Err(upload.and(download)),
-            (Err(error), _) | (_, Err(error)) => Err(error),
+        match (UploadConfig::parse(lookup), DownloadConfig::parse(lookup), self.keys_are_there()) {
+            (Ok(upload), Ok(download), Ok(())) => Ok((upload, download)),
+            (upload, download, keys) => {
+                let errors = [upload.err(), download.err(), keys.err()];
+                Err(errors.into_iter().flatten().reduce(ConfigError::and).unwrap_or_default())
+            }
         }
+    }
+
+    /// Lambda has keys of its own; here another S3 needs them given.
+    fn keys_are_there(&self) -> Result<(), ConfigError> {
+        let missing =
+            ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].into_iter().filter(|name| self.get(name).is_empty());
+        let problem = |name| ConfigProblem { name, problem: "missing; the S3 at the named endpoint needs it".into() };
+        let problems: Vec<_> = missing.map(problem).collect();
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
     }
 }

@@ -1,5 +1,7 @@
 //! What the stack prints when it is up: where it listens, and what to paste into Prosody.
 
+use std::net::SocketAddr;
+
 use crate::{settings::Settings, stack::Stack};
 
 /// mod_http_file_share's own default is 10 MB; people share videos.
@@ -23,9 +25,21 @@ Component "upload.example.org" "http_file_share"
     http_file_share_daily_quota = {quota}
 
 README.md has the same for ejabberd, Metronome and mod_http_upload_external. Ctrl-C stops.
-"#,
+{warning}"#,
+        warning = warning(stack, settings),
         quota = limit.saturating_mul(10),
     )
+}
+
+/// An address that means "all of this machine's" is none that a client could connect to.
+fn warning(stack: &Stack, settings: &Settings) -> String {
+    let everywhere = |address: Option<SocketAddr>| address.is_some_and(|address| address.ip().is_unspecified());
+    let missing = [
+        ("SATCHEL_PUBLIC_URL", everywhere(Some(stack.address()))),
+        ("SATCHEL_S3_PUBLIC_URL", everywhere(stack.s3_address())),
+    ];
+    let missing = missing.into_iter().filter(|(name, everywhere)| *everywhere && settings.get(name).is_empty());
+    missing.map(|(name, _)| format!("Set {name} to the address by which clients reach this machine.\n")).collect()
 }
 
 fn store(stack: &Stack, settings: &Settings) -> String {

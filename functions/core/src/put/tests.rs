@@ -109,7 +109,7 @@ fn claims_say_all_that_is_stored() {
     assert_eq!(grant.path.as_str(), "RVbKAgWPcrUYAodj/picture.png");
     assert_eq!(grant.content_type.as_str(), "image/png");
     assert_eq!(grant.expires, Some(Timestamp::from_seconds(1_612_717_960)));
-    assert_eq!(grant.owner, Some(OwnerId::of_bare_jid("user@example.com")));
+    assert_eq!(grant.owner, Some(OwnerId::of_bare_jid("user@example.com", policy.secrets.current())));
 }
 
 fn v1(path: &str, size: u64) -> Credential {
