@@ -57,6 +57,25 @@ async fn files_are_served_with_prosodys_headers() {
     world.stop().await;
 }
 
+/// Browsers take the last of several types, and run scripts in what is shown inline.
+#[tokio::test]
+async fn no_spelling_of_a_type_smuggles_a_page_in() {
+    let world = World::new().await;
+    for (number, content_type) in
+        ["image/png,text/html", "image/png;,text/html", "image/png;a=b,text/html", "video/x,image/svg+xml", "text/html"]
+            .into_iter()
+            .enumerate()
+    {
+        let path = format!("u/{number}");
+        let put = Request::new("PUT", &tokens::v1(&path, 5)).header("Content-Type", content_type).body(b"hello");
+        assert_eq!(world.send(&put).await.status, 201, "{content_type}");
+        let served = world.fetch(&tokens::target(&path)).await;
+        assert!(served.header("content-disposition").unwrap().starts_with("attachment"), "{content_type}");
+        assert!(!served.header("content-type").unwrap().contains(','), "{content_type}");
+    }
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn the_list_of_safe_types_can_be_set() {
     let variables = vec![("SATCHEL_SAFE_TYPES", "application/pdf".to_owned())];

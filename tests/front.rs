@@ -128,6 +128,29 @@ async fn permission_is_given_where_the_upload_is_accepted() {
     world.stop().await;
 }
 
+/// Four megabytes over a bad line take longer than a token lives.
+#[tokio::test]
+async fn a_token_that_was_good_when_it_came_stays_good_while_the_body_does() {
+    const NOW: u64 = 1_612_113_200;
+    let world = World::with(Setup { now: Some(NOW), ..Setup::default() }).await;
+    // Larger ones go to S3 by a presigned URL, and S3 would not follow this clock.
+    for length in [5, 100_000] {
+        let name = length.to_string();
+        let token = bearer(&claims("slot", &name, length, "", NOW + 300));
+        let host = world.stack.address().to_string();
+        let mut socket = TcpStream::connect(&host).await.unwrap();
+        let request = announcing(&format!("/upload/slot/{name}"), length).header("Authorization", token);
+        socket.write_all(&request.head(&host)).await.unwrap();
+        let mut permission = [0; 25];
+        socket.read_exact(&mut permission).await.unwrap();
+        world.set_clock(NOW + 1_000);
+        socket.write_all(&bytes(length)).await.unwrap();
+        assert_eq!(Answer::read(&mut socket).await.status, 201, "{length}");
+        world.set_clock(NOW);
+    }
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn a_client_that_dies_in_mid_body_leaves_nothing_visible() {
     let world = World::new().await;

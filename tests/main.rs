@@ -3,6 +3,7 @@
 mod cors;
 mod download;
 mod events;
+mod faults;
 mod front;
 mod paths;
 mod races;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use satchel_aws::seal::{Sealed, seal};
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, Request, World, follow_with, path, tokens};
+use crate::support::{Answer, PlainS3, Request, World, follow_with, path, tokens};
 
 /// What a front gets for the headers alone.
 async fn redirect(world: &World, path: &str, size: usize) -> Answer {
@@ -29,6 +29,49 @@ async fn a_redirected_put_is_served_at_once() {
     let fetched = world.fetch("/upload/u/a.txt").await;
     assert_eq!((fetched.status, fetched.body.as_slice()), (200, b"hello".as_slice()));
     assert_eq!(fetched.header("content-type"), Some("text/plain"), "the granted type is served");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_recipient_who_is_faster_than_the_event_gets_the_file() {
+    let s3 = PlainS3::start().await;
+    let world = s3.world(Vec::new()).await;
+    let redirect = redirect(&world, "u/a", 5).await;
+    assert_eq!(world.get("/upload/u/a").await.status, 404, "granted is not stored");
+    assert_eq!(follow_with(&redirect, "PUT", &[], b"hello").await.status, 200);
+    assert!(world.keys("uploads/").await.is_empty());
+    assert_eq!(world.fetch("/upload/u/a").await.body, b"hello");
+    assert_eq!(world.keys("").await, ["uploads/u/a"]);
+    world.stop().await;
+    s3.stop().await;
+}
+
+#[tokio::test]
+async fn a_redirected_put_has_the_announced_digest() {
+    let world = World::new().await;
+    let digest = satchel_core::digest::Sha256Digest::of(b"hello").to_base64();
+    let announced = Request::new("PUT", &tokens::v1("u/a", 5))
+        .header("X-Upload-Length", "5")
+        .header("Content-Digest", format!("sha-256=:{digest}:"));
+    let redirect = world.send(&announced).await;
+    let checksum = [("x-amz-checksum-sha256", digest.as_str())];
+    assert_eq!(follow_with(&redirect, "PUT", &[], b"hello").await.status, 403, "the checksum is signed");
+    assert_eq!(follow_with(&redirect, "PUT", &checksum, b"other").await.status, 400, "and checked");
+    assert_eq!(follow_with(&redirect, "PUT", &checksum, b"hello").await.status, 200);
+    assert_eq!(world.fetch("/upload/u/a").await.body, b"hello");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_presigned_put_can_be_made_into_nothing_else() {
+    let world = World::new().await;
+    world.store("secret/file", b"hello").await;
+    let redirect = redirect(&world, "u/a", 5).await;
+    for header in ["x-amz-copy-source", "x-amz-meta-owner", "x-amz-acl"] {
+        let answer = follow_with(&redirect, "PUT", &[(header, "/satchel/uploads/secret/file")], b"other").await;
+        assert_eq!(answer.status, 403, "{header}");
+    }
+    assert_eq!(world.keys("").await, ["uploads/secret/file"]);
     world.stop().await;
 }
 

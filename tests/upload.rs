@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::{
-    Request, Setup, World, bytes, follow, path,
+    PlainS3, Request, Setup, World, bytes, elsewhere, follow, follow_with, path,
     tokens::{self, bearer, claims},
 };
 
@@ -86,6 +86,25 @@ async fn every_refusal_has_its_status_and_code_and_stores_nothing() {
         ("no length", put(&tokens::v1("s/f", 5)), 411, "length_required"),
         ("chunked", put(&tokens::v1("s/f", 5)).header("Transfer-Encoding", "chunked"), 411, "length_required"),
         ("JWT of another size", jwt_put("/upload/s/f", &good, b"hello!"), 413, "size_mismatch"),
+        (
+            "contradicting lengths",
+            put(&tokens::v1("s/f", 0)).header("X-Upload-Length", "0").body(b"hello"),
+            413,
+            "size_mismatch",
+        ),
+        (
+            "chunked, announced",
+            put(&tokens::v1("s/f", 0)).header("Transfer-Encoding", "chunked").header("X-Upload-Length", "0"),
+            411,
+            "length_required",
+        ),
+        ("length of no number", put(&tokens::v1("s/f", 5)).header("X-Upload-Length", "five"), 400, "length_malformed"),
+        (
+            "header of no text",
+            put(&tokens::v1("s/f", 5)).header("Content-Type", "\u{e9}").body(b"hello"),
+            400,
+            "content_type_malformed",
+        ),
         ("over the maximum", put(&tokens::v1("s/f", 1001)).body(&bytes(1001)), 413, "file_too_large"),
         ("malformed path", put(&tokens::v1("s/f", 5).replace("s/f", "s//f")).body(b"hello"), 400, "path_malformed"),
         (
@@ -245,6 +264,7 @@ async fn an_announced_digest_is_checked_and_handed_on() {
         ("u/4", "X-Checksum-SHA256", hex.replace('2', "3"), 400, "digest_mismatch"),
         ("u/4", "Content-Digest", "sha-256=nonsense".into(), 400, "digest_malformed"),
         ("u/4", "X-Checksum-SHA256", "nonsense".into(), 400, "digest_malformed"),
+        ("u/4", "Content-Digest", "sha-256=:é:".into(), 400, "digest_malformed"),
     ] {
         let answer = world.send(&Request::new("PUT", &tokens::v1(path, 5)).header(name, &value).body(body)).await;
         assert_eq!(answer.status, status, "{name}: {value}");
@@ -300,18 +320,27 @@ async fn metronomes_delete_needs_its_own_token() {
     world.stop().await;
 }
 
+/// One upload is sealed, two more wait: none of them comes back.
 #[tokio::test]
-async fn a_delete_reaches_an_upload_that_waits_to_be_sealed() {
-    let variables = vec![("SATCHEL_METRONOME_DELETE_SECRET", "delsecret".to_owned())];
-    let world = World::with(Setup { variables, ..Setup::default() }).await;
-    let announced = Request::new("PUT", &tokens::v1("u/b", 5)).header("X-Upload-Length", "5");
-    let redirect = world.send(&announced).await;
-    assert_eq!(crate::support::follow_with(&redirect, "PUT", &[], b"hello").await.status, 200);
-    let delete = Request::new("DELETE", &tokens::metronome_delete("u/b", "delsecret"));
-    assert_eq!(world.send(&delete).await.status, 204);
-    assert_eq!(world.get("/upload/u/b").await.status, 404);
-    assert!(world.is_empty().await);
+async fn a_delete_reaches_every_upload_that_waits_to_be_sealed() {
+    let s3 = PlainS3::start().await;
+    let world = s3.world(vec![("SATCHEL_METRONOME_DELETE_SECRET", "delsecret".to_owned())]).await;
+    for sealed in [false, true] {
+        let announced = Request::new("PUT", &tokens::v1("u/b", 5)).header("X-Upload-Length", "5");
+        let redirects = [world.send(&announced).await, world.send(&announced).await, world.send(&announced).await];
+        for redirect in &redirects {
+            assert_eq!(follow_with(redirect, "PUT", &[], b"hello").await.status, 200);
+        }
+        if sealed {
+            assert_eq!(world.fetch("/upload/u/b").await.body, b"hello");
+        }
+        let delete = Request::new("DELETE", &tokens::metronome_delete("u/b", "delsecret"));
+        assert_eq!(world.send(&delete).await.status, 204, "sealed: {sealed}");
+        assert_eq!(world.get("/upload/u/b").await.status, 404, "sealed: {sealed}");
+        assert!(world.is_empty().await, "sealed: {sealed}");
+    }
     world.stop().await;
+    s3.stop().await;
 }
 
 #[tokio::test]
@@ -330,15 +359,7 @@ async fn an_unreachable_store_is_503_and_says_when_to_try_again() {
     // Bound and never listening: connections are refused.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let endpoint = format!("http://{}", socket.local_addr().unwrap());
-    let variables = vec![
-        ("AWS_ENDPOINT_URL_S3", endpoint),
-        ("SATCHEL_S3_PATH_STYLE", "true".into()),
-        ("SATCHEL_BUCKET", "satchel".into()),
-        ("AWS_REGION", "us-east-1".into()),
-        ("AWS_ACCESS_KEY_ID", "x".into()),
-        ("AWS_SECRET_ACCESS_KEY", "y".into()),
-    ];
+    let variables = elsewhere(&socket.local_addr().unwrap().to_string());
     let world = World::with(Setup { variables, ..Setup::default() }).await;
     let large = Request::new("PUT", &tokens::v1("u/b", 5_000_000)).body(&bytes(5_000_000));
     for request in

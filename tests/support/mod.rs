@@ -34,6 +34,52 @@ pub struct World {
     folder: TempDir,
 }
 
+/// An S3 beside the stack, as AWS is: nothing tells the stack what arrives there, so it seals on demand only.
+pub struct PlainS3 {
+    address: std::net::SocketAddr,
+    stop: tokio::sync::oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<()>,
+    _folder: TempDir,
+}
+
+impl PlainS3 {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = satchel_s3::Store::open(folder.path()).await.unwrap();
+        store.create_bucket(BUCKET).await.unwrap();
+        let keys = satchel_s3::Credentials { access_key: "test".into(), secret_key: "test".into() };
+        let server = satchel_s3::Server::bind("127.0.0.1:0", store, keys, satchel_s3::ServerOptions::default());
+        let server = server.await.unwrap();
+        let address = server.local_addr().unwrap();
+        let (stop, told) = tokio::sync::oneshot::channel::<()>();
+        let served = tokio::spawn(server.serve(async { drop(told.await) }));
+        Self { address, stop, served, _folder: folder }
+    }
+
+    /// A stack on it.
+    pub async fn world(&self, mut variables: Vec<(&'static str, String)>) -> World {
+        variables.extend(elsewhere(&self.address.to_string()));
+        World::with(Setup { variables, ..Setup::default() }).await
+    }
+
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        self.served.await.unwrap();
+    }
+}
+
+/// The environment of a stack whose S3 is at `address`.
+pub fn elsewhere(address: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("AWS_ENDPOINT_URL_S3", format!("http://{address}")),
+        ("SATCHEL_S3_PATH_STYLE", "true".into()),
+        ("SATCHEL_BUCKET", BUCKET.into()),
+        ("AWS_REGION", "us-east-1".into()),
+        ("AWS_ACCESS_KEY_ID", "test".into()),
+        ("AWS_SECRET_ACCESS_KEY", "test".into()),
+    ]
+}
+
 /// How a stack differs from the ordinary one.
 #[derive(Default)]
 pub struct Setup {
@@ -125,7 +171,12 @@ impl World {
         self.keys("").await.is_empty()
     }
 
-    /// The embedded S3, past the functions.
+    fn s3_endpoint(&self) -> String {
+        let own = self.stack.s3_address().map(|address| format!("http://{address}"));
+        own.unwrap_or_else(|| self.variable("AWS_ENDPOINT_URL_S3"))
+    }
+
+    /// The S3, past the functions.
     pub fn s3(&self) -> Client {
         let credentials = self.settings.credentials();
         let (access_key, secret_key) = (credentials.access_key_id(), credentials.secret_access_key());
@@ -134,7 +185,7 @@ impl World {
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new(access_key, secret_key, None, None, "test"))
             .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .endpoint_url(format!("http://{}", self.stack.s3_address().unwrap()))
+            .endpoint_url(self.s3_endpoint())
             .force_path_style(true);
         Client::from_conf(config.build())
     }
@@ -151,9 +202,8 @@ impl World {
 
     /// The functions' own adapter to it.
     pub fn storage(&self) -> Storage {
-        let endpoint = format!("http://{}", self.stack.s3_address().unwrap());
         let lookup = |name: &str| match name {
-            "AWS_ENDPOINT_URL_S3" => Some(endpoint.clone()),
+            "AWS_ENDPOINT_URL_S3" => Some(self.s3_endpoint()),
             name => Some(self.settings.get(name).to_owned()),
         };
         Storage::new(&UploadConfig::parse(lookup).unwrap().s3, self.settings.credentials())

@@ -23,10 +23,11 @@ pub enum StartError {
     Credentials(#[from] aws_credential_types::provider::error::CredentialsError),
 }
 
-/// The process environment, as the configuration reads it.
+/// The process environment, as the configuration reads it. What is not UTF-8 comes with U+FFFD in it, which
+/// the configuration refuses.
 #[must_use]
 pub fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// Serves HTTP events until the runtime ends. `state` is what loading the function's state gave.
@@ -80,6 +81,12 @@ impl Seen {
             _ => invocation,
         };
         Self { function, request_id, method: request.method().clone(), at: Instant::now() }
+    }
+
+    /// Takes note of a part of a request that no function handles.
+    #[must_use]
+    pub fn at_gateway(function: &'static str, method: Method, request_id: String) -> Self {
+        Self { function, request_id, method, at: Instant::now() }
     }
 
     /// The log line, now that there is an answer.

@@ -21,6 +21,12 @@ pub enum Clock {
 }
 
 impl Clock {
+    /// A clock that stands still.
+    #[must_use]
+    pub fn fixed(at: Timestamp) -> Self {
+        Self::Fixed(Arc::new(AtomicU64::new(at.as_seconds())))
+    }
+
     /// The time now.
     #[must_use]
     pub fn now(&self) -> Timestamp {

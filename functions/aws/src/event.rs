@@ -1,8 +1,10 @@
 //! What a function reads off an HTTP event, whichever of API Gateway's shapes it came in.
 
 use bytes::Bytes;
+use http::HeaderMap;
 use lambda_http::{Body, Request, RequestExt, request::RequestContext};
 use satchel_core::{
+    digest::{DigestError, Sha256Digest},
     route::{self, PathEncoding, RouteError},
     upload_path::UploadPath,
 };
@@ -20,7 +22,7 @@ pub enum LengthError {
     #[error("the request has no Content-Length; chunked transfer coding is not enough")]
     Missing,
     /// The body has another length.
-    #[error("the body has {actual} bytes, Content-Length says {announced}; nothing was stored")]
+    #[error("the upload has {actual} bytes, {announced} were announced; nothing was stored")]
     Mismatch {
         /// Bytes the header says.
         announced: u64,
@@ -72,17 +74,35 @@ pub fn upload_paths(request: &Request, public_path: Option<&str>) -> Result<Vec<
 /// See [`LengthError`].
 pub fn upload_length(request: &Request) -> Result<Option<u64>, LengthError> {
     let actual = request.body().len() as u64;
-    let content_length = length(request, "content-length")?;
-    if actual == 0 {
-        let announced = length(request, UPLOAD_LENGTH)?.or(content_length);
-        let chunked = request.headers().contains_key("transfer-encoding");
-        return if announced.is_none() && chunked { Err(LengthError::Missing) } else { Ok(announced) };
+    let (content, upload) = (length(request, "content-length")?, length(request, UPLOAD_LENGTH)?);
+    if content.is_none() && request.headers().contains_key("transfer-encoding") {
+        return Err(LengthError::Missing);
     }
-    match content_length {
+    // A front's own request has no body; its Content-Length is absent or 0.
+    if let (Some(announced @ 1..), Some(upload)) = (content, upload)
+        && announced != upload
+    {
+        return Err(LengthError::Mismatch { announced: upload, actual: announced });
+    }
+    if actual == 0 {
+        return Ok(upload.or(content));
+    }
+    match content.or(upload) {
         Some(announced) if announced != actual => Err(LengthError::Mismatch { announced, actual }),
         _ => Ok(Some(actual)),
     }
 }
+
+/// The digest that the headers announce.
+///
+/// # Errors
+/// See [`DigestError`]; a header that is no text is malformed, not absent.
+pub fn announced_digest(headers: &HeaderMap) -> Result<Option<Sha256Digest>, DigestError> {
+    Sha256Digest::announced(|name| headers.get(name).map(|value| value.to_str().unwrap_or(NO_DIGEST)))
+}
+
+/// What reads as a digest of every header, and as a malformed one.
+const NO_DIGEST: &str = "sha-256=?";
 
 fn length(request: &Request, name: &'static str) -> Result<Option<u64>, LengthError> {
     let Some(value) = request.headers().get(name) else { return Ok(None) };

@@ -80,12 +80,22 @@ impl Line {
         line.to_string()
     }
 
-    /// For people: status, method, outcome, milliseconds and the fields.
+    /// For people: status, method, outcome, milliseconds, the fields and the request's id.
     #[must_use]
     pub fn to_text(&self) -> String {
         let milliseconds = self.duration.as_secs_f64() * 1_000.0;
         let (status, method, code) = (self.status.as_u16(), &self.method, self.outcome.code);
         let fields: String = self.outcome.fields.iter().map(|(field, value)| format!(" {field}={value}")).collect();
-        format!("{status} {method} {code} {milliseconds:.1} ms{fields}")
+        let line = format!("{status} {method} {code} {milliseconds:.1} ms{fields} id={}", self.request_id);
+        line.chars().flat_map(visible).collect()
+    }
+}
+
+/// Letters and ASCII as they are; what could turn a terminal's line around, or hide in it, escaped.
+fn visible(character: char) -> Vec<char> {
+    if character.is_alphanumeric() || character.is_ascii_graphic() || character == ' ' {
+        vec![character]
+    } else {
+        character.escape_unicode().collect()
     }
 }

@@ -19,8 +19,13 @@ use aws_sigv4::{
 };
 use http::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use satchel_core::{config::S3Config, object_key::EncodedKey, time::Timestamp, upload_path::encode_path};
-use url::{Position, Url};
+use satchel_core::{
+    config::S3Config, digest::Sha256Digest, object_key::Key, time::Timestamp, upload_path::encode_path,
+};
+use url::Url;
+
+/// The header in which S3 takes a SHA-256 digest, in base64.
+pub const CHECKSUM: &str = "x-amz-checksum-sha256";
 
 /// A URL that carries its own permission. Printing it shows nothing: it must not reach a log.
 #[derive(Clone, PartialEq, Eq)]
@@ -47,15 +52,17 @@ pub struct PresignError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 /// What a URL allows.
 #[derive(Debug, Clone)]
-pub struct Signed<'a> {
+pub struct UrlTerms<'a> {
     /// The one method it works with.
     pub method: Method,
     /// The object.
-    pub key: &'a EncodedKey,
+    pub key: &'a Key,
     /// `response-*` parameters and their values.
     pub response: &'a [(&'static str, String)],
     /// Bytes that a PUT must announce, exactly.
     pub content_length: Option<u64>,
+    /// The digest that a PUT must announce in `x-amz-checksum-sha256`, and S3 checks.
+    pub checksum: Option<Sha256Digest>,
     /// The date of the signature.
     pub at: Timestamp,
     /// Seconds it lives, from that date.
@@ -90,30 +97,30 @@ impl Presigner {
     ///
     /// # Errors
     /// See [`PresignError`].
-    pub fn presign(&self, signed: &Signed<'_>) -> Result<PresignedUrl, PresignError> {
-        let url = self.unsigned(signed);
-        let length = signed.content_length.map(|bytes| bytes.to_string());
-        let headers = length.as_deref().map(|bytes| ("content-length", bytes));
+    pub fn presign(&self, terms: &UrlTerms<'_>) -> Result<PresignedUrl, PresignError> {
+        let url = self.unsigned(terms);
+        let length = terms.content_length.map(|bytes| ("content-length", bytes.to_string()));
+        let checksum = terms.checksum.map(|digest| (CHECKSUM, digest.to_base64()));
+        let headers = length.iter().chain(&checksum).map(|(name, value)| (*name, value.as_str()));
         let identity = self.credentials.clone().into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
             .name("s3")
-            .time(system_time(signed.at))
-            .settings(settings(signed.expires_in))
+            .time(system_time(terms.at))
+            .settings(settings(terms.expires_in))
             .build()
             .map_err(|error| PresignError(error.into()))?;
-        let request =
-            SignableRequest::new(signed.method.as_str(), &url, headers.into_iter(), SignableBody::UnsignedPayload)
-                .map_err(|error| PresignError(error.into()))?;
+        let request = SignableRequest::new(terms.method.as_str(), &url, headers, SignableBody::UnsignedPayload)
+            .map_err(|error| PresignError(error.into()))?;
         let (instructions, _) = sign(request, &params.into()).map_err(|error| PresignError(error.into()))?.into_parts();
         let signature = instructions.params().iter().map(|(name, value)| (*name, value.as_ref()));
         Ok(PresignedUrl(with_query(url, signature)))
     }
 
-    fn unsigned(&self, signed: &Signed<'_>) -> String {
-        let url = format!("{}{}", self.base, encode_path(signed.key.as_str()));
-        with_query(url, signed.response.iter().map(|(name, value)| (*name, value.as_str())))
+    fn unsigned(&self, terms: &UrlTerms<'_>) -> String {
+        let url = format!("{}{}", self.base, encode_path(terms.key.as_str()));
+        with_query(url, terms.response.iter().map(|(name, value)| (*name, value.as_str())))
     }
 }
 
@@ -156,17 +163,6 @@ fn settings(expires_in: u64) -> SigningSettings {
 
 fn system_time(at: Timestamp) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(at.as_seconds())
-}
-
-/// The key that a path-style or virtual-host URL of this bucket points at: what a front that has just
-/// PUT to a presigned URL must seal.
-#[must_use]
-pub fn key_of(url: &str, bucket: &str) -> Option<String> {
-    let url = Url::parse(url).ok()?;
-    let path = url[Position::BeforePath..Position::AfterPath].strip_prefix('/')?;
-    let in_host = url.host_str()?.strip_prefix(bucket).is_some_and(|rest| rest.starts_with('.'));
-    let path = if in_host { path } else { path.strip_prefix(bucket)?.strip_prefix('/')? };
-    percent_encoding::percent_decode_str(path).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
 #[cfg(test)]

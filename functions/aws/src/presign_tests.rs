@@ -1,6 +1,6 @@
 //! Presigned URLs, against AWS's published example and for every way to address a bucket.
 
-use satchel_core::{object_key::ObjectKey, upload_path::UploadPath};
+use satchel_core::upload_path::UploadPath;
 
 use super::*;
 
@@ -15,14 +15,22 @@ fn presigner(config: &S3Config) -> Presigner {
     Presigner::new(config, credentials)
 }
 
-fn key(path: &str) -> EncodedKey {
-    ObjectKey::Upload(UploadPath::parse_decoded(path).unwrap()).encode().unwrap()
+fn key(path: &str) -> Key {
+    Key::of_upload(&UploadPath::parse_decoded(path).unwrap())
 }
 
 fn url(config: &S3Config, path: &str, content_length: Option<u64>) -> String {
     let (key, at) = (key(path), Timestamp::from_seconds(1_369_353_600));
-    let signed = Signed { method: Method::GET, key: &key, response: &[], content_length, at, expires_in: 86_400 };
-    presigner(config).presign(&signed).unwrap().as_str().to_owned()
+    let terms = UrlTerms {
+        method: Method::GET,
+        key: &key,
+        response: &[],
+        content_length,
+        checksum: None,
+        at,
+        expires_in: 86_400,
+    };
+    presigner(config).presign(&terms).unwrap().as_str().to_owned()
 }
 
 #[test]
@@ -41,7 +49,6 @@ fn a_bucket_is_addressed_as_its_configuration_says() {
         ),
     ] {
         assert!(url(&config, "a", None).starts_with(start), "{}", url(&config, "a", None));
-        assert_eq!(key_of(&url(&config, "a/b c%?", None), &config.bucket).as_deref(), Some("uploads/a/b c%?"));
     }
 }
 

@@ -5,7 +5,7 @@
 
 use satchel_core::upload_path::UploadPath;
 
-use crate::storage::{Incoming, Storage, StorageError, Stored, Written};
+use crate::storage::{Incoming, Promotion, Storage, StorageError, Stored};
 
 /// What sealing came to.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ pub async fn seal(storage: &Storage, incoming: &Incoming) -> Result<Sealed, Stor
     if let Some(first) = storage.head(&grant.path).await? {
         return settle(storage, incoming, &first).await;
     }
-    if storage.promote(incoming).await? == Written::Created {
+    if storage.promote(incoming).await? == Promotion::Promoted {
         // Should this fail, the lifecycle rule for incoming/ removes the rest within a day.
         let _ = storage.discard(grant).await;
         return Ok(Sealed::Ours);
@@ -48,8 +48,7 @@ pub async fn seal(storage: &Storage, incoming: &Incoming) -> Result<Sealed, Stor
 /// The path is taken: by this very upload, or by another.
 async fn settle(storage: &Storage, incoming: &Incoming, first: &Stored) -> Result<Sealed, StorageError> {
     let _ = storage.discard(&incoming.grant).await;
-    let ours = first.metadata.upload.as_deref() == Some(&incoming.grant.id.encode());
-    Ok(if ours { Sealed::Ours } else { Sealed::Lost })
+    Ok(if first.is_of(&incoming.grant) { Sealed::Ours } else { Sealed::Lost })
 }
 
 /// The object of a path, sealed on demand where its upload is complete but no event has come yet: the
@@ -66,5 +65,23 @@ pub async fn find(storage: &Storage, path: &UploadPath) -> Result<Option<Stored>
             break;
         }
     }
+    // Even where nothing waited: the event may have sealed it between the first look and the list.
     storage.head(path).await
+}
+
+/// Deletes the object of a path and all that waits to become it, which would bring the file back. Says
+/// whether there was anything.
+///
+/// # Errors
+/// S3 failed; some of it may be left.
+pub async fn delete(storage: &Storage, path: &UploadPath) -> Result<bool, StorageError> {
+    let waiting = storage.incoming(path).await?;
+    for incoming in &waiting {
+        storage.discard(&incoming.grant).await?;
+    }
+    let sealed = storage.head(path).await?.is_some();
+    if sealed {
+        storage.delete(path).await?;
+    }
+    Ok(sealed || !waiting.is_empty())
 }

@@ -1,6 +1,9 @@
 //! What a function that serves files keeps while it is warm.
 
-use satchel_core::config::{ConfigError, S3Config};
+use satchel_core::{
+    config::{ConfigError, S3Config},
+    time::Timestamp,
+};
 
 use crate::{
     bootstrap::StartError,
@@ -10,19 +13,13 @@ use crate::{
 };
 
 /// A function's configuration, as far as every one of them has it.
-pub trait Configuration: Sized {
-    /// Reads it from the environment.
-    ///
-    /// # Errors
-    /// All bad or missing variables at once.
-    fn parse(environment: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError>;
-
+pub trait Configuration {
     /// Where files are.
     fn s3(&self) -> &S3Config;
 }
 
 /// Configuration and adapters, built once per cold start and borrowed by every request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct State<C> {
     /// The function's own configuration.
     pub config: C,
@@ -35,13 +32,12 @@ pub struct State<C> {
 }
 
 impl<C: Configuration> State<C> {
-    /// Reads configuration and credentials.
+    /// Adds the environment's credentials to what reading the configuration gave.
     ///
     /// # Errors
     /// Bad or missing variables; missing credentials.
-    pub async fn load(environment: impl Fn(&str) -> Option<String>) -> Result<Self, StartError> {
-        let config = C::parse(environment)?;
-        Ok(Self::new(config, environment_credentials().await?, Clock::System))
+    pub async fn load(config: Result<C, ConfigError>) -> Result<Self, StartError> {
+        Ok(Self::new(config?, environment_credentials().await?, Clock::System))
     }
 
     /// Puts a state together from parts that come from elsewhere.
@@ -51,23 +47,24 @@ impl<C: Configuration> State<C> {
         let presigner = Presigner::new(config.s3(), credentials);
         Self { config, storage, presigner, clock }
     }
+
+    /// The same, standing still at `now`.
+    #[must_use]
+    pub fn as_of(&self, now: Timestamp) -> Self
+    where
+        C: Clone,
+    {
+        Self { clock: Clock::fixed(now), ..self.clone() }
+    }
 }
 
 impl Configuration for satchel_core::config::UploadConfig {
-    fn parse(environment: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        Self::parse(environment)
-    }
-
     fn s3(&self) -> &S3Config {
         &self.s3
     }
 }
 
 impl Configuration for satchel_core::config::DownloadConfig {
-    fn parse(environment: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        Self::parse(environment)
-    }
-
     fn s3(&self) -> &S3Config {
         &self.s3
     }

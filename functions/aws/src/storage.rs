@@ -26,21 +26,17 @@ use satchel_core::{
     digest::Sha256Digest,
     grant::Grant,
     metadata::Metadata,
-    object_key::{EncodedKey, ObjectKey},
+    object_key::{Key, StoredObject},
     upload_path::{UploadPath, encode_path},
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// S3 answers in milliseconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
-/// A body of 4.5 MiB over a slow line; API Gateway waits 29 s.
-const PUT_TIMEOUT: Duration = Duration::from_secs(25);
-/// S3 copies some 100 MB a second, and answers when it is done.
-const COPY_TIMEOUT: Duration = Duration::from_secs(300);
+/// All attempts together: API Gateway waits 29 s, and its 504 says less than our 503.
+const DEADLINE: Duration = Duration::from_secs(25);
 /// S3 answers 409 where two conditional writes of one key meet (AWS: "Conditional requests").
 const CONFLICT_TRIES: u32 = 5;
-/// Grants of one path that are looked at; more than one or two are a client gone wild.
-const MAX_INCOMING: i32 = 20;
 
 /// S3 said no or nothing at all. The message is for the log, never for a client.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -50,15 +46,22 @@ pub struct StorageError {
     cause: String,
 }
 
-/// What a conditional write came to.
+/// What storing a body came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
+pub enum Creation {
     /// The object is there now, and it is ours.
     Created,
-    /// A condition was not met: another object was first, or the source changed.
+    /// Another object was first.
+    Exists,
+}
+
+/// What copying an upload to its place came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Promotion {
+    /// The object is there now, and it is ours.
+    Promoted,
+    /// There is an object already, or the source is not what it was, or gone.
     Refused,
-    /// The source of a copy is gone.
-    SourceGone,
 }
 
 /// A sealed object, as HeadObject tells.
@@ -70,6 +73,14 @@ pub struct Stored {
     pub content_type: ContentType,
     /// Owner, expiry, upload id.
     pub metadata: Metadata,
+}
+
+impl Stored {
+    /// Whether it was made by this very upload.
+    #[must_use]
+    pub fn is_of(&self, grant: &Grant) -> bool {
+        self.metadata.upload == Some(grant.id)
+    }
 }
 
 /// An upload that waits under `incoming/`.
@@ -88,6 +99,7 @@ pub struct Incoming {
 pub struct Storage {
     client: Client,
     bucket: Arc<str>,
+    copy_deadline: Duration,
 }
 
 impl Storage {
@@ -95,8 +107,10 @@ impl Storage {
     #[must_use]
     pub fn new(config: &S3Config, credentials: Credentials) -> Self {
         let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-        let timeouts =
-            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT);
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(DEADLINE);
         let endpoint = config.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
         let mut client = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -111,7 +125,17 @@ impl Storage {
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         client.set_endpoint_url(endpoint);
-        Self { client: Client::from_conf(client.build()), bucket: config.bucket.as_str().into() }
+        Self {
+            client: Client::from_conf(client.build()),
+            bucket: config.bucket.as_str().into(),
+            copy_deadline: DEADLINE,
+        }
+    }
+
+    /// Waits this long for a copy, where no API Gateway waits for the answer.
+    #[must_use]
+    pub fn with_copy_deadline(self, copy_deadline: Duration) -> Self {
+        Self { copy_deadline, ..self }
     }
 
     /// Stores a body as the object of its grant, in one request, unless there is one already.
@@ -123,16 +147,16 @@ impl Storage {
         grant: &Grant,
         body: Bytes,
         digest: Option<Sha256Digest>,
-    ) -> Result<Written, StorageError> {
-        let key = upload_key(&grant.path)?;
+    ) -> Result<Creation, StorageError> {
+        let key = Key::of_upload(&grant.path);
         for attempt in 0..CONFLICT_TRIES {
             back_off(attempt).await;
             let put = self.client.put_object().bucket(&*self.bucket).key(key.as_str()).if_none_match("*");
             let put = put.content_type(grant.content_type.as_str()).set_metadata(Some(metadata(grant)));
             let put = put.set_checksum_sha256(digest.map(Sha256Digest::to_base64)).body(ByteStream::from(body.clone()));
             // TLS protects the body; hashing it once more for the signature would double the work.
-            match put.customize().disable_payload_signing().config_override(patient(PUT_TIMEOUT)).send().await {
-                Ok(_) => return Ok(Written::Created),
+            match put.customize().disable_payload_signing().config_override(within(DEADLINE)).send().await {
+                Ok(_) => return Ok(Creation::Created),
                 Err(error) if status(&error) == Some(409) => {}
                 // A repeated attempt of our own meets the object that the first one made.
                 Err(error) if status(&error) == Some(412) => return self.own_or_other(grant).await,
@@ -142,10 +166,12 @@ impl Storage {
         self.own_or_other(grant).await
     }
 
-    async fn own_or_other(&self, grant: &Grant) -> Result<Written, StorageError> {
-        let stored = self.head(&grant.path).await?;
-        let ours = stored.is_some_and(|stored| stored.metadata.upload == Some(grant.id.encode()));
-        Ok(if ours { Written::Created } else { Written::Refused })
+    async fn own_or_other(&self, grant: &Grant) -> Result<Creation, StorageError> {
+        match self.head(&grant.path).await? {
+            Some(stored) if stored.is_of(grant) => Ok(Creation::Created),
+            Some(_) => Ok(Creation::Exists),
+            None => Err(StorageError { operation: "PutObject", cause: "refused, though there is no object".into() }),
+        }
     }
 
     /// The sealed object of a path, if there is one.
@@ -153,7 +179,7 @@ impl Storage {
     /// # Errors
     /// S3 failed.
     pub async fn head(&self, path: &UploadPath) -> Result<Option<Stored>, StorageError> {
-        let key = upload_key(path)?;
+        let key = Key::of_upload(path);
         match self.client.head_object().bucket(&*self.bucket).key(key.as_str()).send().await {
             Ok(head) => Ok(Some(stored(&head))),
             Err(error) if status(&error) == Some(404) => Ok(None),
@@ -166,9 +192,9 @@ impl Storage {
     ///
     /// # Errors
     /// S3 failed.
-    pub async fn promote(&self, incoming: &Incoming) -> Result<Written, StorageError> {
-        let source = format!("{}/{}", self.bucket, encode_path(incoming_key(&incoming.grant)?.as_str()));
-        let key = upload_key(&incoming.grant.path)?;
+    pub async fn promote(&self, incoming: &Incoming) -> Result<Promotion, StorageError> {
+        let source = format!("{}/{}", self.bucket, encode_path(waiting_key(&incoming.grant)?.as_str()));
+        let key = Key::of_upload(&incoming.grant.path);
         for attempt in 0..CONFLICT_TRIES {
             back_off(attempt).await;
             let copy = self.client.copy_object().bucket(&*self.bucket).key(key.as_str()).if_none_match("*");
@@ -176,24 +202,23 @@ impl Storage {
             let copy =
                 copy.metadata_directive(MetadataDirective::Replace).set_metadata(Some(metadata(&incoming.grant)));
             let copy = copy.content_type(incoming.grant.content_type.as_str()).customize();
-            match copy.config_override(patient(COPY_TIMEOUT)).send().await {
-                Ok(_) => return Ok(Written::Created),
+            match copy.config_override(within(self.copy_deadline)).send().await {
+                Ok(_) => return Ok(Promotion::Promoted),
                 Err(error) if status(&error) == Some(409) => {}
-                Err(error) if status(&error) == Some(412) => return Ok(Written::Refused),
-                Err(error) if status(&error) == Some(404) => return Ok(Written::SourceGone),
+                Err(error) if matches!(status(&error), Some(404 | 412)) => return Ok(Promotion::Refused),
                 Err(error) => return Err(failed("CopyObject", &error)),
             }
         }
-        Ok(Written::Refused)
+        Ok(Promotion::Refused)
     }
 
-    /// All uploads that wait for a path, the oldest first.
+    /// The uploads that wait for a path (of a thousand, should there be more), the oldest first.
     ///
     /// # Errors
     /// S3 failed.
     pub async fn incoming(&self, path: &UploadPath) -> Result<Vec<Incoming>, StorageError> {
-        let list = self.client.list_objects_v2().bucket(&*self.bucket).delimiter("/").max_keys(MAX_INCOMING);
-        let listed = list.prefix(ObjectKey::incoming_prefix(path)).send().await;
+        let list = self.client.list_objects_v2().bucket(&*self.bucket).delimiter("/");
+        let listed = list.prefix(StoredObject::incoming_prefix(path)).send().await;
         let mut objects = listed.map_err(|error| failed("ListObjectsV2", &error))?.contents.unwrap_or_default();
         objects.sort_by_key(|object| object.last_modified);
         Ok(objects.iter().filter_map(incoming).filter(|incoming| incoming.grant.path == *path).collect())
@@ -204,7 +229,7 @@ impl Storage {
     /// # Errors
     /// S3 failed.
     pub async fn incoming_at(&self, key: &str) -> Result<Option<Incoming>, StorageError> {
-        let Some(ObjectKey::Incoming(grant)) = ObjectKey::parse(key) else { return Ok(None) };
+        let Some(StoredObject::Incoming(grant)) = StoredObject::parse(key) else { return Ok(None) };
         match self.client.head_object().bucket(&*self.bucket).key(key).send().await {
             Ok(head) => Ok(Some(Incoming {
                 grant: *grant,
@@ -221,7 +246,7 @@ impl Storage {
     /// # Errors
     /// S3 failed.
     pub async fn discard(&self, grant: &Grant) -> Result<(), StorageError> {
-        self.delete_key(&incoming_key(grant)?).await
+        self.delete_key(&waiting_key(grant)?).await
     }
 
     /// Deletes the sealed object of a path.
@@ -229,31 +254,24 @@ impl Storage {
     /// # Errors
     /// S3 failed.
     pub async fn delete(&self, path: &UploadPath) -> Result<(), StorageError> {
-        self.delete_key(&upload_key(path)?).await
+        self.delete_key(&Key::of_upload(path)).await
     }
 
-    async fn delete_key(&self, key: &EncodedKey) -> Result<(), StorageError> {
+    async fn delete_key(&self, key: &Key) -> Result<(), StorageError> {
         let deleted = self.client.delete_object().bucket(&*self.bucket).key(key.as_str()).send().await;
         deleted.map(|_| ()).map_err(|error| failed("DeleteObject", &error))
     }
 }
 
-fn patient(attempt: Duration) -> aws_sdk_s3::config::Builder {
-    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(attempt);
-    Config::builder().timeout_config(timeouts.build())
+/// One long attempt instead of several short ones: a body over a slow line, a copy of gigabytes.
+fn within(deadline: Duration) -> aws_sdk_s3::config::Builder {
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT);
+    Config::builder().timeout_config(timeouts.operation_attempt_timeout(deadline).operation_timeout(deadline).build())
 }
 
-fn upload_key(path: &UploadPath) -> Result<EncodedKey, StorageError> {
-    encode(&ObjectKey::Upload(path.clone()))
-}
-
-fn incoming_key(grant: &Grant) -> Result<EncodedKey, StorageError> {
-    encode(&ObjectKey::Incoming(Box::new(grant.clone())))
-}
-
-/// Handlers check the length of keys before they come here.
-fn encode(key: &ObjectKey) -> Result<EncodedKey, StorageError> {
-    key.encode().map_err(|error| StorageError { operation: "key", cause: error.to_string() })
+/// A grant whose key is too long is refused before anything is stored for it.
+fn waiting_key(grant: &Grant) -> Result<Key, StorageError> {
+    Key::of_grant(grant).map_err(|error| StorageError { operation: "key", cause: error.to_string() })
 }
 
 fn metadata(grant: &Grant) -> std::collections::HashMap<String, String> {
@@ -270,7 +288,7 @@ fn stored(head: &HeadObjectOutput) -> Stored {
 }
 
 fn incoming(object: &aws_sdk_s3::types::Object) -> Option<Incoming> {
-    let Some(ObjectKey::Incoming(grant)) = ObjectKey::parse(object.key.as_deref()?) else { return None };
+    let Some(StoredObject::Incoming(grant)) = StoredObject::parse(object.key.as_deref()?) else { return None };
     let size = object.size.unwrap_or_default().unsigned_abs();
     Some(Incoming { grant: *grant, size, etag: object.e_tag.clone()? })
 }

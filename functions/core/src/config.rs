@@ -162,8 +162,13 @@ impl<'a> Environment<'a> {
     }
 
     /// A variable's value; empty is absent, as templates cannot leave a variable out.
-    fn text(&self, name: &str) -> Option<String> {
-        (self.lookup)(name).filter(|value| !value.is_empty())
+    fn text(&mut self, name: &'static str) -> Option<String> {
+        let value = (self.lookup)(name).filter(|value| !value.is_empty())?;
+        if value.contains(char::REPLACEMENT_CHARACTER) {
+            self.complain(name, "not UTF-8");
+            return None;
+        }
+        Some(value)
     }
 
     fn required(&mut self, name: &'static str, meaning: &str) -> String {
@@ -218,10 +223,10 @@ impl<'a> Environment<'a> {
 
     fn s3(&mut self) -> S3Config {
         let bucket = self.required("SATCHEL_BUCKET", "the bucket that stores the files");
-        let region = self.text("AWS_REGION").or_else(|| self.text("AWS_DEFAULT_REGION")).unwrap_or_else(|| {
-            self.complain("AWS_REGION", "missing; it names the bucket's region, such as eu-central-1");
-            String::new()
-        });
+        let region = match self.text("AWS_DEFAULT_REGION") {
+            Some(default) => self.text("AWS_REGION").unwrap_or(default),
+            None => self.required("AWS_REGION", "the bucket's region, such as eu-central-1"),
+        };
         let own = if self.text("AWS_ENDPOINT_URL_S3").is_some() { "AWS_ENDPOINT_URL_S3" } else { "AWS_ENDPOINT_URL" };
         S3Config {
             bucket,
@@ -277,6 +282,7 @@ mod tests {
         let error = UploadConfig::parse(|_| None).unwrap_err();
         assert_eq!(names(&error), ["SATCHEL_BUCKET", "AWS_REGION", "SATCHEL_UPLOAD_SECRETS"]);
         let bad = [
+            ("SATCHEL_METRONOME_DELETE_SECRET", "caf\u{fffd}"),
             ("SATCHEL_MAX_SIZE", "abc"),
             ("SATCHEL_RETENTION_DAYS", "-1"),
             ("SATCHEL_PUBLIC_URL", "example.org"),

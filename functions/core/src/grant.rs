@@ -69,7 +69,9 @@ impl UploadId {
         BASE64_URL_SAFE_NO_PAD.encode(self.0)
     }
 
-    fn decode(text: &str) -> Option<Self> {
+    /// Reads them back.
+    #[must_use]
+    pub fn decode(text: &str) -> Option<Self> {
         bytes(text)?.try_into().ok().map(Self)
     }
 }
@@ -152,7 +154,13 @@ mod tests {
     }
 
     fn grants() -> impl Strategy<Value = Grant> {
-        let parts = (any::<u64>(), "[ -~]{1,255}", any::<Option<u64>>(), any::<Option<[u8; 20]>>(), any::<[u8; 9]>());
+        let parts = (
+            any::<u64>(),
+            "[a-z]{1,20}/[a-z0-9.+-]{1,100}(; ?[a-z]{1,9}=\"[ !#-~&&[^\\\\]]{0,50}\")?",
+            any::<Option<u64>>(),
+            any::<Option<[u8; 20]>>(),
+            any::<[u8; 9]>(),
+        );
         parts.prop_map(|(size, content_type, expires, owner, id)| Grant {
             path: UploadPath::parse_decoded("a/b c").unwrap(),
             size,

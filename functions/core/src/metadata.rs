@@ -1,7 +1,7 @@
 //! What a sealed object carries as S3 user metadata (`x-amz-meta-*`, ASCII, 2 KiB in all).
 
 use crate::{
-    grant::{Grant, OwnerId},
+    grant::{Grant, OwnerId, UploadId},
     time::Timestamp,
     upload_path::encode_path,
 };
@@ -22,7 +22,7 @@ pub struct Metadata {
     /// Seconds since the epoch.
     pub expires: Option<Timestamp>,
     /// Which upload made this object, so that a repeated request recognises its own work.
-    pub upload: Option<String>,
+    pub upload: Option<UploadId>,
     filename: Option<String>,
 }
 
@@ -34,7 +34,7 @@ impl Metadata {
         Self {
             owner: grant.owner,
             expires: grant.expires,
-            upload: Some(grant.id.encode()),
+            upload: Some(grant.id),
             filename: (filename.len() <= MAX_FILENAME_BYTES).then_some(filename),
         }
     }
@@ -44,7 +44,7 @@ impl Metadata {
         let owner = self.owner.map(|owner| (OWNER, owner.to_hex()));
         let expires = self.expires.map(|at| (EXPIRES, at.as_seconds().to_string()));
         let filename = self.filename.clone().map(|name| (FILENAME, name));
-        let upload = self.upload.clone().map(|id| (UPLOAD, id));
+        let upload = self.upload.map(|id| (UPLOAD, id.encode()));
         [owner, expires, filename, upload].into_iter().flatten()
     }
 
@@ -55,7 +55,7 @@ impl Metadata {
             owner: value(OWNER).and_then(OwnerId::parse),
             expires: value(EXPIRES).and_then(|at| at.parse().ok()).map(Timestamp::from_seconds),
             filename: value(FILENAME).map(str::to_owned),
-            upload: value(UPLOAD).map(str::to_owned),
+            upload: value(UPLOAD).and_then(UploadId::decode),
         }
     }
 }
@@ -63,7 +63,7 @@ impl Metadata {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{content_type::ContentType, grant::UploadId, upload_path::UploadPath};
+    use crate::{content_type::ContentType, upload_path::UploadPath};
 
     fn of(path: &str) -> Metadata {
         Metadata::of(&Grant {

@@ -1,7 +1,5 @@
 //! Every object Satchel stores has its key here.
 
-use std::fmt;
-
 use crate::{
     grant::Grant,
     upload_path::{MAX_KEY_BYTES, PathError, UploadPath},
@@ -10,49 +8,43 @@ use crate::{
 const UPLOADS: &str = "uploads/";
 const INCOMING: &str = "incoming/";
 
-/// The key of a stored object.
+/// A key as S3 takes it: at most 1,024 bytes of UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ObjectKey {
+pub struct Key(String);
+
+impl Key {
     /// `uploads/<path>`: sealed, served, never changed.
-    Upload(UploadPath),
+    #[must_use]
+    pub fn of_upload(path: &UploadPath) -> Self {
+        Self(format!("{UPLOADS}{path}"))
+    }
+
     /// `incoming/<path>/<grant>`: being uploaded, not sealed yet.
-    Incoming(Box<Grant>),
-}
+    ///
+    /// # Errors
+    /// [`PathError::TooLong`] where path and grant together have more than 1,024 bytes.
+    pub fn of_grant(grant: &Grant) -> Result<Self, PathError> {
+        let key = format!("{INCOMING}{}/{}", grant.path, grant.encode_fields());
+        if key.len() > MAX_KEY_BYTES { Err(PathError::TooLong) } else { Ok(Self(key)) }
+    }
 
-/// A key as S3 takes it: at most 1,024 bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EncodedKey(String);
-
-impl EncodedKey {
-    /// The decoded key.
+    /// The key, decoded.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Display for EncodedKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+/// What a key says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredObject {
+    /// A sealed upload.
+    Upload(UploadPath),
+    /// An upload that waits to be sealed.
+    Incoming(Box<Grant>),
 }
 
-impl ObjectKey {
-    /// Writes the key.
-    ///
-    /// # Errors
-    /// [`PathError::TooLong`] where it has more than 1,024 bytes.
-    pub fn encode(&self) -> Result<EncodedKey, PathError> {
-        let key = match self {
-            Self::Upload(path) => format!("{UPLOADS}{path}"),
-            Self::Incoming(grant) => format!("{INCOMING}{}/{}", grant.path, grant.encode_fields()),
-        };
-        if key.len() > MAX_KEY_BYTES {
-            return Err(PathError::TooLong);
-        }
-        Ok(EncodedKey(key))
-    }
-
+impl StoredObject {
     /// Reads a key; `None` for one that Satchel did not write.
     #[must_use]
     pub fn parse(key: &str) -> Option<Self> {
@@ -77,35 +69,36 @@ mod tests {
     use super::*;
     use crate::{content_type::ContentType, grant::UploadId};
 
-    fn incoming(path: &str) -> ObjectKey {
-        ObjectKey::Incoming(Box::new(Grant {
+    fn grant(path: &str) -> Grant {
+        Grant {
             path: UploadPath::parse_decoded(path).unwrap(),
             size: 7,
             content_type: ContentType::parse("image/png").unwrap(),
             expires: None,
             owner: None,
             id: UploadId::from_random([0; 9]),
-        }))
+        }
     }
 
     #[test]
     fn keys_are_read_back_as_written() {
-        let upload = ObjectKey::Upload(UploadPath::parse_decoded("a/b.c").unwrap());
-        assert_eq!(upload.encode().unwrap().as_str(), "uploads/a/b.c");
-        assert_eq!(incoming("a/b.c").encode().unwrap().as_str(), "incoming/a/b.c/1.AAAAAAAAAAAA.7...aW1hZ2UvcG5n");
-        for key in [upload, incoming("a/b.c")] {
-            assert_eq!(ObjectKey::parse(key.encode().unwrap().as_str()), Some(key));
-        }
+        let path = UploadPath::parse_decoded("a/b.c").unwrap();
+        let (upload, incoming) = (Key::of_upload(&path), Key::of_grant(&grant("a/b.c")).unwrap());
+        assert_eq!(upload.as_str(), "uploads/a/b.c");
+        assert_eq!(incoming.as_str(), "incoming/a/b.c/1.AAAAAAAAAAAA.7...aW1hZ2UvcG5n");
+        assert_eq!(StoredObject::parse(upload.as_str()), Some(StoredObject::Upload(path)));
+        assert_eq!(StoredObject::parse(incoming.as_str()), Some(StoredObject::Incoming(Box::new(grant("a/b.c")))));
         for foreign in ["", "uploads/", "uploads/a//b", "incoming/a", "incoming/a/b", "other/a", "incoming//1.A.7..."] {
-            assert_eq!(ObjectKey::parse(foreign), None, "{foreign}");
+            assert_eq!(StoredObject::parse(foreign), None, "{foreign}");
         }
     }
 
     #[test]
     fn a_key_has_at_most_1024_bytes() {
-        let upload = |bytes: usize| ObjectKey::Upload(UploadPath::parse_decoded(&"a".repeat(bytes)).unwrap());
-        assert!(upload(1016).encode().is_ok());
-        assert_eq!(upload(1017).encode(), Err(PathError::TooLong));
-        assert_eq!(incoming(&"a".repeat(1016)).encode(), Err(PathError::TooLong));
+        let longest = UploadPath::parse_decoded(&"a".repeat(1_016)).unwrap();
+        assert_eq!(Key::of_upload(&longest).as_str().len(), MAX_KEY_BYTES);
+        let fields = Key::of_grant(&grant("a")).unwrap().as_str().len() - 1;
+        assert!(Key::of_grant(&grant(&"a".repeat(MAX_KEY_BYTES - fields))).is_ok());
+        assert_eq!(Key::of_grant(&grant(&"a".repeat(MAX_KEY_BYTES - fields + 1))), Err(PathError::TooLong));
     }
 }

@@ -5,7 +5,10 @@ use std::fmt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// An S3 key is at most 1,024 bytes of UTF-8 (AWS: "Naming Amazon S3 objects").
-pub const MAX_KEY_BYTES: usize = 1024;
+pub const MAX_KEY_BYTES: usize = 1_024;
+
+/// A path is the key of its object, less `uploads/`.
+pub const MAX_PATH_BYTES: usize = MAX_KEY_BYTES - "uploads/".len();
 
 /// RFC 3986's unreserved characters stay; `/` separates segments; all else is escaped, so that every
 /// S3-compatible store computes the same canonical request.
@@ -79,7 +82,7 @@ impl UploadPath {
         if path.is_empty() {
             return Err(PathError::EmptySegment);
         }
-        if path.len() > MAX_KEY_BYTES {
+        if path.len() > MAX_PATH_BYTES {
             return Err(PathError::TooLong);
         }
         Ok(Self(path))
@@ -200,8 +203,8 @@ mod tests {
         ] {
             assert_eq!(UploadPath::parse_encoded(raw), Err(cause), "{raw}");
         }
-        assert_eq!(UploadPath::parse_encoded(&"a".repeat(1025)), Err(TooLong));
-        assert!(UploadPath::parse_encoded(&"a".repeat(1024)).is_ok());
+        assert_eq!(UploadPath::parse_encoded(&"a".repeat(1_017)), Err(TooLong));
+        assert!(UploadPath::parse_encoded(&"a".repeat(1_016)).is_ok());
     }
 
     #[test]

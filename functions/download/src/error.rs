@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use lambda_http::{Body, Response};
 use satchel_aws::{answer, log, presign::PresignError, storage::StorageError};
-use satchel_core::{problem::Problem, route::RouteError, upload_path::PathError};
+use satchel_core::{problem::Problem, route::RouteError};
 
 /// Why a download failed.
 #[derive(Debug, thiserror::Error)]
@@ -11,9 +11,6 @@ pub enum DownloadError {
     /// The address is wrong.
     #[error(transparent)]
     Route(#[from] RouteError),
-    /// The path cannot be a key.
-    #[error(transparent)]
-    Path(#[from] PathError),
     /// No such file.
     #[error("there is no file at this address; it may have been deleted")]
     NotFound,
@@ -32,7 +29,7 @@ impl DownloadError {
     fn problem(&self) -> Problem {
         let (status, code) = match self {
             Self::Route(RouteError::NotFound) => (StatusCode::NOT_FOUND, "no_such_address"),
-            Self::Route(RouteError::Path(_)) | Self::Path(_) => (StatusCode::BAD_REQUEST, "path_malformed"),
+            Self::Route(RouteError::Path(_)) => (StatusCode::BAD_REQUEST, "path_malformed"),
             Self::NotFound => (StatusCode::NOT_FOUND, "file_not_found"),
             Self::Expired => (StatusCode::GONE, "file_expired"),
             Self::Storage(_) => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),

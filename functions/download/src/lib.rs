@@ -7,11 +7,11 @@ use http::Method;
 use lambda_http::{Body, Request, Response};
 use satchel_aws::{
     answer, event, log,
-    presign::{PresignedUrl, Signed},
+    presign::{PresignedUrl, UrlTerms},
     seal,
     storage::Stored,
 };
-use satchel_core::{config::DownloadConfig, object_key::ObjectKey, upload_path::UploadPath, window::SigningWindow};
+use satchel_core::{config::DownloadConfig, object_key::Key, upload_path::UploadPath, window::SigningWindow};
 
 pub use error::DownloadError;
 
@@ -47,13 +47,12 @@ async fn redirect(state: &State, request: &Request) -> Result<Response<Body>, Do
     Ok(response)
 }
 
-/// A path too long to be a key leads nowhere, and needs no request to say so.
+/// The first reading of the path that leads to a file.
 async fn first_stored<'a>(
     state: &State,
     paths: &'a [UploadPath],
 ) -> Result<Option<(&'a UploadPath, Stored)>, DownloadError> {
     for path in paths {
-        ObjectKey::Upload(path.clone()).encode()?;
         if let Some(stored) = seal::find(&state.storage, path).await? {
             return Ok(Some((path, stored)));
         }
@@ -68,16 +67,16 @@ fn presign(
     stored: &Stored,
     window: SigningWindow,
 ) -> Result<PresignedUrl, DownloadError> {
-    let key = ObjectKey::Upload(path.clone()).encode()?;
-    let signed = Signed {
+    let terms = UrlTerms {
         method: method.clone(),
-        key: &key,
+        key: &Key::of_upload(path),
         response: &response_headers(state, path, stored),
         content_length: None,
+        checksum: None,
         at: window.signed_at,
         expires_in: window.expires_in,
     };
-    Ok(state.presigner.presign(&signed)?)
+    Ok(state.presigner.presign(&terms)?)
 }
 
 /// What S3 is to answer with, in its own parameters (AWS: GetObject, HeadObject).

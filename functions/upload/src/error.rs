@@ -84,6 +84,10 @@ impl UploadError {
                 log::note(&mut response, "protocol", protocol.parameter());
                 log::note(&mut response, "signed_messages", messages.clone());
             }
+            Self::Refused(refusal @ PutRefusal::Jwt(_)) => {
+                log::note(&mut response, "protocol", "jwt");
+                log::note(&mut response, "reason", refusal.to_string());
+            }
             Self::Storage(cause) => log::note(&mut response, "cause", cause.to_string()),
             Self::Presign(cause) => log::note(&mut response, "cause", format!("{cause:?}")),
             other => log::note(&mut response, "reason", other.to_string()),

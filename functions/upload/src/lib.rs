@@ -5,13 +5,13 @@ mod error;
 
 use http::{Method, StatusCode};
 use lambda_http::{Body, Request, Response};
-use satchel_aws::{answer, clock::fresh_upload_id, event, log, presign::Signed, seal, storage::Written};
+use satchel_aws::{answer, clock::fresh_upload_id, event, log, presign::UrlTerms, seal, storage::Creation};
 use satchel_core::{
     config::UploadConfig,
     credential::Credential,
     digest::Sha256Digest,
     grant::Grant,
-    object_key::ObjectKey,
+    object_key::Key,
     put::{self, PutRequest},
 };
 
@@ -41,9 +41,9 @@ fn methods(config: &UploadConfig) -> &'static str {
 
 async fn put(state: &State, request: Request) -> Result<Response<Body>, UploadError> {
     let (grant, protocol) = authorize(state, &request)?;
-    let digest = Sha256Digest::announced(|name| event::header(&request, name))?;
+    let digest = event::announced_digest(request.headers())?;
     let mut response = if request.body().is_empty() && grant.size > 0 {
-        redirect(state, &grant).await?
+        redirect(state, &grant, digest).await?
     } else {
         store(state, &grant, digest, request.into_body()).await?
     };
@@ -59,7 +59,6 @@ fn authorize(state: &State, request: &Request) -> Result<(Grant, &'static str), 
     let content_type = content_type(request)?;
     let put = PutRequest { paths: &paths, credential: &credential, length, content_type };
     let grant = put::authorize(&put, &state.config.policy, state.clock.now(), fresh_upload_id()?)?;
-    ObjectKey::Upload(grant.path.clone()).encode()?;
     Ok((grant, credential.protocol()))
 }
 
@@ -83,37 +82,40 @@ async fn store(
     let body = event::into_bytes(body);
     digest.map_or(Ok(()), |announced| announced.check(&body))?;
     match state.storage.create(grant, body, digest).await? {
-        Written::Created => Ok(answer::empty(StatusCode::CREATED, "stored")),
-        Written::Refused | Written::SourceGone => Err(UploadError::Exists),
+        Creation::Created => Ok(answer::empty(StatusCode::CREATED, "stored")),
+        Creation::Exists => Err(UploadError::Exists),
     }
 }
 
-async fn redirect(state: &State, grant: &Grant) -> Result<Response<Body>, UploadError> {
-    let key = ObjectKey::Incoming(Box::new(grant.clone())).encode()?;
+/// The grant goes along as an extension of the response, for a front in the same process.
+async fn redirect(state: &State, grant: &Grant, checksum: Option<Sha256Digest>) -> Result<Response<Body>, UploadError> {
+    let key = Key::of_grant(grant)?;
     if state.storage.head(&grant.path).await?.is_some() {
         return Err(UploadError::Exists);
     }
-    let url = state.presigner.presign(&Signed {
+    let url = state.presigner.presign(&UrlTerms {
         method: Method::PUT,
         key: &key,
         response: &[],
         content_length: Some(grant.size),
+        checksum,
         at: state.clock.now(),
         expires_in: PUT_URL_LIFE,
     })?;
-    Ok(answer::redirect(&url, 0))
+    let mut response = answer::redirect(&url, 0);
+    response.extensions_mut().insert(grant.clone());
+    Ok(response)
 }
 
-/// Metronome's DELETE. An upload that waits to be sealed is sealed first: what is left under
-/// `incoming/` would bring the file back.
+/// Metronome's DELETE.
 async fn delete(state: &State, request: &Request) -> Result<Response<Body>, UploadError> {
     let Some(secret) = &state.config.delete_secret else { return Err(UploadError::NotFound) };
     let paths = event::upload_paths(request, state.config.public_path.as_deref())?;
     let credential = credential(request)?;
     let path = put::authorize_delete(&paths, &credential, &state.config.policy.secrets, secret.as_str())?;
-    if seal::find(&state.storage, path).await?.is_none() {
-        return Err(UploadError::NotFound);
+    if seal::delete(&state.storage, path).await? {
+        Ok(answer::empty(StatusCode::NO_CONTENT, "deleted"))
+    } else {
+        Err(UploadError::NotFound)
     }
-    state.storage.delete(path).await?;
-    Ok(answer::empty(StatusCode::NO_CONTENT, "deleted"))
 }

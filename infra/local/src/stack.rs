@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use satchel_aws::{clock::Clock, log::Line, state::State, storage::Storage};
@@ -20,6 +21,9 @@ use crate::{
     sealer,
     settings::Settings,
 };
+
+/// No API Gateway waits here: a store that copies slowly may take its time.
+const COPY_DEADLINE: Duration = Duration::from_secs(900);
 
 /// What a stack is started with.
 #[derive(Debug, Clone)]
@@ -130,7 +134,7 @@ impl Stack {
         let mut settings = options.settings;
         settings.listen_on(address, bound.as_ref().map(|(_, _, s3_address)| *s3_address));
         let (upload, download) = settings.parse()?;
-        let storage = Storage::new(&upload.s3, settings.credentials());
+        let storage = Storage::new(&upload.s3, settings.credentials()).with_copy_deadline(COPY_DEADLINE);
         let front = Front::new(&upload.s3, storage.clone()).map_err(StackError::Tls)?;
         let functions = Functions {
             upload: State::new(upload, settings.credentials(), options.clock.clone()),
@@ -180,11 +184,12 @@ impl Stack {
     pub async fn stop(self) {
         self.gateway.stop().await;
         let Some(s3) = self.s3 else { return };
+        // What it has not sealed yet is sealed by its first download.
+        s3.sealer.abort();
         s3.server.stop().await;
         if let Err(error) = s3.store.close().await {
             eprintln!("the files were not closed in order, the next start will take longer: {error}");
         }
-        let _ = s3.sealer.await;
     }
 }
 

@@ -26,11 +26,11 @@ pub fn refuse(
 
 /// What API Gateway says where a function has crashed.
 pub fn failed(method: &Method) -> Response<Body> {
-    let detail = "the function failed; try again";
-    refusal(method, &Problem::new(StatusCode::BAD_GATEWAY, "function_failed", detail))
+    refusal(method, &Problem::new(StatusCode::BAD_GATEWAY, "function_failed", "the function failed; try again"))
 }
 
-/// An answer without content that needs no event.
-pub fn created() -> Response<Body> {
-    satchel_aws::answer::empty(StatusCode::CREATED, "stored")
+/// What AWS says to a body that no event can hold.
+pub fn too_large(method: &Method) -> Response<Body> {
+    let detail = "the body is larger than an AWS Lambda event can hold (4.5 MiB); large files need a front or a slot";
+    refusal(method, &Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail))
 }

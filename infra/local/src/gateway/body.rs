@@ -15,6 +15,8 @@ use super::answer::refuse;
 
 /// How long a client may send nothing while its body is under way.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a small body may take as a whole: nobody has looked at its token yet.
+const SMALL_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// For how long, and how many bytes, a refused body is still read, so that the client gets to see the refusal:
 /// closing a socket with unread bytes in it resets the connection.
 const LINGER: Duration = Duration::from_secs(10);
@@ -79,8 +81,16 @@ pub async fn next(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
     }
 }
 
-/// The whole body, of at most `limit` bytes.
-pub async fn read(mut body: Incoming, limit: u64) -> Result<Bytes, BodyError> {
+/// The whole body, of at most `limit` bytes. `patient` leaves it the time that it takes, as long as something comes.
+pub async fn read(body: Incoming, limit: u64, patient: bool) -> Result<Bytes, BodyError> {
+    let whole = collect(body, limit);
+    if patient {
+        return whole.await;
+    }
+    tokio::time::timeout(SMALL_BODY_TIMEOUT, whole).await.map_err(|_| BodyError::Stalled)?
+}
+
+async fn collect(mut body: Incoming, limit: u64) -> Result<Bytes, BodyError> {
     let mut whole = BytesMut::new();
     while let Some(bytes) = next(&mut body).await? {
         if (whole.len() + bytes.len()) as u64 > limit {
@@ -93,10 +103,14 @@ pub async fn read(mut body: Incoming, limit: u64) -> Result<Bytes, BodyError> {
 
 /// Reads a refused body to its end, within limits. A client that waits for permission is given none: reading
 /// would.
-pub fn drain(mut body: Incoming, headers: &HeaderMap) {
-    if expects_continue(headers) {
-        return;
+pub fn drain(body: Incoming, headers: &HeaderMap) {
+    if !expects_continue(headers) {
+        linger(body);
     }
+}
+
+/// Reads the rest of a body that has been begun, within limits.
+pub fn linger(mut body: Incoming) {
     let drained = async move {
         let mut left = LINGER_BYTES;
         while let Ok(Some(bytes)) = next(&mut body).await {

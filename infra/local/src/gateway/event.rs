@@ -23,12 +23,22 @@ pub enum EventError {
     Malformed,
 }
 
+/// Bytes that a body takes in an event.
+pub fn body_len(body: &Bytes) -> usize {
+    body.len().div_ceil(3) * 4
+}
+
 /// The event's JSON. The path goes in as the client sent it.
-pub fn of(parts: &Parts, body: &Bytes) -> String {
-    let (headers, multi_headers) = headers(&parts.headers);
+///
+/// # Errors
+/// A header is not text.
+pub fn of(parts: &Parts, body: Bytes) -> Result<String, EventError> {
+    let (headers, multi_headers) = headers(&parts.headers)?;
     let (query, multi_query) = query(parts.uri.query().unwrap_or_default());
     let path = parts.uri.path();
-    json!({
+    let encoded = (!body.is_empty()).then(|| BASE64_STANDARD.encode(&body));
+    drop(body);
+    let event = json!({
         "resource": RESOURCE,
         "path": path,
         "httpMethod": parts.method.as_str(),
@@ -39,15 +49,16 @@ pub fn of(parts: &Parts, body: &Bytes) -> String {
         "pathParameters": { "path": path.strip_prefix("/upload/").unwrap_or(path) },
         "stageVariables": null,
         "requestContext": context(parts, path),
-        "body": if body.is_empty() { Value::Null } else { BASE64_STANDARD.encode(body).into() },
-        "isBase64Encoded": !body.is_empty(),
-    })
-    .to_string()
+        "isBase64Encoded": encoded.is_some(),
+        "body": encoded,
+    });
+    Ok(event.to_string())
 }
 
 /// Reads an event back, the way a Lambda function does.
-pub fn parse(event: &str) -> Result<Request, EventError> {
-    lambda_http::request::from_str(event).map_err(|_| EventError::Malformed)
+#[expect(clippy::needless_pass_by_value, reason = "a large event is not kept a moment longer than needed")]
+pub fn parse(event: String) -> Result<Request, EventError> {
+    lambda_http::request::from_str(&event).map_err(|_| EventError::Malformed)
 }
 
 fn context(parts: &Parts, path: &str) -> Value {
@@ -63,7 +74,8 @@ fn context(parts: &Parts, path: &str) -> Value {
     })
 }
 
-fn request_id() -> String {
+/// An id for the log.
+pub fn request_id() -> String {
     let mut bytes = [0; 8];
     // An id that is not unique confuses a log and nothing else.
     let _ = getrandom::fill(&mut bytes);
@@ -75,16 +87,17 @@ type Multiple = BTreeMap<String, Vec<String>>;
 
 /// API Gateway sets Host and X-Forwarded-Proto itself; lambda_http makes a URL of them and would panic on
 /// nonsense.
-fn headers(headers: &HeaderMap) -> (Single, Multiple) {
+fn headers(headers: &HeaderMap) -> Result<(Single, Multiple), EventError> {
     let mut multiple = Multiple::new();
     for (name, value) in headers {
-        if let Ok(value) = std::str::from_utf8(value.as_bytes()) {
-            multiple.entry(name.as_str().to_owned()).or_default().push(value.to_owned());
-        }
+        let value = std::str::from_utf8(value.as_bytes()).map_err(|_| EventError::Malformed)?;
+        multiple.entry(name.as_str().to_owned()).or_default().push(value.to_owned());
     }
     multiple.insert("host".into(), vec![host(headers)]);
     multiple.insert("x-forwarded-proto".into(), vec!["http".into()]);
-    (last(&multiple), multiple)
+    // Several lines of one header mean the same as one with commas (RFC 9110, section 5.3).
+    let single = multiple.iter().map(|(name, values)| (name.clone(), values.join(", "))).collect();
+    Ok((single, multiple))
 }
 
 fn host(headers: &HeaderMap) -> String {

@@ -4,6 +4,8 @@ mod answer;
 mod body;
 mod event;
 pub mod front;
+mod front_error;
+mod pump;
 
 use std::sync::Arc;
 
@@ -12,10 +14,14 @@ use http::{Method, StatusCode, request::Parts};
 use http_body_util::Full;
 use hyper::{Request, Response, body::Incoming};
 use lambda_http::Body;
-use satchel_aws::{bootstrap::Seen, log::Line};
-use satchel_core::problem::Problem;
+use satchel_aws::{
+    bootstrap::Seen,
+    log::{self, Line},
+};
+use satchel_core::time::Timestamp;
+use tokio::sync::Semaphore;
 
-use answer::{failed, refuse};
+use answer::{failed, refuse, too_large};
 use front::Front;
 
 /// What Lambda takes in one synchronous invocation, in bytes of JSON (AWS: "Lambda quotas").
@@ -26,6 +32,8 @@ const BODY_LIMIT: u64 = 4_669_440;
 const PAYLOAD_LIMIT: u64 = 10 * 1024 * 1024;
 /// Smaller bodies have been sent before any refusal could arrive: they are read first.
 const READ_FIRST: u64 = 64 * 1024;
+/// Events of large bodies that are handled at the same time; each takes some 20 MB while it is made.
+const LARGE_EVENTS: usize = 2;
 
 /// The functions behind the gateway.
 #[derive(Debug)]
@@ -46,13 +54,14 @@ pub struct Gateway {
     front: Front,
     strict_aws: bool,
     log: fn(&Line),
+    large_events: Semaphore,
 }
 
 impl Gateway {
     /// A gateway in front of `functions`.
     #[must_use]
     pub fn new(functions: Functions, front: Front, strict_aws: bool, log: fn(&Line)) -> Self {
-        Self { functions, front, strict_aws, log }
+        Self { functions, front, strict_aws, log, large_events: Semaphore::new(LARGE_EVENTS) }
     }
 
     /// Answers one request. It is finished even if the client leaves, as an invocation would be, and a panic
@@ -65,27 +74,30 @@ impl Gateway {
 
     async fn route(&self, request: Request<Incoming>) -> Answer {
         let (parts, body) = request.into_parts();
-        let length = body::announced_length(&parts.headers);
-        let answered = match length {
-            Ok(None) | Ok(Some(0)) if !body::is_chunked(&parts.headers) => self.invoke(&parts, Bytes::new()).await,
-            Ok(length) if self.strict_aws => self.as_aws(&parts, body, length).await,
+        let chunked = body::is_chunked(&parts.headers);
+        let answered = match body::announced_length(&parts.headers) {
+            Ok(None | Some(0)) if !chunked => self.invoke(&parts, Bytes::new(), None).await,
+            Ok(Some(length)) if self.strict_aws => self.as_aws(&parts, body, length).await,
             Ok(Some(length)) if length <= READ_FIRST && !body::expects_continue(&parts.headers) => {
-                self.invoke_with(&parts, body, length).await
+                self.invoke_with(&parts, body, length, None).await
             }
-            _ => self.ask_first(&parts, body, length.ok().flatten()).await,
+            // Chunked, or no number: the function says what is wrong with that.
+            length => self.ask_first(&parts, body, length.ok().flatten()).await,
         };
         answer::of(answered)
     }
 
-    /// A function gets the headers alone and decides; only then is the body read.
+    /// A function gets the headers alone and decides; only then is the body read. A token that was good when it
+    /// came is not too old by the time that a slow body is through.
     async fn ask_first(&self, parts: &Parts, body: Incoming, length: Option<u64>) -> Response<Body> {
-        let decision = self.invoke(parts, Bytes::new()).await;
+        let asked_at = self.functions.upload.clock.now();
+        let decision = self.invoke(parts, Bytes::new(), Some(asked_at)).await;
         match length {
             Some(length) if decision.status() == StatusCode::TEMPORARY_REDIRECT && parts.method == Method::PUT => {
                 if length <= BODY_LIMIT {
-                    return self.invoke_with(parts, body, length).await;
+                    return self.invoke_with(parts, body, length, Some(asked_at)).await;
                 }
-                self.front.stream(parts, body, &decision, length, self.log).await
+                self.stream(parts, body, &decision, length).await
             }
             _ => {
                 body::drain(body, &parts.headers);
@@ -94,48 +106,65 @@ impl Gateway {
         }
     }
 
-    async fn invoke_with(&self, parts: &Parts, body: Incoming, length: u64) -> Response<Body> {
-        match body::read(body, length).await {
-            Ok(body) => self.invoke(parts, body).await,
-            Err(error) => error.answer(&parts.method),
-        }
+    async fn stream(&self, parts: &Parts, body: Incoming, decision: &Response<Body>, length: u64) -> Response<Body> {
+        let seen = Seen::at_gateway("front", parts.method.clone(), event::request_id());
+        let mut response = self.front.stream(parts, body, decision).await;
+        log::note(&mut response, "size_bytes", length);
+        self.logged(&seen, response)
+    }
+
+    async fn invoke_with(
+        &self,
+        parts: &Parts,
+        body: Incoming,
+        length: u64,
+        as_of: Option<Timestamp>,
+    ) -> Response<Body> {
+        let large = length > READ_FIRST;
+        let body = match body::read(body, length, large).await {
+            Ok(body) => body,
+            Err(error) => return error.answer(&parts.method),
+        };
+        let _turn = if large { self.large_events.acquire().await.ok() } else { None };
+        self.invoke(parts, body, as_of).await
     }
 
     /// API Gateway reads the whole body, up to its own limit, before anything else happens.
-    async fn as_aws(&self, parts: &Parts, body: Incoming, length: Option<u64>) -> Response<Body> {
-        if length.is_some_and(|length| length > PAYLOAD_LIMIT) {
+    async fn as_aws(&self, parts: &Parts, body: Incoming, length: u64) -> Response<Body> {
+        if length > PAYLOAD_LIMIT {
             body::drain(body, &parts.headers);
             return too_large(&parts.method);
         }
-        self.invoke_with(parts, body, length.unwrap_or(PAYLOAD_LIMIT)).await
+        self.invoke_with(parts, body, length, None).await
     }
 
-    async fn invoke(&self, parts: &Parts, body: Bytes) -> Response<Body> {
-        let event = event::of(parts, &body);
-        drop(body);
-        if self.strict_aws && event.len() > INVOKE_LIMIT {
+    async fn invoke(&self, parts: &Parts, body: Bytes, as_of: Option<Timestamp>) -> Response<Body> {
+        if self.strict_aws && body.len() > BODY_LIMIT as usize && event::body_len(&body) > INVOKE_LIMIT {
             return too_large(&parts.method);
         }
-        let request = match event::parse(&event) {
+        let event = match event::of(parts, body) {
+            Ok(event) if self.strict_aws && event.len() > INVOKE_LIMIT => return too_large(&parts.method),
+            Ok(event) => event,
+            Err(error) => return refuse(&parts.method, StatusCode::BAD_REQUEST, "request_malformed", &error),
+        };
+        let request = match event::parse(event) {
             Ok(request) => request,
             Err(error) => return refuse(&parts.method, StatusCode::BAD_REQUEST, "request_malformed", &error),
         };
-        drop(event);
         if matches!(parts.method, Method::GET | Method::HEAD) {
             let seen = Seen::of("download", String::new(), &request);
             return self.logged(&seen, satchel_download::handle(&self.functions.download, request).await);
         }
         let seen = Seen::of("upload", String::new(), &request);
-        self.logged(&seen, satchel_upload::handle(&self.functions.upload, request).await)
+        let response = match as_of {
+            Some(now) => satchel_upload::handle(&self.functions.upload.as_of(now), request).await,
+            None => satchel_upload::handle(&self.functions.upload, request).await,
+        };
+        self.logged(&seen, response)
     }
 
     fn logged(&self, seen: &Seen, response: Response<Body>) -> Response<Body> {
         (self.log)(&seen.line(&response));
         response
     }
-}
-
-fn too_large(method: &Method) -> Response<Body> {
-    let detail = "the body is larger than an AWS Lambda event can hold (4.5 MiB); large files need a front or a slot";
-    satchel_aws::answer::refusal(method, &Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail))
 }

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use idle::WriteTimeout;
 
 /// How long a client may take for a request's header, the wait between requests included.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait when the system has no more file descriptors for connections.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

@@ -33,6 +33,7 @@ pub(super) fn check<B>(request: &Request<B>) -> S3Result<()> {
     }
     if presigned {
         check_expires(query)?;
+        check_signed(query, request.headers())?;
     }
     if request.method() == Method::POST && is_form(request.headers()) {
         // s3s collects the whole file of a form in memory before it asks whether anyone signed it.
@@ -47,6 +48,17 @@ fn check_expires(query: Option<&str>) -> S3Result<()> {
         Some(1..=MAX_EXPIRES) => Ok(()),
         _ => Err(s3_error!(AuthorizationQueryParametersError, "X-Amz-Expires must be from 1 to {MAX_EXPIRES}")),
     }
+}
+
+/// Whoever holds a URL may do what was signed, and nothing that another header would make of it, such as a copy.
+fn check_signed(query: Option<&str>, headers: &HeaderMap) -> S3Result<()> {
+    let signed = query_value(query, "X-Amz-SignedHeaders").unwrap_or_default();
+    // This one says what the payload is, not what is done with it; S3 takes it unsigned, too.
+    let is_signed = |name: &str| name == "x-amz-content-sha256" || signed.split(';').any(|it| it == name);
+    if headers.keys().any(|name| name.as_str().starts_with("x-amz-") && !is_signed(name.as_str())) {
+        return Err(s3_error!(AccessDenied, "There were headers present in the request which were not signed"));
+    }
+    Ok(())
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

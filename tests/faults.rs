@@ -1,0 +1,87 @@
+//! An S3 that says no, says nonsense, or dies: never a success that is none, never a refusal that is none.
+
+use std::net::SocketAddr;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    task::JoinHandle,
+};
+
+use crate::support::{Request, Setup, World, bytes, elsewhere, tokens};
+
+/// A store that answers by operation: the status of PutObject, of HeadObject, of everything else.
+struct Faulty {
+    address: SocketAddr,
+    served: JoinHandle<()>,
+}
+
+impl Faulty {
+    async fn start(put: u16, head: u16, other: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let mut head_bytes = Vec::new();
+                    while !head_bytes.windows(4).any(|window| window == b"\r\n\r\n") {
+                        let Ok(byte) = stream.read_u8().await else { return };
+                        head_bytes.push(byte);
+                    }
+                    let text = String::from_utf8_lossy(&head_bytes);
+                    let status = match text.split(' ').next() {
+                        Some("PUT") if !text.contains("x-amz-copy-source") => put,
+                        Some("HEAD") => head,
+                        _ => other,
+                    };
+                    let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                    let _ = stream.shutdown().await;
+                    let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+                });
+            }
+        });
+        Self { address, served }
+    }
+}
+
+#[tokio::test]
+async fn only_an_object_that_is_there_is_a_conflict() {
+    for (name, put, head, other, status, code) in [
+        ("a conflict that never ends", 409, 404, 404, 503, "storage_unavailable"),
+        ("a condition without an object", 412, 404, 404, 503, "storage_unavailable"),
+        ("no permission", 403, 404, 404, 503, "storage_unavailable"),
+        ("an object of somebody else's", 412, 200, 404, 409, "file_exists"),
+    ] {
+        let s3 = Faulty::start(put, head, other).await;
+        let world = World::with(Setup { variables: elsewhere(&s3.address.to_string()), ..Setup::default() }).await;
+        let answer = world.put(&tokens::v1("u/a", 5), b"hello").await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{name}");
+        world.stop().await;
+        s3.served.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_large_upload_that_s3_does_not_take_is_not_acknowledged() {
+    for (name, put) in [("refused", 403), ("out of order", 500), ("moved", 301)] {
+        let s3 = Faulty::start(put, 404, 404).await;
+        let world = World::with(Setup { variables: elsewhere(&s3.address.to_string()), ..Setup::default() }).await;
+        let request = Request::new("PUT", &tokens::v1("u/a", 5_000_000)).body(&bytes(5_000_000));
+        let answer = world.send(&request).await;
+        assert_eq!((answer.status, answer.code().as_str()), (503, "storage_unavailable"), "{name}");
+        world.stop().await;
+        s3.served.abort();
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_cannot_be_sealed_is_not_acknowledged() {
+    // It arrives, and is gone when it is to be copied.
+    let s3 = Faulty::start(200, 404, 404).await;
+    let world = World::with(Setup { variables: elsewhere(&s3.address.to_string()), ..Setup::default() }).await;
+    let request = Request::new("PUT", &tokens::v1("u/a", 5_000_000)).body(&bytes(5_000_000));
+    assert_eq!(world.send(&request).await.code(), "storage_unavailable");
+    world.stop().await;
+    s3.served.abort();
+}
