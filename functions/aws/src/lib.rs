@@ -7,6 +7,8 @@ pub mod event;
 pub mod log;
 pub mod presign;
 #[cfg(feature = "storage")]
+mod s3_client;
+#[cfg(feature = "storage")]
 pub mod seal;
 #[cfg(feature = "storage")]
 pub mod state;

@@ -4,20 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use aws_credential_types::Credentials;
 use aws_sdk_s3::{
-    Client, Config,
-    config::{
-        BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation, retry::RetryConfig,
-        timeout::TimeoutConfig,
-    },
-    error::SdkError,
-    operation::head_object::HeadObjectOutput,
-    primitives::ByteStream,
-    types::MetadataDirective,
-};
-use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
+    Client, error::SdkError, operation::head_object::HeadObjectOutput, primitives::ByteStream, types::MetadataDirective,
 };
 use bytes::Bytes;
 use satchel_core::{
@@ -30,11 +17,8 @@ use satchel_core::{
     upload_path::{UploadPath, encode_path},
 };
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// S3 answers in milliseconds.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
-/// All attempts together: API Gateway waits 29 s, and its 504 says less than our 503.
-const DEADLINE: Duration = Duration::from_secs(25);
+use crate::s3_client::{self, DEADLINE, within};
+
 /// S3 answers 409 where two conditional writes of one key meet (AWS: "Conditional requests").
 const CONFLICT_TRIES: u32 = 5;
 
@@ -106,27 +90,8 @@ impl Storage {
     /// A client for the bucket of `config`. Connects with the first request, not here.
     #[must_use]
     pub fn new(config: &S3Config, credentials: Credentials) -> Self {
-        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(DEADLINE);
-        let endpoint = config.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
-        let mut client = Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(config.region.clone()))
-            .credentials_provider(credentials)
-            .http_client(http)
-            .sleep_impl(TokioSleep::new())
-            .retry_config(RetryConfig::standard())
-            .timeout_config(timeouts.build())
-            .force_path_style(config.path_style)
-            // Not every S3-compatible store knows the SDK's default checksums.
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-        client.set_endpoint_url(endpoint);
         Self {
-            client: Client::from_conf(client.build()),
+            client: s3_client::connected_to(config, credentials),
             bucket: config.bucket.as_str().into(),
             copy_deadline: DEADLINE,
         }
@@ -261,12 +226,6 @@ impl Storage {
         let deleted = self.client.delete_object().bucket(&*self.bucket).key(key.as_str()).send().await;
         deleted.map(|_| ()).map_err(|error| failed("DeleteObject", &error))
     }
-}
-
-/// One long attempt instead of several short ones: a body over a slow line, a copy of gigabytes.
-fn within(deadline: Duration) -> aws_sdk_s3::config::Builder {
-    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT);
-    Config::builder().timeout_config(timeouts.operation_attempt_timeout(deadline).operation_timeout(deadline).build())
 }
 
 /// A grant whose key is too long is refused before anything is stored for it.

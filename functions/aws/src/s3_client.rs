@@ -1,0 +1,54 @@
+//! The SDK's S3 client as Satchel uses it: how long it waits, what it leaves out.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_s3::{
+    Client, Config,
+    config::{
+        BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation, retry::RetryConfig,
+        timeout::TimeoutConfig,
+    },
+};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use satchel_core::config::S3Config;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// S3 answers in milliseconds.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
+/// All attempts together: API Gateway waits 29 s, and its 504 says less than our 503.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(25);
+
+/// A client for the S3 of `config`. Connects with the first request, not here.
+pub(crate) fn connected_to(config: &S3Config, credentials: Credentials) -> Client {
+    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(DEADLINE);
+    let endpoint = config.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
+    let mut client = Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(config.region.clone()))
+        .credentials_provider(credentials)
+        .http_client(http)
+        .sleep_impl(TokioSleep::new())
+        .retry_config(RetryConfig::standard())
+        .timeout_config(timeouts.build())
+        .force_path_style(config.path_style)
+        // Not every S3-compatible store knows the SDK's default checksums.
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+    client.set_endpoint_url(endpoint);
+    Client::from_conf(client.build())
+}
+
+/// One long attempt instead of several short ones: a body over a slow line, a copy of gigabytes.
+pub(crate) fn within(deadline: Duration) -> aws_sdk_s3::config::Builder {
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT);
+    Config::builder().timeout_config(timeouts.operation_attempt_timeout(deadline).operation_timeout(deadline).build())
+}
