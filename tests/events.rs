@@ -2,19 +2,20 @@
 
 use lambda_http::{Body, Response, request};
 use satchel_aws::{clock::Clock, state::State};
-use satchel_core::config::{DownloadConfig, UploadConfig};
+use satchel_core::config::{DownloadConfig, SealConfig, UploadConfig};
 use serde_json::{Value, json};
 
-use crate::support::{World, tokens};
+use crate::support::{PlainS3, Request, World, follow_with, tokens};
 
 struct Functions {
+    seal: satchel_seal::State,
     upload: satchel_upload::State,
     download: satchel_download::State,
 }
 
 impl Functions {
     fn of(world: &World) -> Self {
-        let endpoint = format!("http://{}", world.stack.s3_address().unwrap());
+        let endpoint = world.s3_endpoint();
         let lookup = |name: &str| match name {
             "AWS_ENDPOINT_URL_S3" => Some(endpoint.clone()),
             "SATCHEL_PUBLIC_URL" => None,
@@ -22,6 +23,7 @@ impl Functions {
         };
         let credentials = world.credentials();
         Self {
+            seal: State::new(SealConfig::parse(lookup).unwrap(), credentials.clone(), Clock::System),
             upload: State::new(UploadConfig::parse(lookup).unwrap(), credentials.clone(), Clock::System),
             download: State::new(DownloadConfig::parse(lookup).unwrap(), credentials, Clock::System),
         }
@@ -135,5 +137,83 @@ async fn a_put_without_its_body_is_redirected() {
         assert!(location.contains("/incoming/u/a/") && location.contains("content-length%3Bhost"), "{header}");
     }
     assert!(world.is_empty().await);
+    world.stop().await;
+}
+
+/// What S3 says of a new object, in S3's own shape and in EventBridge's.
+fn created(key: &str, size: u64, etag: &str) -> [Value; 2] {
+    let encoded = tokens::target(key).replacen("/upload/", "", 1).replace("%20", "+");
+    [
+        json!({"Records": [{"eventName": "ObjectCreated:Put", "s3": {
+            "bucket": {"name": "satchel"}, "object": {"key": encoded, "size": size, "eTag": etag},
+        }}]}),
+        json!({"source": "aws.s3", "detail-type": "Object Created", "detail": {
+            "bucket": {"name": "satchel"}, "object": {"key": key, "size": size, "etag": etag},
+        }}),
+    ]
+}
+
+/// Puts a body where a redirect says; gives its key and ETag.
+async fn upload(world: &World, path: &str, body: &[u8]) -> (String, String) {
+    let length = body.len().to_string();
+    let redirect =
+        world.send(&Request::new("PUT", &tokens::v1(path, body.len())).header("X-Upload-Length", length)).await;
+    let put = follow_with(&redirect, "PUT", &[], body).await;
+    let key = percent_encoding::percent_decode_str(redirect.location().path()).decode_utf8().unwrap().into_owned();
+    (key.strip_prefix("/satchel/").unwrap().to_owned(), put.header("etag").unwrap().trim_matches('"').to_owned())
+}
+
+#[tokio::test]
+async fn an_s3_event_of_either_shape_seals_once_however_often_it_comes() {
+    let s3 = PlainS3::start().await;
+    let world = s3.world(Vec::new()).await;
+    let functions = Functions::of(&world);
+    for (number, path) in ["u/plain", "u/a b+ü%.txt"].into_iter().enumerate() {
+        for shape in 0..2 {
+            let path = format!("{path}{number}{shape}");
+            let (key, etag) = upload(&world, &path, b"hello").await;
+            let event = &created(&key, 5, &etag)[shape];
+            let sealed = satchel_seal::handle(&functions.seal, event.clone()).await.unwrap();
+            assert_eq!(sealed["sealed"], 1, "{path}");
+            assert_eq!(world.keys("incoming/").await, [] as [&str; 0], "{path}");
+            let again = satchel_seal::handle(&functions.seal, event.clone()).await.unwrap();
+            assert_eq!(again["sealed"], 1, "it is sealed, as the event asks: {path}");
+            assert_eq!(world.fetch(&tokens::target(&path)).await.body, b"hello", "{path}");
+        }
+    }
+    world.stop().await;
+    s3.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_for_another_size_or_another_body_seals_nothing_wrong() {
+    let s3 = PlainS3::start().await;
+    let world = s3.world(Vec::new()).await;
+    let functions = Functions::of(&world);
+    let (key, _) = upload(&world, "u/a", b"hello").await;
+    // The event of a body that another PUT has replaced: that PUT's own event will seal.
+    let stale = created(&key, 5, "00000000000000000000000000000000")[1].clone();
+    assert_eq!(satchel_seal::handle(&functions.seal, stale).await.unwrap()["gone"], 1);
+    assert!(world.keys("uploads/").await.is_empty());
+    let larger = created(&key, 6, "x")[1].clone();
+    assert_eq!(satchel_seal::handle(&functions.seal, larger).await.unwrap()["wrong_size"], 1);
+    assert!(world.is_empty().await);
+    for foreign in ["uploads/u/a", "incoming/u/a", "elsewhere"] {
+        let nothing = satchel_seal::handle(&functions.seal, created(foreign, 5, "x")[1].clone()).await.unwrap();
+        assert_eq!(nothing, json!({"sealed": 0, "discarded": 0, "wrong_size": 0, "gone": 0}), "{foreign}");
+    }
+    assert!(satchel_seal::handle(&functions.seal, json!({"nonsense": 1})).await.is_err());
+    world.stop().await;
+    s3.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_that_storage_fails_is_delivered_again() {
+    let s3 = PlainS3::start().await;
+    let world = s3.world(Vec::new()).await;
+    let functions = Functions::of(&world);
+    let (key, etag) = upload(&world, "u/a", b"hello").await;
+    s3.stop().await;
+    assert!(satchel_seal::handle(&functions.seal, created(&key, 5, &etag)[0].clone()).await.is_err());
     world.stop().await;
 }

@@ -171,7 +171,7 @@ impl World {
         self.keys("").await.is_empty()
     }
 
-    fn s3_endpoint(&self) -> String {
+    pub fn s3_endpoint(&self) -> String {
         let own = self.stack.s3_address().map(|address| format!("http://{address}"));
         own.unwrap_or_else(|| self.variable("AWS_ENDPOINT_URL_S3"))
     }

@@ -4,10 +4,14 @@
 use std::{process::ExitCode, sync::Arc, time::Instant};
 
 use http::Method;
-use lambda_http::{Body, Error, Request, RequestExt, Response, service_fn};
+use lambda_http::{Body, Error, LambdaEvent, Request, RequestExt, Response, service_fn};
 use satchel_core::config::ConfigError;
+use serde_json::Value;
 
-use crate::{event, log::Line};
+use crate::{
+    event,
+    log::{self, Line},
+};
 
 /// The exit code for a configuration that cannot work.
 pub const BAD_CONFIGURATION: u8 = 2;
@@ -37,13 +41,7 @@ where
     H: Fn(Arc<S>, Request) -> F + Send + Sync,
     F: Future<Output = Response<Body>> + Send,
 {
-    let state = match state {
-        Ok(state) => Arc::new(state),
-        Err(error) => {
-            eprintln!("{function}: {error}");
-            return ExitCode::from(BAD_CONFIGURATION);
-        }
-    };
+    let Some(state) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
     let service = service_fn(|request: Request| {
         let invocation = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
         let seen = Seen::of(function, invocation, &request);
@@ -54,7 +52,38 @@ where
             Ok::<_, Error>(response)
         }
     });
-    match lambda_http::run(service).await {
+    ended(function, lambda_http::run(service).await)
+}
+
+/// Serves events that nobody waits for. What `handle` gives is logged; what it fails with is logged and told to
+/// Lambda, which then delivers the event again.
+pub async fn serve_events<S, H, F, E>(function: &'static str, state: Result<S, StartError>, handle: H) -> ExitCode
+where
+    S: Send + Sync + 'static,
+    H: Fn(Arc<S>, Value) -> F + Send + Sync,
+    F: Future<Output = Result<Value, E>> + Send,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let Some(state) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
+    let service = service_fn(|event: LambdaEvent<Value>| {
+        let (request_id, started) = (event.context.request_id, Instant::now());
+        // Boxed, as the SDK's futures nest deeper than the compiler computes layouts.
+        let done = Box::pin(handle(Arc::clone(&state), event.payload));
+        async move {
+            let outcome = done.await;
+            println!("{}", log::event_line(function, &request_id, &outcome, started.elapsed()));
+            outcome.map_err(Error::from)
+        }
+    });
+    ended(function, lambda_http::lambda_runtime::run(service).await)
+}
+
+fn ready<S>(function: &str, state: Result<S, StartError>) -> Option<Arc<S>> {
+    state.map(Arc::new).inspect_err(|error| eprintln!("{function}: {error}")).ok()
+}
+
+fn ended(function: &str, end: Result<(), Error>) -> ExitCode {
+    match end {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{function}: the Lambda runtime ended: {error}");

@@ -5,7 +5,7 @@ use http::HeaderMap;
 use lambda_http::{Body, Request, RequestExt, request::RequestContext};
 use satchel_core::{
     digest::{DigestError, Sha256Digest},
-    route::{self, PathEncoding, RouteError},
+    route::{PathEncoding, Route, RouteError},
     upload_path::UploadPath,
 };
 
@@ -53,18 +53,30 @@ pub fn request_id(request: &Request) -> Option<&str> {
     }
 }
 
-/// The possible readings of the upload path, at least one. Only the raw path counts: `uri()` has been
-/// through a URL parser that collapses `..` and cuts at `?` and `#`.
+/// Where a request leads. Only the raw path counts: `uri()` has been through a URL parser that collapses `..` and
+/// cuts at `?` and `#`.
+///
+/// # Errors
+/// Outside the deployment's prefix.
+pub fn route<'a>(request: &'a Request, public_path: Option<&str>) -> Result<Route<'a>, RouteError> {
+    let stage = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV1(context)) => context.stage.as_deref(),
+        Some(RequestContext::ApiGatewayV2(context)) => context.stage.as_deref(),
+        _ => None,
+    };
+    Route::of(request.raw_http_path(), public_path, stage).ok_or(RouteError::NotFound)
+}
+
+/// The possible readings of the upload path, at least one.
 ///
 /// # Errors
 /// See [`RouteError`].
 pub fn upload_paths(request: &Request, public_path: Option<&str>) -> Result<Vec<UploadPath>, RouteError> {
-    let (stage, encoding) = match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => (context.stage.as_deref(), PathEncoding::PerhapsDecoded),
-        Some(RequestContext::ApiGatewayV1(context)) => (context.stage.as_deref(), PathEncoding::AsSent),
-        _ => (None, PathEncoding::AsSent),
+    let encoding = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(_)) => PathEncoding::PerhapsDecoded,
+        _ => PathEncoding::AsSent,
     };
-    route::readings(request.raw_http_path(), public_path, stage, encoding)
+    Ok(route(request, public_path)?.readings(encoding)?)
 }
 
 /// Bytes of the upload: the body's, checked against Content-Length; without a body what a front

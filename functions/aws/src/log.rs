@@ -15,6 +15,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// An outcome with a stable code.
     #[must_use]
     pub fn new(code: &'static str) -> Self {
@@ -89,6 +95,29 @@ impl Line {
         let line = format!("{status} {method} {code} {milliseconds:.1} ms{fields} id={}", self.request_id);
         line.chars().flat_map(visible).collect()
     }
+}
+
+/// The line of an event that nobody waits for: what came of it, or why nothing did.
+#[must_use]
+pub fn event_line<E: std::error::Error>(
+    function: &str,
+    request_id: &str,
+    outcome: &Result<Value, E>,
+    duration: Duration,
+) -> String {
+    let (level, message) = if outcome.is_ok() { ("INFO", "done") } else { ("ERROR", "failed") };
+    let mut line = json!({
+        "level": level,
+        "message": message,
+        "function": function,
+        "request_id": request_id,
+        "duration_ms": duration.as_secs_f64() * 1_000.0,
+    });
+    match outcome {
+        Ok(done) => line["outcome"] = done.clone(),
+        Err(error) => line["cause"] = error.to_string().into(),
+    }
+    line.to_string()
 }
 
 /// Letters and ASCII as they are; what could turn a terminal's line around, or hide in it, escaped.

@@ -1,7 +1,7 @@
 //! What a function that serves files keeps while it is warm.
 
 use satchel_core::{
-    config::{ConfigError, S3Config},
+    config::{ConfigError, DownloadConfig, S3Config, SealConfig, UploadConfig},
     time::Timestamp,
 };
 
@@ -58,13 +58,19 @@ impl<C: Configuration> State<C> {
     }
 }
 
-impl Configuration for satchel_core::config::UploadConfig {
+impl Configuration for UploadConfig {
     fn s3(&self) -> &S3Config {
         &self.s3
     }
 }
 
-impl Configuration for satchel_core::config::DownloadConfig {
+impl Configuration for DownloadConfig {
+    fn s3(&self) -> &S3Config {
+        &self.s3
+    }
+}
+
+impl Configuration for SealConfig {
     fn s3(&self) -> &S3Config {
         &self.s3
     }

@@ -56,6 +56,13 @@ pub struct DownloadConfig {
     pub public_path: Option<String>,
 }
 
+/// What `seal` is configured with.
+#[derive(Debug, Clone)]
+pub struct SealConfig {
+    /// Where files are.
+    pub s3: S3Config,
+}
+
 /// Metronome's second secret. Printing it shows nothing.
 #[derive(Clone)]
 pub struct DeleteSecret(String);
@@ -135,6 +142,18 @@ impl DownloadConfig {
         let safe_types = environment.safe_types();
         let public_path = environment.public_path();
         environment.finish(safe_types.map(|safe_types| Self { s3, safe_types, public_path }))
+    }
+}
+
+impl SealConfig {
+    /// Reads the environment through `lookup`.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed, in one value.
+    pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut environment = Environment::new(&lookup);
+        let s3 = environment.s3();
+        environment.finish(Some(Self { s3 }))
     }
 }
 

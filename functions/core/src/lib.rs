@@ -16,6 +16,7 @@ pub mod object_key;
 pub mod problem;
 pub mod put;
 pub mod route;
+pub mod s3_event;
 pub mod secret;
 pub mod time;
 pub mod upload_path;

@@ -3,7 +3,18 @@
 use crate::upload_path::{PathError, UploadPath};
 
 /// The resource of template.yaml that uploads and downloads live under.
-const RESOURCE: &str = "/upload/";
+const UPLOAD: &str = "upload/";
+/// The one where fronts ask before they send.
+const AUTHORIZE: &str = "authorize/upload/";
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// The upload itself.
+    Upload,
+    /// A decision about it, for a front that understands yes and no.
+    Authorize,
+}
 
 /// Whether something before us may have decoded the path already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,43 +36,61 @@ pub enum RouteError {
     Path(#[from] PathError),
 }
 
-/// The possible readings of a request's path, most likely first, at least one. `public_path` is the
-/// path of `SATCHEL_PUBLIC_URL`, `stage` the stage that API Gateway names.
-///
-/// # Errors
-/// `NotFound` for a path outside the deployment's prefix, `Path` where no reading is well-formed.
-pub fn readings(
-    raw_path: &str,
-    public_path: Option<&str>,
-    stage: Option<&str>,
-    encoding: PathEncoding,
-) -> Result<Vec<UploadPath>, RouteError> {
-    let below = strip_base(raw_path, public_path, stage).ok_or(RouteError::NotFound)?;
-    let first = UploadPath::parse_encoded(below);
-    let second = match encoding {
-        PathEncoding::AsSent => None,
-        PathEncoding::PerhapsDecoded => UploadPath::parse_decoded(below).ok(),
-    };
-    match (first, second) {
-        (Ok(first), Some(second)) if first != second => Ok(vec![first, second]),
-        (Ok(only), _) | (Err(_), Some(only)) => Ok(vec![only]),
-        (Err(error), None) => Err(error.into()),
+/// A request's path, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route<'a> {
+    /// What is asked for.
+    pub resource: Resource,
+    /// The upload's path as it came.
+    below: &'a str,
+}
+
+impl<'a> Route<'a> {
+    /// Takes the longest known prefix off a path: a resource, a resource below the stage that API Gateway names,
+    /// or the path of `SATCHEL_PUBLIC_URL`. `None` for a path outside the deployment.
+    #[must_use]
+    pub fn of(raw_path: &'a str, public_path: Option<&str>, stage: Option<&str>) -> Option<Self> {
+        let bases = [Some("/".to_owned()), stage.map(|stage| format!("/{stage}/")), parent(public_path)];
+        let resources = [(UPLOAD, Resource::Upload), (AUTHORIZE, Resource::Authorize)];
+        let under = |base: String| resources.map(|(name, resource)| (format!("{base}{name}"), resource));
+        let public = public_path.map(|path| (path.to_owned(), Resource::Upload));
+        let known = bases.into_iter().flatten().flat_map(under).chain(public);
+        let matching = known.filter(|(prefix, _)| raw_path.starts_with(prefix.as_str()));
+        let (prefix, resource) = matching.max_by_key(|(prefix, _)| prefix.len())?;
+        Some(Self { resource, below: raw_path.get(prefix.len()..)? })
+    }
+
+    /// The possible readings of the upload's path, most likely first, at least one.
+    ///
+    /// # Errors
+    /// No reading is well-formed.
+    pub fn readings(&self, encoding: PathEncoding) -> Result<Vec<UploadPath>, PathError> {
+        let first = UploadPath::parse_encoded(self.below);
+        let second = match encoding {
+            PathEncoding::AsSent => None,
+            PathEncoding::PerhapsDecoded => UploadPath::parse_decoded(self.below).ok(),
+        };
+        match (first, second) {
+            (Ok(first), Some(second)) if first != second => Ok(vec![first, second]),
+            (Ok(only), _) | (Err(_), Some(only)) => Ok(vec![only]),
+            (Err(error), None) => Err(error),
+        }
     }
 }
 
-/// What follows the longest known prefix: the public URL's path, the resource, the resource below the
-/// stage.
-fn strip_base<'a>(raw_path: &'a str, public_path: Option<&str>, stage: Option<&str>) -> Option<&'a str> {
-    let staged = stage.map(|stage| format!("/{stage}{RESOURCE}"));
-    let known = [public_path, Some(RESOURCE), staged.as_deref()];
-    let prefixes = known.into_iter().flatten().filter(|prefix| raw_path.starts_with(*prefix));
-    let longest = prefixes.map(str::len).max()?;
-    raw_path.get(longest..)
+/// What `upload/` stands below in the public URL, if that is how it ends.
+fn parent(public_path: Option<&str>) -> Option<String> {
+    public_path?.strip_suffix(UPLOAD).map(str::to_owned)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(raw: &str, public: Option<&str>, stage: Option<&str>, encoding: PathEncoding) -> Option<Vec<String>> {
+        let paths = Route::of(raw, public, stage)?.readings(encoding).ok()?;
+        Some(paths.iter().map(|path| path.as_str().to_owned()).collect())
+    }
 
     #[test]
     fn the_deployments_prefix_is_no_part_of_the_path() {
@@ -73,31 +102,38 @@ mod tests {
             ("/a/b", Some("/"), None),
             ("/upload/a/b", Some("/"), None),
         ] {
-            let paths = readings(raw, public, stage, PathEncoding::AsSent).unwrap();
-            assert_eq!(paths[0].as_str(), "a/b", "{raw} {public:?} {stage:?}");
+            let route = Route::of(raw, public, stage).unwrap();
+            assert_eq!((route.resource, route.below), (Resource::Upload, "a/b"), "{raw} {public:?} {stage:?}");
         }
         for outside in ["/", "/upload", "/uploads/a", "/other/upload/a", ""] {
-            assert_eq!(
-                readings(outside, None, Some("Prod"), PathEncoding::AsSent),
-                Err(RouteError::NotFound),
-                "{outside}"
-            );
+            assert_eq!(Route::of(outside, None, Some("Prod")), None, "{outside}");
         }
-        let nested = readings("/upload/upload/a", Some("/upload/"), None, PathEncoding::AsSent).unwrap();
-        assert_eq!(nested[0].as_str(), "upload/a");
+        assert_eq!(Route::of("/upload/upload/a", Some("/upload/"), None).unwrap().below, "upload/a");
+    }
+
+    #[test]
+    fn fronts_ask_beside_the_upload() {
+        for (raw, public, stage) in [
+            ("/authorize/upload/a/b", None, None),
+            ("/Prod/authorize/upload/a/b", None, Some("Prod")),
+            ("/files/authorize/upload/a/b", Some("/files/upload/"), None),
+            ("/authorize/upload/a/b", Some("/share/"), None),
+        ] {
+            let route = Route::of(raw, public, stage).unwrap();
+            assert_eq!((route.resource, route.below), (Resource::Authorize, "a/b"), "{raw}");
+        }
+        assert_eq!(Route::of("/upload/authorize/upload/a", None, None).unwrap().resource, Resource::Upload);
     }
 
     #[test]
     fn a_path_that_may_be_decoded_has_two_readings() {
-        let read = |raw, encoding| {
-            readings(raw, None, None, encoding)
-                .map(|paths| paths.iter().map(|path| path.as_str().to_owned()).collect::<Vec<_>>())
-        };
-        assert_eq!(read("/upload/a%20b", PathEncoding::PerhapsDecoded).unwrap(), ["a b", "a%20b"]);
-        assert_eq!(read("/upload/a b", PathEncoding::PerhapsDecoded).unwrap(), ["a b"]);
-        assert_eq!(read("/upload/100%", PathEncoding::PerhapsDecoded).unwrap(), ["100%"]);
-        assert_eq!(read("/upload/a%20b", PathEncoding::AsSent).unwrap(), ["a b"]);
-        assert_eq!(read("/upload/100%", PathEncoding::AsSent), Err(RouteError::Path(PathError::Encoding)));
-        assert_eq!(read("/upload/..", PathEncoding::PerhapsDecoded), Err(RouteError::Path(PathError::DotSegment)));
+        use PathEncoding::{AsSent, PerhapsDecoded};
+        let read = |raw, encoding| read(raw, None, None, encoding);
+        assert_eq!(read("/upload/a%20b", PerhapsDecoded).unwrap(), ["a b", "a%20b"]);
+        assert_eq!(read("/upload/a b", PerhapsDecoded).unwrap(), ["a b"]);
+        assert_eq!(read("/upload/100%", PerhapsDecoded).unwrap(), ["100%"]);
+        assert_eq!(read("/upload/a%20b", AsSent).unwrap(), ["a b"]);
+        assert_eq!(read("/upload/100%", AsSent), None);
+        assert_eq!(read("/upload/..", PerhapsDecoded), None);
     }
 }

@@ -13,6 +13,7 @@ use satchel_core::{
     grant::Grant,
     object_key::Key,
     put::{self, PutRequest},
+    route::Resource,
 };
 
 pub use error::UploadError;
@@ -26,23 +27,31 @@ pub type State = satchel_aws::state::State<UploadConfig>;
 /// Answers one request.
 pub async fn handle(state: &State, request: Request) -> Response<Body> {
     let method = request.method().clone();
+    let route = event::route(&request, state.config.public_path.as_deref());
+    let resource = route.map_or(Resource::Upload, |route| route.resource);
     let answered = match method {
         Method::OPTIONS => Ok(answer::preflight()),
-        Method::PUT => put(state, request).await,
-        Method::DELETE if state.config.delete_secret.is_some() => delete(state, &request).await,
+        Method::PUT => put(state, request, resource).await,
+        Method::DELETE if state.config.delete_secret.is_some() && resource == Resource::Upload => {
+            delete(state, &request).await
+        }
         _ => return answer::method_not_allowed(&method, methods(&state.config)),
     };
-    answered.unwrap_or_else(|error| error.answer(&method))
+    let response = answered.unwrap_or_else(|error| error.answer(&method));
+    match resource {
+        Resource::Upload => response,
+        Resource::Authorize => answer::for_front(response),
+    }
 }
 
 fn methods(config: &UploadConfig) -> &'static str {
     if config.delete_secret.is_some() { "OPTIONS, HEAD, GET, PUT, DELETE" } else { "OPTIONS, HEAD, GET, PUT" }
 }
 
-async fn put(state: &State, request: Request) -> Result<Response<Body>, UploadError> {
+async fn put(state: &State, request: Request, resource: Resource) -> Result<Response<Body>, UploadError> {
     let (grant, protocol) = authorize(state, &request)?;
     let digest = event::announced_digest(request.headers())?;
-    let mut response = if request.body().is_empty() && grant.size > 0 {
+    let mut response = if resource == Resource::Authorize || (request.body().is_empty() && grant.size > 0) {
         redirect(state, &grant, digest).await?
     } else {
         store(state, &grant, digest, request.into_body()).await?
@@ -104,6 +113,9 @@ async fn redirect(state: &State, grant: &Grant, checksum: Option<Sha256Digest>) 
     })?;
     let mut response = answer::redirect(&url, 0);
     response.extensions_mut().insert(grant.clone());
+    if let Some(checksum) = checksum {
+        answer::set(&mut response, answer::FRONT_CHECKSUM, &checksum.to_base64());
+    }
     Ok(response)
 }
 

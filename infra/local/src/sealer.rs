@@ -1,28 +1,37 @@
-//! S3's ObjectCreated events, as the bucket's notification would deliver them: what arrives under
-//! `incoming/` is sealed.
+//! The bucket's notifications: what the embedded S3 says of new objects goes to the function `seal`, as S3 would
+//! send it.
 
-use satchel_aws::{
-    seal::{Sealed, seal},
-    storage::{Storage, StorageError},
-};
-use satchel_s3::Receiver;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use satchel_s3::{ObjectCreated, Receiver};
+use serde_json::{Value, json};
 
-/// Seals what the events name until the store is gone. What fails is sealed on demand, with the first
-/// download.
-pub async fn run(storage: Storage, mut events: Receiver) {
-    while let Some(event) = events.recv().await {
-        if event.key.starts_with("incoming/")
-            && let Err(error) = seal_key(&storage, &event.key).await
-        {
+/// What the template's rule matches.
+const PREFIX: &str = "incoming/";
+
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'/');
+
+/// Delivers events until the store is gone. What fails is sealed on demand, with the first download.
+pub async fn run(seal: satchel_seal::State, mut events: Receiver) {
+    while let Some(created) = events.recv().await {
+        if !created.key.starts_with(PREFIX) {
+            continue;
+        }
+        if let Err(error) = satchel_seal::handle(&seal, notification(&created)).await {
             eprintln!("sealing failed, the first download will do it: {error}");
         }
     }
 }
 
-async fn seal_key(storage: &Storage, key: &str) -> Result<(), StorageError> {
-    let Some(incoming) = storage.incoming_at(key).await? else { return Ok(()) };
-    if let Sealed::WrongSize = seal(storage, &incoming).await? {
-        eprintln!("discarded an upload of {} bytes where {} were granted", incoming.size, incoming.grant.size);
-    }
-    Ok(())
+/// AWS: "Event message structure".
+fn notification(created: &ObjectCreated) -> Value {
+    let key = utf8_percent_encode(&created.key, ESCAPED).to_string();
+    json!({"Records": [{
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventName": created.by.event_name(),
+        "s3": {
+            "bucket": {"name": created.bucket},
+            "object": {"key": key, "size": created.size, "eTag": created.etag},
+        },
+    }]})
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use satchel_aws::{clock::Clock, log::Line, state::State, storage::Storage};
-use satchel_core::config::ConfigError;
+use satchel_core::config::{ConfigError, SealConfig};
 use satchel_s3::{
     Credentials, OpenError, Requests, Server, ServerOptions, Store, StoreError,
     listener::{self, Patience},
@@ -135,13 +135,14 @@ impl Stack {
         settings.listen_on(address, bound.as_ref().map(|(_, _, s3_address)| *s3_address));
         let (upload, download) = settings.parse()?;
         let storage = Storage::new(&upload.s3, settings.credentials()).with_copy_deadline(COPY_DEADLINE);
-        let front = Front::new(&upload.s3, storage.clone()).map_err(StackError::Tls)?;
+        let front = Front::new(&upload.s3, storage).map_err(StackError::Tls)?;
+        let seal = State::new(SealConfig { s3: upload.s3.clone() }, settings.credentials(), options.clock.clone());
         let functions = Functions {
             upload: State::new(upload, settings.credentials(), options.clock.clone()),
             download: State::new(download, settings.credentials(), options.clock),
         };
         let gateway = Arc::new(Gateway::new(functions, front, options.strict_aws, options.log));
-        let s3 = bound.map(|(server, store, address)| serve_s3(server, store, address, storage));
+        let s3 = bound.map(|(server, store, address)| serve_s3(server, store, address, seal));
         let gateway = Running::spawn(|told| {
             let answer = move |request| Arc::clone(&gateway).answer(request);
             listener::serve(listener, answer, Patience::default(), async { drop(told.await) })
@@ -218,9 +219,9 @@ async fn open_s3(options: &Options) -> Result<(Server, Store, SocketAddr), Stack
     Ok((server, store, address))
 }
 
-fn serve_s3(server: Server, store: Store, address: SocketAddr, storage: Storage) -> EmbeddedS3 {
+fn serve_s3(server: Server, store: Store, address: SocketAddr, seal: satchel_seal::State) -> EmbeddedS3 {
     let requests = server.requests();
-    let sealer = tokio::spawn(sealer::run(storage, store.subscribe()));
+    let sealer = tokio::spawn(sealer::run(seal, store.subscribe()));
     let server = Running::spawn(|told| server.serve(async { drop(told.await) }));
     EmbeddedS3 { address, requests, server, store, sealer }
 }

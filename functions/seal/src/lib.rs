@@ -1,0 +1,101 @@
+//! `seal`: S3 says that something has arrived under `incoming/`; it becomes an object under `uploads/`, exactly
+//! once. Safe when an event comes twice, late, or together with an on-demand seal.
+
+use std::time::Duration;
+
+use satchel_aws::{
+    bootstrap::StartError,
+    seal::{Sealed, seal},
+    storage::{Incoming, StorageError},
+};
+use satchel_core::{
+    config::SealConfig,
+    object_key::StoredObject,
+    s3_event::{self, ObjectCreated, S3EventError},
+};
+use serde_json::{Value, json};
+
+/// Everything an event needs, built once per cold start.
+pub type State = satchel_aws::state::State<SealConfig>;
+
+/// Lambda's time for one event, less some for the log (template.yaml: 300 s). S3 copies 5 GiB in a minute or so.
+const COPY_DEADLINE: Duration = Duration::from_secs(280);
+
+/// Reads configuration and credentials.
+///
+/// # Errors
+/// Bad or missing variables, all at once; missing credentials.
+pub async fn load(environment: impl Fn(&str) -> Option<String>) -> Result<State, StartError> {
+    let state = State::load(SealConfig::parse(environment)).await?;
+    Ok(State { storage: state.storage.clone().with_copy_deadline(COPY_DEADLINE), ..state })
+}
+
+/// Why an event is not done with; Lambda delivers it again.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// No event of S3's: trying again would not help, but the failure must be seen.
+    #[error(transparent)]
+    Event(#[from] S3EventError),
+    /// S3 failed for some uploads, which wait where they are.
+    #[error("{failed} of {uploads} uploads could not be sealed; the last one: {cause}")]
+    Storage {
+        /// Uploads that were not sealed.
+        failed: usize,
+        /// Uploads in the event.
+        uploads: usize,
+        /// What S3 said.
+        cause: StorageError,
+    },
+}
+
+/// Seals what an event names; gives what to log about it.
+///
+/// # Errors
+/// See [`SealError`]. All uploads of the event have been tried by then.
+pub async fn handle(state: &State, event: Value) -> Result<Value, SealError> {
+    let waiting: Vec<Incoming> = s3_event::created(event)?.into_iter().filter_map(waiting).collect();
+    let (mut counts, mut failures) = (Counts::default(), Vec::new());
+    for incoming in &waiting {
+        match seal(&state.storage, incoming).await {
+            Ok(sealed) => counts.note(&sealed),
+            Err(error) => failures.push(error),
+        }
+    }
+    let (failed, uploads) = (failures.len(), waiting.len());
+    match failures.pop() {
+        None => Ok(counts.to_json()),
+        Some(cause) => Err(SealError::Storage { failed, uploads, cause }),
+    }
+}
+
+/// What is not below `incoming/`, or not of our making, is nobody's upload.
+fn waiting(created: ObjectCreated) -> Option<Incoming> {
+    match StoredObject::parse(&created.key)? {
+        StoredObject::Incoming(grant) => Some(Incoming { grant: *grant, size: created.size, etag: created.etag }),
+        StoredObject::Upload(_) => None,
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    sealed: u64,
+    discarded: u64,
+    wrong_size: u64,
+    gone: u64,
+}
+
+impl Counts {
+    fn note(&mut self, sealed: &Sealed) {
+        match sealed {
+            Sealed::Ours => self.sealed += 1,
+            Sealed::Lost => self.discarded += 1,
+            Sealed::WrongSize => self.wrong_size += 1,
+            Sealed::Gone => self.gone += 1,
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let Self { sealed, discarded, wrong_size, gone } = self;
+        json!({"sealed": sealed, "discarded": discarded, "wrong_size": wrong_size, "gone": gone})
+    }
+}

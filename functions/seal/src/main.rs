@@ -1,0 +1,12 @@
+//! The Lambda function `seal`.
+
+use std::process::ExitCode;
+
+use satchel_aws::bootstrap;
+use satchel_seal::{handle, load};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let state = load(bootstrap::environment).await;
+    bootstrap::serve_events("seal", state, async |state, event| handle(&state, event).await).await
+}

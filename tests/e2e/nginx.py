@@ -1,0 +1,77 @@
+"""Debian's nginx as a front, with the configuration of infra/nginx."""
+
+from pathlib import Path
+
+from prosody import fill
+from satchel import clean_environment
+from server import HOST, REPOSITORY, Server, accepts_connections, free_port
+
+FOLDER = REPOSITORY / "infra/nginx"
+LUA_MODULES = ("ndk_http_module.so", "ngx_http_lua_module.so")
+TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+MAIN = """
+{modules}
+daemon off;
+user root;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log stderr error;
+events {{ }}
+http {{
+	{temporary}
+	include {folder}/satchel.conf;
+}}
+"""
+
+
+class Nginx(Server):
+    """`port` comes from outside where the stack must know it first; `lua` adds what turns 200 into 201."""
+
+    name = "nginx"
+
+    def __init__(self, folder: Path, api: str, port: int | None = None, lua: bool = False):
+        super().__init__(folder)
+        self.port = port or free_port()
+        self.base_url = f"http://{HOST}:{self.port}/upload"
+        self.access_log = folder / "access.log"
+        self.error_log = folder / "error.log"
+        self.temporary = [folder / f"{name}_temp" for name in TEMPORARY]
+        modules = [f"load_module /usr/lib/nginx/modules/{name};" for name in LUA_MODULES if lua]
+        temporary = [f"{path.name}_path {path};" for path in self.temporary]
+        main = MAIN.format(folder=folder, modules="\n".join(modules), temporary="\n\t".join(temporary))
+        (folder / "nginx.conf").write_text(main)
+        (folder / "satchel.conf").write_text(self.front(api, lua))
+
+    def front(self, api: str, lua: bool) -> str:
+        """The configuration that an admin copies, with the placeholders filled in, without TLS."""
+        certificate = "/etc/letsencrypt/live/files.example.com"
+        values = {
+            "listen 443 ssl;": f"listen {HOST}:{self.port};",
+            "listen [::]:443 ssl;": "",
+            f"ssl_certificate {certificate}/fullchain.pem;": "",
+            f"ssl_certificate_key {certificate}/privkey.pem;": "",
+            "files.example.com": HOST,
+            "https://API-ID.execute-api.eu-central-1.amazonaws.com/Prod": api,
+            "/var/log/nginx/satchel.log": str(self.access_log),
+            "/var/log/nginx/satchel-error.log": str(self.error_log),
+        }
+        if lua:
+            values["# include snippets/status-201.lua.conf;"] = f"include {FOLDER}/status-201.lua.conf;"
+        return fill((FOLDER / "satchel.conf").read_text(), values)
+
+    def command(self) -> list[str]:
+        return ["/usr/sbin/nginx", "-p", str(self.folder), "-e", "stderr", "-c", str(self.folder / "nginx.conf")]
+
+    def environment(self) -> dict[str, str]:
+        return clean_environment()
+
+    def is_ready(self) -> bool:
+        return accepts_connections(self.port)
+
+    def buffered(self) -> list[Path]:
+        """Every file there is in the folders for what does not fit into memory."""
+        return [path for folder in self.temporary for path in folder.rglob("*") if path.is_file()]
+
+    def logs(self) -> str:
+        return "".join(path.read_text() for path in (self.access_log, self.error_log, self.log))
