@@ -19,6 +19,7 @@ pid {folder}/nginx.pid;
 error_log stderr error;
 events {{ }}
 http {{
+	include /etc/nginx/mime.types;
 	{temporary}
 	include {folder}/satchel.conf;
 }}
