@@ -15,6 +15,7 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
+use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient, http_client_fn};
 use satchel_core::config::S3Config;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -25,7 +26,6 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(25);
 
 /// A client for the S3 of `config`. Connects with the first request, not here.
 pub(crate) fn connected_to(config: &S3Config, credentials: Credentials) -> Client {
-    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -35,7 +35,7 @@ pub(crate) fn connected_to(config: &S3Config, credentials: Credentials) -> Clien
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(config.region.clone()))
         .credentials_provider(credentials)
-        .http_client(http)
+        .http_client(built_on_first_use())
         .sleep_impl(TokioSleep::new())
         .retry_config(RetryConfig::standard())
         .timeout_config(timeouts.build())
@@ -45,6 +45,13 @@ pub(crate) fn connected_to(config: &S3Config, credentials: Credentials) -> Clien
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     client.set_endpoint_url(endpoint);
     Client::from_conf(client.build())
+}
+
+/// The SDK's own HTTP client reads all root certificates while the function starts, which takes longer than all the rest
+/// of the start. This one does so with the first request.
+fn built_on_first_use() -> SharedHttpClient {
+    let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    http_client_fn(move |settings, components| https.http_connector(settings, components))
 }
 
 /// One long attempt instead of several short ones: a body over a slow line, a copy of gigabytes.
