@@ -1,6 +1,7 @@
 //! The embedded stack over HTTP, one module per route and trait: real functions, real SDK, real S3 protocol.
 
 mod authorize;
+mod component;
 mod cors;
 mod download;
 mod events;

@@ -5,9 +5,11 @@ use std::{fmt, str::FromStr};
 use url::Url;
 
 use crate::{
+    component::basic::Callers,
     disposition::{DEFAULT_SAFE_TYPES, SafeTypes},
     put::PutPolicy,
     secret::{Secret, Secrets},
+    slot::{AllowedDomains, SlotPolicy},
 };
 
 /// S3 takes objects of at most 5 GiB in one request (AWS: "Amazon S3 multipart upload limits").
@@ -61,6 +63,19 @@ pub struct DownloadConfig {
 pub struct SealConfig {
     /// Where files are.
     pub s3: S3Config,
+}
+
+/// What `component` is configured with.
+#[derive(Debug, Clone)]
+pub struct ComponentConfig {
+    /// Where files go.
+    pub s3: S3Config,
+    /// `SATCHEL_PUBLIC_URL`, `SATCHEL_MAX_SIZE`, `SATCHEL_RETENTION_DAYS`, `SATCHEL_ALLOWED_DOMAINS`.
+    pub policy: SlotPolicy,
+    /// `SATCHEL_COMPONENT_CREDENTIALS`: who may post stanzas.
+    pub callers: Callers,
+    /// `SATCHEL_SLOT_CREDENTIALS`: who may ask for slots without a stanza; `/slot` is off without it.
+    pub slot_callers: Option<Callers>,
 }
 
 /// Metronome's second secret. Printing it shows nothing.
@@ -154,6 +169,32 @@ impl SealConfig {
         let mut environment = Environment::new(&lookup);
         let s3 = environment.s3();
         environment.finish(Some(Self { s3 }))
+    }
+}
+
+impl ComponentConfig {
+    /// Reads the environment through `lookup`.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed, in one value.
+    pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut environment = Environment::new(&lookup);
+        let s3 = environment.s3();
+        let public_url = environment.public_url();
+        let max_size = environment.number("SATCHEL_MAX_SIZE", 1, S3_PUT_LIMIT).unwrap_or(S3_PUT_LIMIT);
+        let retention = environment.number("SATCHEL_RETENTION_DAYS", 1, MAX_RETENTION_DAYS);
+        let retention = retention.map(|days| days * SECONDS_PER_DAY);
+        let domains = environment.allowed_domains();
+        let callers = environment.callers();
+        let slot_callers = environment.text("SATCHEL_SLOT_CREDENTIALS");
+        let slot_callers = slot_callers.and_then(|lines| Callers::pairs_or_segments(&lines).ok());
+        let secrets = environment.text("SATCHEL_UPLOAD_SECRETS").as_deref().and_then(Secrets::parse);
+        environment.finish(public_url.zip(callers).map(|(public_url, callers)| {
+            // The key that `upload` has, where there is one: one person has one owner id in all functions.
+            let owner_key = secrets.as_ref().map_or(callers.current(), Secrets::current).clone();
+            let policy = SlotPolicy { public_url, max_size, retention, domains, owner_key };
+            Self { s3, policy, callers, slot_callers }
+        }))
     }
 }
 
@@ -272,6 +313,36 @@ impl<'a> Environment<'a> {
         SafeTypes::parse(&list).map_err(|error| self.complain("SATCHEL_SAFE_TYPES", error.to_string())).ok()
     }
 
+    fn allowed_domains(&mut self) -> AllowedDomains {
+        let list = self.text("SATCHEL_ALLOWED_DOMAINS").unwrap_or_default();
+        AllowedDomains::parse(&list).unwrap_or_else(|stray| {
+            self.complain("SATCHEL_ALLOWED_DOMAINS", format!("'{stray}' is no domain"));
+            AllowedDomains::default()
+        })
+    }
+
+    fn callers(&mut self) -> Option<Callers> {
+        const NAME: &str = "SATCHEL_COMPONENT_CREDENTIALS";
+        let lines = self.text(NAME).unwrap_or_default();
+        Callers::pairs(&lines).map_err(|error| self.complain(NAME, error.to_string())).ok()
+    }
+
+    /// The public URL, with a slash at the end, ready for paths.
+    fn public_url(&mut self) -> Option<String> {
+        const NAME: &str = "SATCHEL_PUBLIC_URL";
+        if (self.lookup)(NAME).is_none_or(|value| value.is_empty()) {
+            self.complain(NAME, "missing; it is the address that uploaded files are found below");
+            return None;
+        }
+        let url = self.url(NAME)?;
+        if url.query().is_some() || url.fragment().is_some() {
+            self.complain(NAME, "has a query or fragment; file names follow its path");
+            return None;
+        }
+        let url = url.to_string();
+        Some(if url.ends_with('/') { url } else { format!("{url}/") })
+    }
+
     /// The public URL's path, with a slash at the end.
     fn public_path(&mut self) -> Option<String> {
         let url = self.url("SATCHEL_PUBLIC_URL")?;
@@ -343,6 +414,32 @@ mod tests {
             let config = UploadConfig::parse(with(&[("SATCHEL_PUBLIC_URL", url)])).unwrap();
             assert_eq!(config.public_path.as_deref(), Some(path));
         }
+    }
+
+    #[test]
+    fn a_component_needs_an_address_and_credentials() {
+        let basics: &[(&str, &str)] = &[("SATCHEL_BUCKET", "b"), ("AWS_REGION", "r")];
+        let parse = |extra: &[(&str, &str)]| {
+            let known = [basics, extra].concat();
+            let value = |name: &str| known.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            ComponentConfig::parse(value)
+        };
+        assert_eq!(names(&parse(&[]).unwrap_err()), ["SATCHEL_PUBLIC_URL", "SATCHEL_COMPONENT_CREDENTIALS"]);
+        let bad = [
+            ("SATCHEL_PUBLIC_URL", "https://x.org/?a"),
+            ("SATCHEL_ALLOWED_DOMAINS", "a@b"),
+            ("SATCHEL_COMPONENT_CREDENTIALS", "user"),
+        ];
+        assert_eq!(names(&parse(&bad).unwrap_err()), bad.map(|(name, _)| name));
+        let good = [("SATCHEL_PUBLIC_URL", "https://x.org/upload"), ("SATCHEL_COMPONENT_CREDENTIALS", "u:hunter2")];
+        let config = parse(&good).unwrap();
+        assert_eq!(config.policy.public_url, "https://x.org/upload/");
+        assert_eq!(config.policy.owner_key, Secret::from("u:hunter2"));
+        assert!(config.slot_callers.is_none() && !format!("{config:?}").contains("hunter2"));
+        let with_secrets =
+            [good[0], good[1], ("SATCHEL_UPLOAD_SECRETS", "new\nold"), ("SATCHEL_SLOT_CREDENTIALS", "x")];
+        let config = parse(&with_secrets).unwrap();
+        assert!(config.policy.owner_key == Secret::from("new") && config.slot_callers.is_some());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! and the request as arguments and answers with a value. The shells around it are
 //! `satchel-aws` (S3, signing, Lambda) and the functions themselves.
 
+pub mod component;
 pub mod config;
 pub mod content_type;
 pub mod cors;
@@ -18,6 +19,8 @@ pub mod put;
 pub mod route;
 pub mod s3_event;
 pub mod secret;
+pub mod slot;
+pub mod stanza;
 pub mod time;
 pub mod upload_path;
 pub mod window;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, io, net::SocketAddr, path::Path};
 
 use aws_credential_types::Credentials;
-use satchel_core::config::{ConfigError, ConfigProblem, DownloadConfig, UploadConfig};
+use satchel_core::config::{ComponentConfig, ConfigError, ConfigProblem, DownloadConfig, UploadConfig};
 
 use crate::{keys, stack::StackError};
 
@@ -14,7 +14,7 @@ const BUCKET: &str = "satchel";
 const REGION: &str = "us-east-1";
 
 /// Every variable that a function or the stack reads.
-const VARIABLES: [&str; 15] = [
+const VARIABLES: [&str; 18] = [
     "SATCHEL_BUCKET",
     "SATCHEL_UPLOAD_SECRETS",
     "SATCHEL_PUBLIC_URL",
@@ -22,6 +22,9 @@ const VARIABLES: [&str; 15] = [
     "SATCHEL_SAFE_TYPES",
     "SATCHEL_RETENTION_DAYS",
     "SATCHEL_METRONOME_DELETE_SECRET",
+    "SATCHEL_COMPONENT_CREDENTIALS",
+    "SATCHEL_SLOT_CREDENTIALS",
+    "SATCHEL_ALLOWED_DOMAINS",
     "SATCHEL_S3_PATH_STYLE",
     "SATCHEL_S3_PUBLIC_URL",
     "AWS_ENDPOINT_URL_S3",
@@ -129,6 +132,17 @@ impl Settings {
                 Err(errors.into_iter().flatten().reduce(ConfigError::and).unwrap_or_default())
             }
         }
+    }
+
+    /// The configuration of `component`, which is on where it has credentials to ask for.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse_component(&self) -> Result<Option<ComponentConfig>, ConfigError> {
+        if self.get("SATCHEL_COMPONENT_CREDENTIALS").is_empty() {
+            return Ok(None);
+        }
+        ComponentConfig::parse(|name: &str| self.variables.get(name).cloned()).map(Some)
     }
 
     /// Lambda has keys of its own; here another S3 needs them given.

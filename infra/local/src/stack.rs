@@ -137,7 +137,10 @@ impl Stack {
         let storage = Storage::new(&upload.s3, settings.credentials()).with_copy_deadline(COPY_DEADLINE);
         let front = Front::new(&upload.s3, storage).map_err(StackError::Tls)?;
         let seal = State::new(SealConfig { s3: upload.s3.clone() }, settings.credentials(), options.clock.clone());
+        let component = settings.parse_component()?;
         let functions = Functions {
+            component: component
+                .map(|config| satchel_component::State::new(config, settings.credentials(), options.clock.clone())),
             upload: State::new(upload, settings.credentials(), options.clock.clone()),
             download: State::new(download, settings.credentials(), options.clock),
         };

@@ -38,6 +38,8 @@ const LARGE_EVENTS: usize = 2;
 /// The functions behind the gateway.
 #[derive(Debug)]
 pub struct Functions {
+    /// POST `/component`, GET `/slot`; where it is switched on.
+    pub component: Option<satchel_component::State>,
     /// PUT, DELETE, OPTIONS.
     pub upload: satchel_upload::State,
     /// GET, HEAD.
@@ -151,6 +153,10 @@ impl Gateway {
             Ok(request) => request,
             Err(error) => return refuse(&parts.method, StatusCode::BAD_REQUEST, "request_malformed", &error),
         };
+        if let Some(component) = self.functions.component.as_ref().filter(|_| is_component(parts.uri.path())) {
+            let seen = Seen::of("component", String::new(), &request);
+            return self.logged(&seen, satchel_component::handle(component, request).await);
+        }
         if matches!(parts.method, Method::GET | Method::HEAD) {
             let seen = Seen::of("download", String::new(), &request);
             return self.logged(&seen, satchel_download::handle(&self.functions.download, request).await);
@@ -167,4 +173,9 @@ impl Gateway {
         (self.log)(&seen.line(&response));
         response
     }
+}
+
+/// The resources of `component`.
+fn is_component(path: &str) -> bool {
+    matches!(path, "/component" | "/slot") || path.starts_with("/slot/")
 }

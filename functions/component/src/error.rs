@@ -1,0 +1,53 @@
+//! Everything that can go wrong with a slot or stanza, and the one place that says how it is answered.
+
+use http::{Method, StatusCode, header::WWW_AUTHENTICATE};
+use lambda_http::{Body, Response};
+use satchel_aws::{answer, log, presign::PresignError};
+use satchel_core::{component::EnvelopeError, problem::Problem, slot::SlotRefusal};
+
+/// Why a request is not answered with a stanza or slot. (A stanza that is refused is answered with a stanza.)
+#[derive(Debug, thiserror::Error)]
+pub enum ComponentError {
+    /// The address is wrong, or `/slot` is off.
+    #[error("there is nothing at this address; stanzas go to /component, slot requests to /slot")]
+    NotFound,
+    /// Not one of the callers.
+    #[error("this address takes the credentials it was configured with, as HTTP Basic authentication")]
+    Unauthorized,
+    /// No stanza.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// No slot, where it was not asked for in a stanza.
+    #[error(transparent)]
+    Refused(#[from] SlotRefusal),
+    /// Signing failed.
+    #[error("the slot could not be prepared; try again")]
+    Presign(#[from] PresignError),
+    /// No randomness.
+    #[error("the slot could not be prepared; try again")]
+    Randomness(#[from] getrandom::Error),
+}
+
+impl ComponentError {
+    fn problem(&self) -> Problem {
+        let (status, code) = match self {
+            Self::Refused(refusal) => return refusal.problem(),
+            Self::NotFound => (StatusCode::NOT_FOUND, "no_such_address"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "basic_required"),
+            Self::Envelope(error) => (StatusCode::BAD_REQUEST, error.code()),
+            Self::Presign(_) | Self::Randomness(_) => (StatusCode::INTERNAL_SERVER_ERROR, "not_prepared"),
+        };
+        Problem::new(status, code, self.to_string())
+    }
+
+    /// The answer, with what the log line should say beyond it.
+    pub(crate) fn answer(&self, method: &Method) -> Response<Body> {
+        let mut response = answer::refusal(method, &self.problem());
+        match self {
+            Self::Unauthorized => answer::set(&mut response, WWW_AUTHENTICATE, "Basic realm=\"satchel\""),
+            Self::Presign(cause) => log::note(&mut response, "cause", format!("{cause:?}")),
+            other => log::note(&mut response, "reason", other.to_string()),
+        }
+        response
+    }
+}

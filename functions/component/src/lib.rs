@@ -1,0 +1,120 @@
+//! `component`: slot requests in stanzas, as Prosody's mod_component_http posts them to `/component`, and from
+//! ejabberd's mod_http_upload, which asks `/slot`. A slot carries a presigned S3 URL; nothing is stored or looked up.
+
+mod entry;
+mod error;
+mod state;
+
+use http::{
+    HeaderValue, Method, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
+use lambda_http::{Body, Request, RequestExt, Response};
+use satchel_aws::{
+    answer,
+    clock::fresh_upload_id,
+    event, log,
+    presign::{PresignedUrl, UrlTerms},
+};
+use satchel_core::{
+    component::{self, Decision, Envelope, Reply},
+    slot::{self, Chance, PUT_URL_LIFE, Purpose, Service, Slot, SlotRequest},
+};
+
+use entry::Entry;
+pub use error::ComponentError;
+pub use state::State;
+
+/// mod_component_http drops an answer of any other type, parameters included, in silence.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// Answers one request. It is asynchronous as every handler is; there is nothing to wait for.
+#[expect(clippy::unused_async, reason = "the runtime calls all handlers alike")]
+pub async fn handle(state: &State, request: Request) -> Response<Body> {
+    let method = request.method().clone();
+    let entry = Entry::of(request.raw_http_path());
+    if let Some(entry) = entry.as_ref().filter(|entry| method.as_str() != entry.method()) {
+        return answer::method_not_allowed(&method, entry.method());
+    }
+    let answered = match entry {
+        Some(Entry::Component) => stanza(state, request),
+        Some(Entry::Slot(secret)) => two_lines(state, &request, secret.as_deref()),
+        None => Err(ComponentError::NotFound),
+    };
+    answered.unwrap_or_else(|error| error.answer(&method))
+}
+
+fn stanza(state: &State, request: Request) -> Result<Response<Body>, ComponentError> {
+    if !state.config.callers.admit_header(event::header(&request, "authorization")) {
+        return Err(ComponentError::Unauthorized);
+    }
+    let envelope = Envelope::parse(&event::into_bytes(request.into_body()))?;
+    match component::decide(&envelope, &state.config.policy, state.clock.now(), &chance()?)? {
+        Decision::Silence => Ok(answer::empty(StatusCode::NO_CONTENT, "no_reply")),
+        Decision::Reply(reply) => Ok(posted(&reply)),
+        Decision::Grant(granted) => {
+            let mut response = posted(&granted.reply(put_url(state, &granted.slot)?.as_str()));
+            log::note(&mut response, "size_bytes", granted.slot.grant.size);
+            Ok(response)
+        }
+    }
+}
+
+fn posted(reply: &Reply) -> Response<Body> {
+    let body = serde_json::json!({ "stanza": reply.stanza }).to_string();
+    ok(reply.code, JSON, body)
+}
+
+/// ejabberd reads exactly two lines: where to PUT, and where to GET.
+fn two_lines(state: &State, request: &Request, secret: Option<&str>) -> Result<Response<Body>, ComponentError> {
+    let callers = state.config.slot_callers.as_ref().ok_or(ComponentError::NotFound)?;
+    let by_segment = secret.is_some_and(|secret| callers.admit_segment(secret));
+    if !by_segment && !callers.admit_header(event::header(request, "authorization")) {
+        return Err(ComponentError::Unauthorized);
+    }
+    let slot_request = SlotRequest {
+        from: event::parameter(request, "jid").unwrap_or_default(),
+        service: Service::CheckedByServer,
+        file_name: event::parameter(request, "name"),
+        size: event::parameter(request, "size"),
+        content_type: event::parameter(request, "content_type"),
+        purpose: Purpose::Message,
+    };
+    let slot = slot::decide(&slot_request, &state.config.policy, state.clock.now(), &chance()?)?;
+    let lines = format!("{}\n{}", put_url(state, &slot)?.as_str(), slot.get_url);
+    let mut response = ok("slot_granted", PLAIN_TEXT, lines);
+    log::note(&mut response, "size_bytes", slot.grant.size);
+    Ok(response)
+}
+
+/// Signs the PUT: only its host and length, as clients send types of their own.
+fn put_url(state: &State, slot: &Slot) -> Result<PresignedUrl, ComponentError> {
+    Ok(state.presigner.presign(&UrlTerms {
+        method: Method::PUT,
+        key: &slot.key,
+        response: &[],
+        content_length: Some(slot.grant.size),
+        checksum: None,
+        at: state.clock.now(),
+        expires_in: PUT_URL_LIFE,
+    })?)
+}
+
+fn chance() -> Result<Chance, getrandom::Error> {
+    let mut slot = [0; 18];
+    getrandom::fill(&mut slot)?;
+    Ok(Chance { slot, upload: fresh_upload_id()? })
+}
+
+/// 200, with a body that holds a presigned URL and therefore is kept nowhere.
+fn ok(code: &'static str, content_type: HeaderValue, body: String) -> Response<Body> {
+    let mut response = answer::empty(StatusCode::OK, code);
+    *response.body_mut() = Body::Text(body);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! The decision about what mod_component_http posts: which stanza is answered, and with what.
+
+pub mod basic;
+mod slot_request;
+
+use serde::Deserialize;
+
+use crate::{
+    slot::{self, Chance, Service, Slot, SlotPolicy, SlotRefusal},
+    stanza::{
+        error::{ErrorType, StanzaError},
+        iq::{Exchange, Iq, IqError, Question},
+        jid::BareJid,
+        markup::Markup,
+    },
+    time::Timestamp,
+};
+
+pub use slot_request::UploadNamespace;
+
+const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
+const DISCO_ITEMS: &str = "http://jabber.org/protocol/disco#items";
+const PING: &str = "urn:xmpp:ping";
+const VERSION: &str = "jabber:iq:version";
+
+/// XEP-0363, section 5: message is what every file is; profile and permanent are not offered.
+const PURPOSES: [&str; 2] = ["urn:xmpp:http:upload:purpose:0#message", "urn:xmpp:http:upload:purpose:0#ephemeral"];
+
+/// What Prosody's mod_component_http posts, as far as it counts.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Envelope {
+    /// Whom the stanza is for.
+    to: String,
+    /// Who sent it; the server vouches for it.
+    from: String,
+    /// The stanza's name.
+    kind: Kind,
+    /// The stanza's XML.
+    stanza: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Iq,
+    Message,
+    Presence,
+}
+
+/// Why a posted request is no stanza (400).
+#[derive(Debug, thiserror::Error)]
+pub enum EnvelopeError {
+    /// Not the JSON of mod_component_http.
+    #[error("the body is not JSON with 'to', 'from', 'kind' (iq, message or presence) and 'stanza'")]
+    Json(#[source] serde_json::Error),
+    /// The stanza in it is none.
+    #[error(transparent)]
+    Iq(#[from] IqError),
+}
+
+impl EnvelopeError {
+    /// Stable, for logs and programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "json_malformed",
+            Self::Iq(_) => "stanza_malformed",
+        }
+    }
+}
+
+impl Envelope {
+    /// Reads a request's body.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::Json`].
+    pub fn parse(body: &[u8]) -> Result<Self, EnvelopeError> {
+        serde_json::from_slice(body).map_err(EnvelopeError::Json)
+    }
+}
+
+/// What to do about a stanza.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing: it asks for no answer.
+    Silence,
+    /// Send this stanza.
+    Reply(Reply),
+    /// Sign this slot's PUT, then send [`GrantedSlot::reply`].
+    Grant(Box<GrantedSlot>),
+}
+
+/// A whole stanza.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Its XML.
+    pub stanza: String,
+    /// What it says, for the log: stable.
+    pub code: &'static str,
+}
+
+/// A slot and who gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantedSlot {
+    /// The slot.
+    pub slot: Slot,
+    exchange: Exchange,
+    namespace: UploadNamespace,
+}
+
+impl GrantedSlot {
+    /// The answer, now that there is a URL for the PUT.
+    #[must_use]
+    pub fn reply(&self, put_url: &str) -> Reply {
+        let slot = self.namespace.slot(put_url, &self.slot.get_url);
+        Reply { stanza: self.exchange.result(Some(slot)), code: "slot_granted" }
+    }
+}
+
+/// Decides about a stanza. Messages and presences are not even read.
+///
+/// # Errors
+/// [`EnvelopeError::Iq`].
+pub fn decide(
+    envelope: &Envelope,
+    policy: &SlotPolicy,
+    now: Timestamp,
+    chance: &Chance,
+) -> Result<Decision, EnvelopeError> {
+    if envelope.kind != Kind::Iq {
+        return Ok(Decision::Silence);
+    }
+    let Iq::Question(question) = Iq::parse(&envelope.stanza)? else { return Ok(Decision::Silence) };
+    let exchange = Exchange { id: question.id.clone(), from: envelope.from.clone(), to: envelope.to.clone() };
+    Ok(match Query::of(&question) {
+        Query::Slot(namespace) => match slot_for(&exchange, namespace, &question, policy, now, chance) {
+            Ok(slot) => Decision::Grant(Box::new(GrantedSlot { slot, exchange, namespace })),
+            Err(refusal) => {
+                let error = namespace.error(&refusal);
+                Decision::Reply(Reply { stanza: exchange.error(&error), code: refusal.code() })
+            }
+        },
+        query => Decision::Reply(described(&exchange, &query, policy)),
+    })
+}
+
+fn slot_for(
+    exchange: &Exchange,
+    namespace: UploadNamespace,
+    question: &Question,
+    policy: &SlotPolicy,
+    now: Timestamp,
+    chance: &Chance,
+) -> Result<Slot, SlotRefusal> {
+    let component = BareJid::of(&exchange.to).map_err(|_| SlotRefusal::Address)?;
+    let service = Service::Component(component.domain());
+    let request = namespace.request(&question.payload, &exchange.from, service)?;
+    slot::decide(&request, policy, now, chance)
+}
+
+/// What is asked.
+enum Query {
+    Info,
+    Items,
+    Ping,
+    Version,
+    Slot(UploadNamespace),
+    /// Of a disco node; there are none.
+    Node,
+    Unknown,
+}
+
+impl Query {
+    fn of(question: &Question) -> Self {
+        let payload = &question.payload;
+        if question.sets {
+            return Self::Unknown;
+        }
+        let of_node = payload.attribute("node").is_some_and(|node| !node.is_empty());
+        match (payload.name(), payload.namespace()) {
+            ("query", DISCO_INFO | DISCO_ITEMS) if of_node => Self::Node,
+            ("query", DISCO_INFO) => Self::Info,
+            ("query", DISCO_ITEMS) => Self::Items,
+            ("query", VERSION) => Self::Version,
+            ("ping", PING) => Self::Ping,
+            ("request", namespace) => UploadNamespace::named(namespace).map_or(Self::Unknown, Self::Slot),
+            _ => Self::Unknown,
+        }
+    }
+}
+
+fn described(exchange: &Exchange, query: &Query, policy: &SlotPolicy) -> Reply {
+    let result = |payload, code| Reply { stanza: exchange.result(payload), code };
+    match query {
+        Query::Info => result(Some(info(policy.max_size)), "disco_info"),
+        Query::Items => result(Some(Markup::qualified("query", DISCO_ITEMS)), "disco_items"),
+        Query::Ping => result(None, "ping"),
+        Query::Version => result(Some(version()), "version"),
+        Query::Node => refused(exchange, "item-not-found", "there is no such node"),
+        Query::Unknown | Query::Slot(_) => refused(exchange, "service-unavailable", "this is a file upload service"),
+    }
+}
+
+fn refused(exchange: &Exchange, condition: &'static str, text: &str) -> Reply {
+    let error = StanzaError::new(ErrorType::Cancel, condition, text);
+    Reply { stanza: exchange.error(&error), code: "query_refused" }
+}
+
+/// XEP-0363, section 3, for both namespaces.
+fn info(max_size: u64) -> Markup {
+    let identity = Markup::new("identity").with("category", "store").with("type", "file");
+    let namespaces = UploadNamespace::ALL.map(UploadNamespace::as_str);
+    let features = [DISCO_INFO, DISCO_ITEMS].into_iter().chain(namespaces).chain(PURPOSES).chain([PING, VERSION]);
+    Markup::qualified("query", DISCO_INFO)
+        .child(identity.with("name", "HTTP File Upload"))
+        .children(features.map(|feature| Markup::new("feature").with("var", feature)))
+        .children(namespaces.map(|namespace| form(namespace, max_size)))
+}
+
+/// Extended information (XEP-0128).
+fn form(form_type: &str, max_size: u64) -> Markup {
+    let field =
+        |name: &str, value: String| Markup::new("field").with("var", name).child(Markup::new("value").text(value));
+    Markup::qualified("x", "jabber:x:data")
+        .with("type", "result")
+        .child(field("FORM_TYPE", form_type.to_owned()).with("type", "hidden"))
+        .child(field("max-file-size", max_size.to_string()))
+}
+
+/// XEP-0092.
+fn version() -> Markup {
+    Markup::qualified("query", VERSION)
+        .child(Markup::new("name").text("Satchel"))
+        .child(Markup::new("version").text(env!("CARGO_PKG_VERSION")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! Slot requests, answers and errors in the two namespaces that clients use.
+
+use crate::{
+    slot::{Purpose, Service, SlotRefusal, SlotRequest},
+    stanza::{
+        date_time,
+        element::Element,
+        error::{ErrorType, StanzaError},
+        markup::Markup,
+    },
+};
+
+const PURPOSE: &str = "urn:xmpp:http:upload:purpose:0";
+
+/// Which form of XEP-0363 a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UploadNamespace {
+    /// `urn:xmpp:http:upload:0`: attributes.
+    Current,
+    /// `urn:xmpp:http:upload`, of version 0.2: child elements.
+    Legacy,
+}
+
+impl UploadNamespace {
+    /// Both, the current one first.
+    pub const ALL: [Self; 2] = [Self::Current, Self::Legacy];
+
+    /// The namespace's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "urn:xmpp:http:upload:0",
+            Self::Legacy => "urn:xmpp:http:upload",
+        }
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == name)
+    }
+
+    /// Reads a `<request/>`.
+    ///
+    /// # Errors
+    /// A purpose that is not offered, or an expiry that is no date.
+    pub(super) fn request<'a>(
+        self,
+        request: &'a Element,
+        from: &'a str,
+        service: Service<'a>,
+    ) -> Result<SlotRequest<'a>, SlotRefusal> {
+        let value = |name| match self {
+            Self::Current => request.attribute(name),
+            Self::Legacy => request.child(name, self.as_str()).map(Element::text),
+        };
+        Ok(SlotRequest {
+            from,
+            service,
+            file_name: value("filename"),
+            size: value("size"),
+            content_type: value("content-type"),
+            purpose: purpose(request)?,
+        })
+    }
+
+    /// A `<slot/>`.
+    pub(super) fn slot(self, put_url: &str, get_url: &str) -> Markup {
+        let url = |name, url: &str| match self {
+            Self::Current => Markup::new(name).with("url", url),
+            Self::Legacy => Markup::new(name).text(url),
+        };
+        Markup::qualified("slot", self.as_str()).child(url("put", put_url)).child(url("get", get_url))
+    }
+
+    /// The error that XEP-0363, section 6, has for a refusal, else RFC 6120's (section 8.3.3).
+    pub(super) fn error(self, refusal: &SlotRefusal) -> StanzaError {
+        let (kind, condition) = match refusal {
+            SlotRefusal::Address => (ErrorType::Modify, "jid-malformed"),
+            SlotRefusal::Domain => (ErrorType::Auth, "forbidden"),
+            SlotRefusal::TooLarge { .. } => (ErrorType::Modify, "not-acceptable"),
+            SlotRefusal::Purpose => (ErrorType::Cancel, "feature-not-implemented"),
+            SlotRefusal::Size
+            | SlotRefusal::FileNameMissing
+            | SlotRefusal::FileName(_)
+            | SlotRefusal::ContentType(_)
+            | SlotRefusal::Expiry => (ErrorType::Modify, "bad-request"),
+        };
+        let detail = match refusal {
+            SlotRefusal::TooLarge { max_size } => Some(self.file_too_large(*max_size)),
+            _ => None,
+        };
+        StanzaError { detail, ..StanzaError::new(kind, condition, refusal.to_string()) }
+    }
+
+    fn file_too_large(self, max_size: u64) -> Markup {
+        let max_file_size = Markup::new("max-file-size").text(max_size.to_string());
+        Markup::qualified("file-too-large", self.as_str()).child(max_file_size)
+    }
+}
+
+/// Only purposes that are announced are granted: a client that asked for a profile picture's retention must not
+/// believe it has it. Elements of unknown names are ignored, as everywhere in XMPP (RFC 6120, section 8.4).
+fn purpose(request: &Element) -> Result<Purpose, SlotRefusal> {
+    let Some(purpose) = request.children().iter().find(|child| child.namespace() == PURPOSE) else {
+        return Ok(Purpose::Message);
+    };
+    match purpose.name() {
+        "ephemeral" => {
+            let stamp = purpose.attribute("expire-before").map(str::trim);
+            stamp.and_then(date_time::parse).map(Purpose::Ephemeral).ok_or(SlotRefusal::Expiry)
+        }
+        "profile" | "permanent" => Err(SlotRefusal::Purpose),
+        _ => Ok(Purpose::Message),
+    }
+}

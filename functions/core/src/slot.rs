@@ -1,0 +1,415 @@
+//! The decision about a slot (XEP-0363, section 4): who may have one, for which file, and until when it is kept.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use http::StatusCode;
+
+use crate::{
+    content_type::{ContentType, ContentTypeError},
+    grant::{Grant, OwnerId, UploadId},
+    object_key::Key,
+    problem::Problem,
+    secret::Secret,
+    stanza::jid::BareJid,
+    time::Timestamp,
+    upload_path::{PathError, UploadPath, encode_path},
+};
+
+/// Seconds a presigned PUT may be begun (XEP-0363, section 8: about 300).
+pub const PUT_URL_LIFE: u64 = 300;
+
+/// What the deployment allows.
+#[derive(Debug, Clone)]
+pub struct SlotPolicy {
+    /// `SATCHEL_PUBLIC_URL`, with a slash at the end.
+    pub public_url: String,
+    /// The largest file in bytes.
+    pub max_size: u64,
+    /// Seconds after which files go; `None` keeps them.
+    pub retention: Option<u64>,
+    /// Whose accounts may upload.
+    pub domains: AllowedDomains,
+    /// Keys the owners' ids.
+    pub owner_key: Secret,
+}
+
+/// `SATCHEL_ALLOWED_DOMAINS`; none named leaves it to the service's address.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AllowedDomains(Vec<String>);
+
+impl AllowedDomains {
+    /// Reads domains separated by commas or white space; gives the first that is none otherwise.
+    ///
+    /// # Errors
+    /// An entry is an address or a pattern instead of a domain.
+    pub fn parse(list: &str) -> Result<Self, &str> {
+        let entries = || list.split([',', ' ', '\t', '\r', '\n']).filter(|entry| !entry.is_empty());
+        match entries().find(|entry| entry.contains(['@', '/', '*', ':'])) {
+            Some(stray) => Err(stray),
+            None => Ok(Self(entries().map(str::to_lowercase).collect())),
+        }
+    }
+
+    fn admit(&self, owner: &BareJid, service: Service<'_>) -> bool {
+        let domain = owner.domain();
+        if !self.0.is_empty() {
+            return self.0.contains(&domain.to_lowercase());
+        }
+        match service {
+            Service::Component(host) => {
+                host.split_once('.').is_some_and(|(_, parent)| parent.eq_ignore_ascii_case(domain))
+            }
+            Service::CheckedByServer => true,
+        }
+    }
+}
+
+/// Where a request came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service<'a> {
+    /// At a component of this host: unless domains are named, it serves its parent domain alone.
+    Component(&'a str),
+    /// ejabberd's mod_http_upload has applied its own `access` rule before it asked.
+    CheckedByServer,
+}
+
+/// What a file is for (XEP-0363, section 5).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// An attachment; also where nothing is said.
+    #[default]
+    Message,
+    /// Not to be served from this point on (section 5.3); it may go earlier.
+    Ephemeral(Timestamp),
+}
+
+/// A slot request, its values as they were written.
+#[derive(Debug, Clone, Copy)]
+pub struct SlotRequest<'a> {
+    /// Who asks, as a bare or full JID.
+    pub from: &'a str,
+    /// Whom.
+    pub service: Service<'a>,
+    /// The file's name.
+    pub file_name: Option<&'a str>,
+    /// Its size in bytes, in decimal digits.
+    pub size: Option<&'a str>,
+    /// Its type.
+    pub content_type: Option<&'a str>,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// Randomness for one slot.
+#[derive(Debug, Clone, Copy)]
+pub struct Chance {
+    /// Makes the address impossible to guess (XEP-0363, section 9.1).
+    pub slot: [u8; 18],
+    /// Tells uploads apart.
+    pub upload: UploadId,
+}
+
+/// A slot, as far as it can be made without signing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// What the PUT may do.
+    pub grant: Grant,
+    /// Where it goes.
+    pub key: Key,
+    /// Where the file will be found.
+    pub get_url: String,
+}
+
+/// Why there is no slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SlotRefusal {
+    /// Not an address.
+    #[error("the request does not say which XMPP address it comes from")]
+    Address,
+    /// Of another domain.
+    #[error("only accounts of this server may upload files here")]
+    Domain,
+    /// Nothing to upload, or no number: `xs:positiveInteger` (XEP-0363, section 12).
+    #[error("the file size is missing or not a whole number of bytes above zero")]
+    Size,
+    /// Over the deployment's maximum.
+    #[error("the file is too large; the largest file allowed here has {max_size} bytes")]
+    TooLarge {
+        /// Bytes allowed.
+        max_size: u64,
+    },
+    /// No file name.
+    #[error("the file name is missing")]
+    FileNameMissing,
+    /// A name that cannot end a URL path.
+    #[error("the file name cannot be used: {}", file_name_problem(*.0))]
+    FileName(PathError),
+    /// A type that no header can carry.
+    #[error(transparent)]
+    ContentType(#[from] ContentTypeError),
+    /// An expiry that is missing, no date, or past.
+    #[error("the expiry is missing or not a date and time to come, such as 2030-01-31T12:00:00Z")]
+    Expiry,
+    /// A purpose that needs another retention than there is.
+    #[error("files for this purpose are not kept here longer than others; ask for a slot without a purpose")]
+    Purpose,
+}
+
+/// A path's errors speak of segments, which nobody has seen who names a file.
+const fn file_name_problem(error: PathError) -> &'static str {
+    match error {
+        PathError::EmptySegment => "it is empty",
+        PathError::DotSegment => "it is or contains '.' or '..' as a directory",
+        PathError::ControlCharacter => "it has a control character",
+        PathError::EncodedSlash => "it has a slash",
+        PathError::Encoding => "it is not UTF-8",
+        PathError::TooLong => "it is too long",
+    }
+}
+
+impl SlotRefusal {
+    /// The answer to ejabberd, which tells 402, 403 and 413 from all others.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        let status = match self {
+            Self::Domain => StatusCode::FORBIDDEN,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Address | Self::Size | Self::FileNameMissing | Self::FileName(_) | Self::ContentType(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Expiry | Self::Purpose => StatusCode::BAD_REQUEST,
+        };
+        Problem::new(status, self.code(), self.to_string())
+    }
+
+    /// Stable, for logs and programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Address => "address_malformed",
+            Self::Domain => "domain_not_allowed",
+            Self::Size => "size_malformed",
+            Self::TooLarge { .. } => "file_too_large",
+            Self::FileNameMissing => "file_name_missing",
+            Self::FileName(_) => "file_name_malformed",
+            Self::ContentType(_) => "content_type_malformed",
+            Self::Expiry => "expiry_malformed",
+            Self::Purpose => "purpose_not_supported",
+        }
+    }
+}
+
+/// Decides about a slot.
+///
+/// # Errors
+/// See [`SlotRefusal`].
+pub fn decide(
+    request: &SlotRequest<'_>,
+    policy: &SlotPolicy,
+    now: Timestamp,
+    chance: &Chance,
+) -> Result<Slot, SlotRefusal> {
+    let owner = BareJid::of(request.from).map_err(|_| SlotRefusal::Address)?;
+    if !policy.domains.admit(&owner, request.service) {
+        return Err(SlotRefusal::Domain);
+    }
+    let size = size(request.size, policy.max_size)?;
+    let file_name = request.file_name.ok_or(SlotRefusal::FileNameMissing)?;
+    let slot = BASE64_URL_SAFE_NO_PAD.encode(chance.slot);
+    let grant = Grant {
+        path: UploadPath::from_segments([slot.as_str(), file_name]).map_err(SlotRefusal::FileName)?,
+        size,
+        content_type: ContentType::parse(request.content_type.unwrap_or_default())?,
+        expires: expires(request.purpose, policy.retention, now)?,
+        owner: Some(OwnerId::of_bare_jid(owner.as_str(), &policy.owner_key)),
+        id: chance.upload,
+    };
+    let key = Key::of_grant(&grant).map_err(SlotRefusal::FileName)?;
+    let get_url = format!("{}{}", policy.public_url, encode_path(grant.path.as_str()));
+    Ok(Slot { grant, key, get_url })
+}
+
+fn size(digits: Option<&str>, max_size: u64) -> Result<u64, SlotRefusal> {
+    let digits = digits.map(str::trim).filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
+    let digits = digits.ok_or(SlotRefusal::Size)?.trim_start_matches('0');
+    if digits.is_empty() {
+        return Err(SlotRefusal::Size);
+    }
+    // Digits alone that are no u64 are more than one.
+    digits.parse().ok().filter(|size| *size <= max_size).ok_or(SlotRefusal::TooLarge { max_size })
+}
+
+/// The earlier of what the deployment and the sender want.
+fn expires(purpose: Purpose, retention: Option<u64>, now: Timestamp) -> Result<Option<Timestamp>, SlotRefusal> {
+    let kept_until = retention.map(|seconds| now.plus(seconds));
+    let asked = match purpose {
+        Purpose::Message => return Ok(kept_until),
+        Purpose::Ephemeral(expire_before) => expire_before,
+    };
+    if asked.is_reached(now) {
+        return Err(SlotRefusal::Expiry);
+    }
+    Ok(Some(kept_until.map_or(asked, |kept_until| kept_until.min(asked))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object_key::StoredObject;
+    use proptest::prelude::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+
+    fn policy() -> SlotPolicy {
+        SlotPolicy {
+            public_url: "https://files.example.org/upload/".to_owned(),
+            max_size: 1_000,
+            retention: Some(100),
+            domains: AllowedDomains::default(),
+            owner_key: Secret::from("key"),
+        }
+    }
+
+    fn request<'a>() -> SlotRequest<'a> {
+        SlotRequest {
+            from: "romeo@example.org/garden",
+            service: Service::Component("upload.example.org"),
+            file_name: Some("très cool.jpg"),
+            size: Some("1000"),
+            content_type: Some("image/jpeg"),
+            purpose: Purpose::Message,
+        }
+    }
+
+    fn decided(request: &SlotRequest<'_>, policy: &SlotPolicy) -> Result<Slot, SlotRefusal> {
+        let chance = Chance { slot: [0xff; 18], upload: UploadId::from_random([0; 9]) };
+        decide(request, policy, NOW, &chance)
+    }
+
+    #[test]
+    fn a_slot_names_the_file_where_it_will_be_and_grants_exactly_it() {
+        let slot = decided(&request(), &policy()).unwrap();
+        assert_eq!(slot.get_url, "https://files.example.org/upload/________________________/tr%C3%A8s%20cool.jpg");
+        assert_eq!((slot.grant.size, slot.grant.expires), (1_000, Some(NOW.plus(100))));
+        assert_eq!(slot.grant.owner, Some(OwnerId::of_bare_jid("romeo@example.org", &Secret::from("key"))));
+        let stored = StoredObject::parse(slot.key.as_str());
+        assert_eq!(stored, Some(StoredObject::Incoming(Box::new(slot.grant))));
+    }
+
+    #[test]
+    fn only_accounts_of_the_parent_or_the_named_domains_are_admitted() {
+        let parent = Service::Component("upload.example.org");
+        let checked = Service::CheckedByServer;
+        for (list, from, service, admitted) in [
+            ("", "romeo@example.org/x", parent, true),
+            ("", "romeo@EXAMPLE.org", parent, true),
+            ("", "example.org", parent, true),
+            ("", "romeo@evil.example", parent, false),
+            ("", "romeo@upload.example.org", parent, false),
+            ("", "romeo@org", parent, false),
+            ("", "romeo@a.example.org", parent, false),
+            ("", "romeo@notexample.org", parent, false),
+            ("", "romeo@example.org", Service::Component("localhost"), false),
+            ("", "romeo@evil.example", checked, true),
+            ("a.example, B.example", "romeo@b.example", parent, true),
+            ("a.example b.example", "romeo@example.org", parent, false),
+            ("a.example", "romeo@b.example", checked, false),
+        ] {
+            let policy = SlotPolicy { domains: AllowedDomains::parse(list).unwrap(), ..policy() };
+            let outcome = decided(&SlotRequest { from, service, ..request() }, &policy);
+            assert_eq!(outcome.err(), (!admitted).then_some(SlotRefusal::Domain), "{list} {from}");
+        }
+        assert_eq!(AllowedDomains::parse("a.example,*.b.example"), Err("*.b.example"));
+    }
+
+    #[test]
+    fn sizes_are_whole_numbers_from_one_to_the_maximum() {
+        let too_large = SlotRefusal::TooLarge { max_size: 1_000 };
+        for (size, outcome) in [
+            (Some("1"), Ok(1)),
+            (Some(" 0999\n"), Ok(999)),
+            (Some("1000"), Ok(1_000)),
+            (Some("1001"), Err(too_large)),
+            (Some("99999999999999999999999999"), Err(too_large)),
+            (Some("0"), Err(SlotRefusal::Size)),
+            (Some("-1"), Err(SlotRefusal::Size)),
+            (Some("+1"), Err(SlotRefusal::Size)),
+            (Some("1.0"), Err(SlotRefusal::Size)),
+            (Some("1e2"), Err(SlotRefusal::Size)),
+            (Some(""), Err(SlotRefusal::Size)),
+            (None, Err(SlotRefusal::Size)),
+        ] {
+            let decided = decided(&SlotRequest { size, ..request() }, &policy());
+            assert_eq!(decided.map(|slot| slot.grant.size), outcome, "{size:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_not_one_segment_are_refused() {
+        use PathError::*;
+        for (name, cause) in [
+            ("", EmptySegment),
+            (".", DotSegment),
+            ("..", DotSegment),
+            ("a\\..\\b", DotSegment),
+            ("a/b", EncodedSlash),
+            ("/", EncodedSlash),
+            ("a\nb", ControlCharacter),
+            ("a\u{0}", ControlCharacter),
+            (&"a".repeat(1_000), TooLong),
+            (&"a".repeat(920), TooLong),
+        ] {
+            let decided = decided(&SlotRequest { file_name: Some(name), ..request() }, &policy());
+            assert_eq!(decided, Err(SlotRefusal::FileName(cause)), "{name}");
+        }
+        let missing = decided(&SlotRequest { file_name: None, ..request() }, &policy());
+        assert_eq!(missing, Err(SlotRefusal::FileNameMissing));
+        assert!(decided(&SlotRequest { file_name: Some(&"a".repeat(255)), ..request() }, &policy()).is_ok());
+    }
+
+    #[test]
+    fn an_ephemeral_file_goes_when_asked_or_earlier() {
+        let expires = |purpose, retention| {
+            let policy = SlotPolicy { retention, ..policy() };
+            decided(&SlotRequest { purpose, ..request() }, &policy).map(|slot| slot.grant.expires)
+        };
+        let at = |seconds| Purpose::Ephemeral(NOW.plus(seconds));
+        assert_eq!(expires(at(1), Some(100)), Ok(Some(NOW.plus(1))));
+        assert_eq!(expires(at(101), Some(100)), Ok(Some(NOW.plus(100))));
+        assert_eq!(expires(at(101), None), Ok(Some(NOW.plus(101))));
+        assert_eq!(expires(at(0), None), Err(SlotRefusal::Expiry));
+        assert_eq!(expires(Purpose::Message, Some(100)), Ok(Some(NOW.plus(100))));
+        assert_eq!(expires(Purpose::Message, None), Ok(None));
+    }
+
+    #[test]
+    fn an_address_or_type_that_is_none_is_refused() {
+        let address = decided(&SlotRequest { from: "@", ..request() }, &policy());
+        assert_eq!(address, Err(SlotRefusal::Address));
+        let kind = decided(&SlotRequest { content_type: Some("a/b\r\nX: y"), ..request() }, &policy());
+        assert_eq!(kind, Err(SlotRefusal::ContentType(ContentTypeError::NotPrintable)));
+        let none = decided(&SlotRequest { content_type: None, ..request() }, &policy()).unwrap();
+        assert_eq!(none.grant.content_type, ContentType::default());
+    }
+
+    #[test]
+    fn ejabberd_learns_the_refusals_it_can_tell_apart() {
+        assert_eq!(SlotRefusal::Domain.problem().status, StatusCode::FORBIDDEN);
+        assert_eq!(SlotRefusal::TooLarge { max_size: 1 }.problem().status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(SlotRefusal::Size.problem().status, StatusCode::BAD_REQUEST);
+    }
+
+    proptest! {
+        #[test]
+        fn every_url_stays_in_its_slot(name in any::<String>(), kind in any::<String>(), from in any::<String>()) {
+            let request = SlotRequest { file_name: Some(&name), content_type: Some(&kind), ..request() };
+            let _ = decided(&SlotRequest { from: &from, ..request }, &policy());
+            if let Ok(slot) = decided(&request, &policy()) {
+                let url = url::Url::parse(&slot.get_url).unwrap();
+                prop_assert_eq!(url.path_segments().unwrap().count(), 3);
+                prop_assert!(url.query().is_none() && url.fragment().is_none());
+                prop_assert!(slot.get_url.bytes().all(|byte| byte.is_ascii_graphic()));
+                prop_assert_eq!(slot.grant.path.file_name(), name);
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Stanzas: XML in and XML out, both through the XML library. What is read is bounded in size and depth; what is
+//! written has names from this source and escaped values, so nothing read can become markup.
+
+pub mod date_time;
+pub mod element;
+pub mod error;
+pub mod iq;
+pub mod jid;
+pub mod markup;
+
+/// Whether XML 1.0 can hold the character at all (section 2.2, `Char`).
+#[must_use]
+pub(crate) const fn is_xml_char(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
