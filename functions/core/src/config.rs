@@ -1,15 +1,19 @@
 //! Configuration: environment variables, read once per cold start, all bad ones reported together.
 
-use std::{fmt, str::FromStr};
+mod environment;
+
+use std::fmt;
 
 use url::Url;
 
+use environment::Environment;
+
 use crate::{
     component::basic::Callers,
-    disposition::{DEFAULT_SAFE_TYPES, SafeTypes},
+    disposition::SafeTypes,
     put::PutPolicy,
     secret::{Secret, Secrets},
-    slot::{AllowedDomains, SlotPolicy},
+    slot::SlotPolicy,
 };
 
 /// S3 takes objects of at most 5 GiB in one request (AWS: "Amazon S3 multipart upload limits").
@@ -198,162 +202,10 @@ impl ComponentConfig {
     }
 }
 
-/// Reads variables and remembers what was wrong with them.
-struct Environment<'a> {
-    lookup: &'a dyn Fn(&str) -> Option<String>,
-    problems: Vec<ConfigProblem>,
-}
-
-impl<'a> Environment<'a> {
-    fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { lookup, problems: Vec::new() }
-    }
-
-    /// The configuration, unless something was wrong on the way to it.
-    fn finish<T>(self, config: Option<T>) -> Result<T, ConfigError> {
-        match config {
-            Some(config) if self.problems.is_empty() => Ok(config),
-            _ => Err(ConfigError(self.problems)),
-        }
-    }
-
-    fn complain(&mut self, name: &'static str, problem: impl Into<String>) {
-        self.problems.push(ConfigProblem { name, problem: problem.into() });
-    }
-
-    /// A variable's value; empty is absent, as templates cannot leave a variable out.
-    fn text(&mut self, name: &'static str) -> Option<String> {
-        let value = (self.lookup)(name).filter(|value| !value.is_empty())?;
-        if value.contains(char::REPLACEMENT_CHARACTER) {
-            self.complain(name, "not UTF-8");
-            return None;
-        }
-        Some(value)
-    }
-
-    fn required(&mut self, name: &'static str, meaning: &str) -> String {
-        self.text(name).unwrap_or_else(|| {
-            self.complain(name, format!("missing; it names {meaning}"));
-            String::new()
-        })
-    }
-
-    fn number(&mut self, name: &'static str, least: u64, most: u64) -> Option<u64> {
-        let text = self.text(name)?;
-        match u64::from_str(text.trim()) {
-            Ok(number) if (least..=most).contains(&number) => Some(number),
-            _ => {
-                self.complain(name, format!("'{text}' is not a whole number from {least} to {most}"));
-                None
-            }
-        }
-    }
-
-    fn url(&mut self, name: &'static str) -> Option<Url> {
-        let text = self.text(name)?;
-        match Url::parse(&text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
-            _ => {
-                self.complain(name, "not an http:// or https:// URL");
-                None
-            }
-        }
-    }
-
-    /// An endpoint is signed for, and S3 knows nothing of paths before the bucket.
-    fn endpoint(&mut self, name: &'static str) -> Option<Url> {
-        let url = self.url(name)?;
-        if url.path() == "/" && url.query().is_none() {
-            return Some(url);
-        }
-        self.complain(name, "has a path or query; an S3 endpoint is scheme, host and port only");
-        None
-    }
-
-    fn flag(&mut self, name: &'static str) -> bool {
-        match self.text(name).as_deref() {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(other) => {
-                self.complain(name, format!("'{other}' is neither true nor false"));
-                false
-            }
-        }
-    }
-
-    fn s3(&mut self) -> S3Config {
-        let bucket = self.required("SATCHEL_BUCKET", "the bucket that stores the files");
-        let region = match self.text("AWS_DEFAULT_REGION") {
-            Some(default) => self.text("AWS_REGION").unwrap_or(default),
-            None => self.required("AWS_REGION", "the bucket's region, such as eu-central-1"),
-        };
-        let own = if self.text("AWS_ENDPOINT_URL_S3").is_some() { "AWS_ENDPOINT_URL_S3" } else { "AWS_ENDPOINT_URL" };
-        S3Config {
-            bucket,
-            region,
-            endpoint: self.endpoint(own),
-            public_endpoint: self.endpoint("SATCHEL_S3_PUBLIC_URL"),
-            path_style: self.flag("SATCHEL_S3_PATH_STYLE"),
-        }
-    }
-
-    fn secrets(&mut self) -> Option<Secrets> {
-        let secrets = self.text("SATCHEL_UPLOAD_SECRETS").as_deref().and_then(Secrets::parse);
-        if secrets.is_none() {
-            self.complain(
-                "SATCHEL_UPLOAD_SECRETS",
-                "missing; it holds the secrets shared with the XMPP server, one per line",
-            );
-        }
-        secrets
-    }
-
-    fn safe_types(&mut self) -> Option<SafeTypes> {
-        let list = self.text("SATCHEL_SAFE_TYPES").unwrap_or_else(|| DEFAULT_SAFE_TYPES.to_owned());
-        SafeTypes::parse(&list).map_err(|error| self.complain("SATCHEL_SAFE_TYPES", error.to_string())).ok()
-    }
-
-    fn allowed_domains(&mut self) -> AllowedDomains {
-        let list = self.text("SATCHEL_ALLOWED_DOMAINS").unwrap_or_default();
-        AllowedDomains::parse(&list).unwrap_or_else(|stray| {
-            self.complain("SATCHEL_ALLOWED_DOMAINS", format!("'{stray}' is no domain"));
-            AllowedDomains::default()
-        })
-    }
-
-    fn callers(&mut self) -> Option<Callers> {
-        const NAME: &str = "SATCHEL_COMPONENT_CREDENTIALS";
-        let lines = self.text(NAME).unwrap_or_default();
-        Callers::pairs(&lines).map_err(|error| self.complain(NAME, error.to_string())).ok()
-    }
-
-    /// The public URL, with a slash at the end, ready for paths.
-    fn public_url(&mut self) -> Option<String> {
-        const NAME: &str = "SATCHEL_PUBLIC_URL";
-        if (self.lookup)(NAME).is_none_or(|value| value.is_empty()) {
-            self.complain(NAME, "missing; it is the address that uploaded files are found below");
-            return None;
-        }
-        let url = self.url(NAME)?;
-        if url.query().is_some() || url.fragment().is_some() {
-            self.complain(NAME, "has a query or fragment; file names follow its path");
-            return None;
-        }
-        let url = url.to_string();
-        Some(if url.ends_with('/') { url } else { format!("{url}/") })
-    }
-
-    /// The public URL's path, with a slash at the end.
-    fn public_path(&mut self) -> Option<String> {
-        let url = self.url("SATCHEL_PUBLIC_URL")?;
-        let path = url.path();
-        Some(if path.ends_with('/') { path.to_owned() } else { format!("{path}/") })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disposition::DEFAULT_SAFE_TYPES;
 
     fn with<'a>(extra: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
         let basics = [("SATCHEL_BUCKET", "b"), ("AWS_REGION", "eu-central-1"), ("SATCHEL_UPLOAD_SECRETS", "s")];
