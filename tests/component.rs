@@ -81,6 +81,14 @@ async fn ejabberd_gets_two_lines() {
 }
 
 #[tokio::test]
+async fn a_sender_that_expects_permission_gets_it() {
+    let world = world().await;
+    let request = post(&REQUEST.replace("SIZE", "5"), "romeo@example.org/r").header("Expect", "100-continue");
+    assert!(reply(&world.send(&request).await).contains("<put"));
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn strangers_get_no_slot() {
     let world = world().await;
     let stanza = REQUEST.replace("SIZE", "5");

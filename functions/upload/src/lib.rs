@@ -14,12 +14,10 @@ use satchel_core::{
     object_key::Key,
     put::{self, PutRequest},
     route::Resource,
+    slot::PUT_URL_LIFE,
 };
 
 pub use error::UploadError;
-
-/// Seconds a presigned PUT may be begun (XEP-0363, section 4: about 300).
-pub const PUT_URL_LIFE: u64 = 300;
 
 /// Everything a request needs, built once per cold start.
 pub type State = satchel_aws::state::State<UploadConfig>;

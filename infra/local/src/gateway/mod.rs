@@ -80,7 +80,7 @@ impl Gateway {
         let answered = match body::announced_length(&parts.headers) {
             Ok(None | Some(0)) if !chunked => self.invoke(&parts, Bytes::new(), None).await,
             Ok(Some(length)) if self.strict_aws => self.as_aws(&parts, body, length).await,
-            Ok(Some(length)) if length <= READ_FIRST && !body::expects_continue(&parts.headers) => {
+            Ok(Some(length)) if length <= READ_FIRST && !waits_for_decision(&parts) => {
                 self.invoke_with(&parts, body, length, None).await
             }
             // Chunked, or no number: the function says what is wrong with that.
@@ -178,4 +178,9 @@ impl Gateway {
 /// The resources of `component`.
 fn is_component(path: &str) -> bool {
     matches!(path, "/component" | "/slot") || path.starts_with("/slot/")
+}
+
+/// Whether a client keeps its upload back until it is allowed to send it. What is no upload has no decision to wait for.
+fn waits_for_decision(parts: &Parts) -> bool {
+    parts.method == Method::PUT && body::expects_continue(&parts.headers)
 }
