@@ -2,6 +2,7 @@
 //! that run on Lambda, and an S3 server on a folder. `cargo run --release` starts it.
 
 pub mod cli;
+pub mod functions;
 pub mod gateway;
 mod keys;
 mod sealer;

@@ -1,9 +1,13 @@
 //! The bucket's notifications: what the embedded S3 says of new objects goes to the function `seal`, as S3 would
 //! send it.
 
+use std::sync::Arc;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use satchel_s3::{ObjectCreated, Receiver};
 use serde_json::{Value, json};
+
+use crate::functions::Functions;
 
 /// What the template's rule matches.
 const PREFIX: &str = "incoming/";
@@ -11,12 +15,12 @@ const PREFIX: &str = "incoming/";
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'/');
 
 /// Delivers events until the store is gone. What fails is sealed on demand, with the first download.
-pub async fn run(seal: satchel_seal::State, mut events: Receiver) {
+pub async fn run(functions: Arc<Functions>, mut events: Receiver) {
     while let Some(created) = events.recv().await {
         if !created.key.starts_with(PREFIX) {
             continue;
         }
-        if let Err(error) = satchel_seal::handle(&seal, notification(&created)).await {
+        if let Err(error) = satchel_seal::handle(functions.seal(), notification(&created)).await {
             eprintln!("sealing failed, the first download will do it: {error}");
         }
     }

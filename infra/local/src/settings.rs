@@ -3,7 +3,7 @@
 use std::{collections::HashMap, io, net::SocketAddr, path::Path};
 
 use aws_credential_types::Credentials;
-use satchel_core::config::{ComponentConfig, ConfigError, ConfigProblem, DownloadConfig, UploadConfig};
+use satchel_core::config::{ConfigError, ConfigProblem};
 
 use crate::{keys, stack::StackError};
 
@@ -83,15 +83,22 @@ impl Settings {
     }
 
     /// Fills in what is known once both servers are bound.
-    pub(crate) fn listen_on(&mut self, gateway: SocketAddr, s3: Option<SocketAddr>) {
+    pub(crate) fn listening_on(mut self, gateway: SocketAddr, s3: SocketAddr) -> Self {
         self.variables.entry("SATCHEL_PUBLIC_URL".into()).or_insert_with(|| format!("http://{gateway}/upload/"));
-        if let Some(s3) = s3 {
+        if self.embedded {
             self.set("AWS_ENDPOINT_URL_S3", format!("http://{s3}"));
         }
+        self
     }
 
     fn set(&mut self, name: &str, value: String) {
         self.variables.insert(name.to_owned(), value);
+    }
+
+    /// The value of a variable, where it has one.
+    #[must_use]
+    pub fn given(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
     }
 
     /// The value of a variable, empty where there is none.
@@ -119,34 +126,8 @@ impl Settings {
         Credentials::new(access_key, secret_key, self.session_token.clone(), None, "satchel")
     }
 
-    /// The functions' configurations.
-    ///
-    /// # Errors
-    /// Everything that is wrong for any of them.
-    pub fn parse(&self) -> Result<(UploadConfig, DownloadConfig), ConfigError> {
-        let lookup = |name: &str| self.variables.get(name).cloned();
-        match (UploadConfig::parse(lookup), DownloadConfig::parse(lookup), self.keys_are_there()) {
-            (Ok(upload), Ok(download), Ok(())) => Ok((upload, download)),
-            (upload, download, keys) => {
-                let errors = [upload.err(), download.err(), keys.err()];
-                Err(errors.into_iter().flatten().reduce(ConfigError::and).unwrap_or_default())
-            }
-        }
-    }
-
-    /// The configuration of `component`, which is on where it has credentials to ask for.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn parse_component(&self) -> Result<Option<ComponentConfig>, ConfigError> {
-        if self.get("SATCHEL_COMPONENT_CREDENTIALS").is_empty() {
-            return Ok(None);
-        }
-        ComponentConfig::parse(|name: &str| self.variables.get(name).cloned()).map(Some)
-    }
-
     /// Lambda has keys of its own; here another S3 needs them given.
-    fn keys_are_there(&self) -> Result<(), ConfigError> {
+    pub(crate) fn keys_are_there(&self) -> Result<(), ConfigError> {
         let missing =
             ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].into_iter().filter(|name| self.get(name).is_empty());
         let problem = |name| ConfigProblem { name, problem: "missing; the S3 at the named endpoint needs it".into() };

@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 
-use satchel_aws::{clock::Clock, log::Line, state::State, storage::Storage};
-use satchel_core::config::{ConfigError, SealConfig};
+use satchel_aws::{clock::Clock, log::Line, storage::Storage};
+use satchel_core::config::ConfigError;
 use satchel_s3::{
     Credentials, OpenError, Requests, Server, ServerOptions, Store, StoreError,
     listener::{self, Patience},
@@ -17,7 +17,8 @@ use satchel_s3::{
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
-    gateway::{Functions, Gateway, front::Front},
+    functions::{Configs, Functions},
+    gateway::{Gateway, front::Front},
     sealer,
     settings::Settings,
 };
@@ -127,25 +128,19 @@ impl Stack {
     /// # Errors
     /// See [`StackError`]; nothing is left running then.
     pub async fn start(options: Options) -> Result<Self, StackError> {
-        options.settings.parse()?;
+        // Before anything is opened, so that all that is wrong is said at once.
+        Configs::parse(&options.settings.clone().listening_on(options.listen, options.s3_listen))?;
         let listener = bind(options.listen, "--listen").await?;
         let address = listener.local_addr().map_err(|cause| listen_error(options.listen, "--listen", cause))?;
         let bound = if options.settings.embedded() { Some(open_s3(&options).await?) } else { None };
-        let mut settings = options.settings;
-        settings.listen_on(address, bound.as_ref().map(|(_, _, s3_address)| *s3_address));
-        let (upload, download) = settings.parse()?;
-        let storage = Storage::new(&upload.s3, settings.credentials()).with_copy_deadline(COPY_DEADLINE);
-        let front = Front::new(&upload.s3, storage).map_err(StackError::Tls)?;
-        let seal = State::new(SealConfig { s3: upload.s3.clone() }, settings.credentials(), options.clock.clone());
-        let component = settings.parse_component()?;
-        let functions = Functions {
-            component: component
-                .map(|config| satchel_component::State::new(config, settings.credentials(), options.clock.clone())),
-            upload: State::new(upload, settings.credentials(), options.clock.clone()),
-            download: State::new(download, settings.credentials(), options.clock),
-        };
-        let gateway = Arc::new(Gateway::new(functions, front, options.strict_aws, options.log));
-        let s3 = bound.map(|(server, store, address)| serve_s3(server, store, address, seal));
+        let s3_address = bound.as_ref().map_or(options.s3_listen, |(_, _, s3_address)| *s3_address);
+        let settings = options.settings.listening_on(address, s3_address);
+        let configs = Configs::parse(&settings)?;
+        let storage = Storage::new(configs.s3(), settings.credentials()).with_copy_deadline(COPY_DEADLINE);
+        let front = Front::new(configs.s3(), storage).map_err(StackError::Tls)?;
+        let functions = Arc::new(Functions::new(configs, &settings, &options.clock));
+        let gateway = Arc::new(Gateway::new(Arc::clone(&functions), front, options.strict_aws, options.log));
+        let s3 = bound.map(|(server, store, address)| serve_s3(server, store, address, functions));
         let gateway = Running::spawn(|told| {
             let answer = move |request| Arc::clone(&gateway).answer(request);
             listener::serve(listener, answer, Patience::default(), async { drop(told.await) })
@@ -222,9 +217,9 @@ async fn open_s3(options: &Options) -> Result<(Server, Store, SocketAddr), Stack
     Ok((server, store, address))
 }
 
-fn serve_s3(server: Server, store: Store, address: SocketAddr, seal: satchel_seal::State) -> EmbeddedS3 {
+fn serve_s3(server: Server, store: Store, address: SocketAddr, functions: Arc<Functions>) -> EmbeddedS3 {
     let requests = server.requests();
-    let sealer = tokio::spawn(sealer::run(seal, store.subscribe()));
+    let sealer = tokio::spawn(sealer::run(functions, store.subscribe()));
     let server = Running::spawn(|told| server.serve(async { drop(told.await) }));
     EmbeddedS3 { address, requests, server, store, sealer }
 }

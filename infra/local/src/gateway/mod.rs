@@ -24,6 +24,8 @@ use tokio::sync::Semaphore;
 use answer::{failed, refuse, too_large};
 use front::Front;
 
+use crate::functions::Functions;
+
 /// What Lambda takes in one synchronous invocation, in bytes of JSON (AWS: "Lambda quotas").
 const INVOKE_LIMIT: usize = 6_291_456;
 /// A body that leaves room for the rest of the event once it is base64: 4.5 MiB less 48 KiB.
@@ -35,24 +37,13 @@ const READ_FIRST: u64 = 64 * 1024;
 /// Events of large bodies that are handled at the same time; each takes some 20 MB while it is made.
 const LARGE_EVENTS: usize = 2;
 
-/// The functions behind the gateway.
-#[derive(Debug)]
-pub struct Functions {
-    /// POST `/component`, GET `/slot`; where it is switched on.
-    pub component: Option<satchel_component::State>,
-    /// PUT, DELETE, OPTIONS.
-    pub upload: satchel_upload::State,
-    /// GET, HEAD.
-    pub download: satchel_download::State,
-}
-
 /// An answer to a client.
 pub type Answer = Response<Full<Bytes>>;
 
 /// Turns HTTP requests into events and the functions' answers back.
 #[derive(Debug)]
 pub struct Gateway {
-    functions: Functions,
+    functions: Arc<Functions>,
     front: Front,
     strict_aws: bool,
     log: fn(&Line),
@@ -62,7 +53,7 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway in front of `functions`.
     #[must_use]
-    pub fn new(functions: Functions, front: Front, strict_aws: bool, log: fn(&Line)) -> Self {
+    pub fn new(functions: Arc<Functions>, front: Front, strict_aws: bool, log: fn(&Line)) -> Self {
         Self { functions, front, strict_aws, log, large_events: Semaphore::new(LARGE_EVENTS) }
     }
 
@@ -92,7 +83,7 @@ impl Gateway {
     /// A function gets the headers alone and decides; only then is the body read. A token that was good when it
     /// came is not too old by the time that a slow body is through.
     async fn ask_first(&self, parts: &Parts, body: Incoming, length: Option<u64>) -> Response<Body> {
-        let asked_at = self.functions.upload.clock.now();
+        let asked_at = self.functions.now();
         let decision = self.invoke(parts, Bytes::new(), Some(asked_at)).await;
         match length {
             Some(length) if decision.status() == StatusCode::TEMPORARY_REDIRECT && parts.method == Method::PUT => {
@@ -153,19 +144,7 @@ impl Gateway {
             Ok(request) => request,
             Err(error) => return refuse(&parts.method, StatusCode::BAD_REQUEST, "request_malformed", &error),
         };
-        if let Some(component) = self.functions.component.as_ref().filter(|_| is_component(parts.uri.path())) {
-            let seen = Seen::of("component", String::new(), &request);
-            return self.logged(&seen, satchel_component::handle(component, request).await);
-        }
-        if matches!(parts.method, Method::GET | Method::HEAD) {
-            let seen = Seen::of("download", String::new(), &request);
-            return self.logged(&seen, satchel_download::handle(&self.functions.download, request).await);
-        }
-        let seen = Seen::of("upload", String::new(), &request);
-        let response = match as_of {
-            Some(now) => satchel_upload::handle(&self.functions.upload.as_of(now), request).await,
-            None => satchel_upload::handle(&self.functions.upload, request).await,
-        };
+        let (seen, response) = self.functions.answer(request, parts.uri.path(), as_of).await;
         self.logged(&seen, response)
     }
 
@@ -173,11 +152,6 @@ impl Gateway {
         (self.log)(&seen.line(&response));
         response
     }
-}
-
-/// The resources of `component`.
-fn is_component(path: &str) -> bool {
-    matches!(path, "/component" | "/slot") || path.starts_with("/slot/")
 }
 
 /// Whether a client keeps its upload back until it is allowed to send it. What is no upload has no decision to wait for.

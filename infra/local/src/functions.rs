@@ -1,0 +1,124 @@
+//! The functions behind the gateway: configured together, and found by method and path as the API's routes do it.
+
+use http::Method;
+use lambda_http::{Body, Request, Response};
+use satchel_aws::{bootstrap::Seen, clock::Clock, state::State};
+use satchel_core::{
+    config::{ComponentConfig, ConfigError, DownloadConfig, S3Config, SealConfig, UploadConfig},
+    time::Timestamp,
+};
+
+use crate::settings::Settings;
+
+/// The functions' configurations, each parsed by the function's own rules.
+#[derive(Debug, Clone)]
+pub struct Configs {
+    upload: UploadConfig,
+    download: DownloadConfig,
+    seal: SealConfig,
+    component: Option<ComponentConfig>,
+}
+
+impl Configs {
+    /// Reads the configurations of all functions that are switched on.
+    ///
+    /// # Errors
+    /// Everything that is wrong for any of them.
+    pub fn parse(settings: &Settings) -> Result<Self, ConfigError> {
+        let lookup = |name: &str| settings.given(name);
+        let mut problems = Problems(settings.keys_are_there().err());
+        let upload = problems.note(UploadConfig::parse(lookup));
+        let download = problems.note(DownloadConfig::parse(lookup));
+        let seal = problems.note(SealConfig::parse(lookup));
+        // Without credentials to ask for, nobody may ask.
+        let component = settings.given("SATCHEL_COMPONENT_CREDENTIALS").map(|_| ComponentConfig::parse(lookup));
+        let component = component.and_then(|parsed| problems.note(parsed));
+        match (upload, download, seal, problems.0) {
+            (Some(upload), Some(download), Some(seal), None) => Ok(Self { upload, download, seal, component }),
+            (_, _, _, problems) => Err(problems.unwrap_or_default()),
+        }
+    }
+
+    /// Where files go.
+    #[must_use]
+    pub fn s3(&self) -> &S3Config {
+        &self.upload.s3
+    }
+}
+
+/// What was wrong so far.
+struct Problems(Option<ConfigError>);
+
+impl Problems {
+    fn note<T>(&mut self, parsed: Result<T, ConfigError>) -> Option<T> {
+        parsed
+            .map_err(|error| {
+                self.0 = Some(match self.0.take() {
+                    Some(known) => known.and(error),
+                    None => error,
+                });
+            })
+            .ok()
+    }
+}
+
+/// The functions, warm.
+#[derive(Debug)]
+pub struct Functions {
+    clock: Clock,
+    upload: satchel_upload::State,
+    download: satchel_download::State,
+    /// Where it is switched on.
+    component: Option<satchel_component::State>,
+    seal: satchel_seal::State,
+}
+
+impl Functions {
+    /// Builds each function's state, as its cold start would.
+    #[must_use]
+    pub fn new(configs: Configs, settings: &Settings, clock: &Clock) -> Self {
+        let (credentials, clock) = (|| settings.credentials(), clock.clone());
+        Self {
+            upload: State::new(configs.upload, credentials(), clock.clone()),
+            download: State::new(configs.download, credentials(), clock.clone()),
+            component: configs
+                .component
+                .map(|config| satchel_component::State::new(config, credentials(), clock.clone())),
+            seal: State::new(configs.seal, credentials(), clock.clone()),
+            clock,
+        }
+    }
+
+    /// The functions' time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The function behind S3's events.
+    #[must_use]
+    pub fn seal(&self) -> &satchel_seal::State {
+        &self.seal
+    }
+
+    /// Hands a request to the function of its route, as of another moment than now where one is given; also gives
+    /// what the log needs to know.
+    pub async fn answer(&self, request: Request, path: &str, as_of: Option<Timestamp>) -> (Seen, Response<Body>) {
+        let seen = |function| Seen::of(function, String::new(), &request);
+        if let Some(component) = self.component.as_ref().filter(|_| is_component(path)) {
+            return (seen("component"), satchel_component::handle(component, request).await);
+        }
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
+            return (seen("download"), satchel_download::handle(&self.download, request).await);
+        }
+        match as_of {
+            Some(now) => (seen("upload"), satchel_upload::handle(&self.upload.as_of(now), request).await),
+            None => (seen("upload"), satchel_upload::handle(&self.upload, request).await),
+        }
+    }
+}
+
+/// The resources of `component`.
+fn is_component(path: &str) -> bool {
+    matches!(path, "/component" | "/slot") || path.starts_with("/slot/")
+}
