@@ -18,7 +18,8 @@ use satchel_aws::{
 };
 use satchel_core::{
     component::{self, Decision, Envelope, Reply},
-    slot::{self, Chance, PUT_URL_LIFE, Purpose, Service, Slot, SlotRequest},
+    purpose::Purpose,
+    slot::{self, Chance, PUT_URL_LIFE, Service, Slot, SlotRequest},
 };
 
 use entry::Entry;
@@ -80,6 +81,7 @@ fn two_lines(state: &State, request: &Request, secret: Option<&str>) -> Result<R
         size: event::parameter(request, "size"),
         content_type: event::parameter(request, "content_type"),
         purpose: Purpose::Message,
+        expire_before: None,
     };
     let slot = slot::decide(&slot_request, &state.config.policy, state.clock.now(), &chance()?)?;
     let lines = format!("{}\n{}", put_url(state, &slot)?.as_str(), slot.get_url);

@@ -13,15 +13,13 @@ use crate::{
     disposition::SafeTypes,
     put::PutPolicy,
     secret::{Secret, Secrets},
-    slot::SlotPolicy,
+    slot::{Retention, SlotPolicy},
 };
 
 /// S3 takes objects of at most 5 GiB in one request (AWS: "Amazon S3 multipart upload limits").
 pub const S3_PUT_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
 
 const SECONDS_PER_DAY: u64 = 86_400;
-/// More would overflow nothing, but can only be a slip.
-const MAX_RETENTION_DAYS: u64 = 36_500;
 
 /// Which S3 stores the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +72,8 @@ pub struct SealConfig {
 pub struct ComponentConfig {
     /// Where files go.
     pub s3: S3Config,
-    /// `SATCHEL_PUBLIC_URL`, `SATCHEL_MAX_SIZE`, `SATCHEL_RETENTION_DAYS`, `SATCHEL_ALLOWED_DOMAINS`.
+    /// `SATCHEL_PUBLIC_URL`, `SATCHEL_MAX_SIZE`, `SATCHEL_ALLOWED_DOMAINS`, `SATCHEL_PURPOSES`, and the days of
+    /// `SATCHEL_RETENTION_DAYS`, `SATCHEL_PROFILE_RETENTION_DAYS`, `SATCHEL_EPHEMERAL_RETENTION_DAYS`.
     pub policy: SlotPolicy,
     /// `SATCHEL_COMPONENT_CREDENTIALS`: who may post stanzas.
     pub callers: Callers,
@@ -140,11 +139,11 @@ impl UploadConfig {
         let s3 = environment.s3();
         let secrets = environment.secrets();
         let max_size = environment.number("SATCHEL_MAX_SIZE", 1, S3_PUT_LIMIT).unwrap_or(S3_PUT_LIMIT);
-        let retention = environment.number("SATCHEL_RETENTION_DAYS", 1, MAX_RETENTION_DAYS);
+        let retention = environment.days("SATCHEL_RETENTION_DAYS");
         let public_path = environment.public_path();
         let delete_secret = environment.text("SATCHEL_METRONOME_DELETE_SECRET").map(DeleteSecret);
         environment.finish(secrets.map(|secrets| {
-            let policy = PutPolicy { secrets, max_size, retention: retention.map(|days| days * SECONDS_PER_DAY) };
+            let policy = PutPolicy { secrets, max_size, retention };
             Self { s3, policy, public_path, delete_secret }
         }))
     }
@@ -186,8 +185,12 @@ impl ComponentConfig {
         let s3 = environment.s3();
         let public_url = environment.public_url();
         let max_size = environment.number("SATCHEL_MAX_SIZE", 1, S3_PUT_LIMIT).unwrap_or(S3_PUT_LIMIT);
-        let retention = environment.number("SATCHEL_RETENTION_DAYS", 1, MAX_RETENTION_DAYS);
-        let retention = retention.map(|days| days * SECONDS_PER_DAY);
+        let retention = Retention {
+            message: environment.days("SATCHEL_RETENTION_DAYS"),
+            profile: environment.days("SATCHEL_PROFILE_RETENTION_DAYS"),
+            ephemeral: environment.days("SATCHEL_EPHEMERAL_RETENTION_DAYS"),
+        };
+        let purposes = environment.purposes();
         let domains = environment.allowed_domains();
         let callers = environment.callers();
         let slot_callers = environment.text("SATCHEL_SLOT_CREDENTIALS");
@@ -196,7 +199,7 @@ impl ComponentConfig {
         environment.finish(public_url.zip(callers).map(|(public_url, callers)| {
             // The key that `upload` has, where there is one: one person has one owner id in all functions.
             let owner_key = secrets.as_ref().map_or(callers.current(), Secrets::current).clone();
-            let policy = SlotPolicy { public_url, max_size, retention, domains, owner_key };
+            let policy = SlotPolicy { public_url, max_size, retention, purposes, domains, owner_key };
             Self { s3, policy, callers, slot_callers }
         }))
     }
@@ -205,7 +208,7 @@ impl ComponentConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disposition::DEFAULT_SAFE_TYPES;
+    use crate::{disposition::DEFAULT_SAFE_TYPES, purpose::Purpose};
 
     fn with<'a>(extra: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
         let basics = [("SATCHEL_BUCKET", "b"), ("AWS_REGION", "eu-central-1"), ("SATCHEL_UPLOAD_SECRETS", "s")];
@@ -279,6 +282,7 @@ mod tests {
         assert_eq!(names(&parse(&[]).unwrap_err()), ["SATCHEL_PUBLIC_URL", "SATCHEL_COMPONENT_CREDENTIALS"]);
         let bad = [
             ("SATCHEL_PUBLIC_URL", "https://x.org/?a"),
+            ("SATCHEL_PURPOSES", "profile avatar"),
             ("SATCHEL_ALLOWED_DOMAINS", "a@b"),
             ("SATCHEL_COMPONENT_CREDENTIALS", "user"),
         ];
@@ -288,6 +292,11 @@ mod tests {
         assert_eq!(config.policy.public_url, "https://x.org/upload/");
         assert_eq!(config.policy.owner_key, Secret::from("u:hunter2"));
         assert!(config.slot_callers.is_none() && !format!("{config:?}").contains("hunter2"));
+        assert_eq!(config.policy.purposes, [Purpose::Profile, Purpose::Ephemeral, Purpose::Permanent]);
+        for (list, purposes) in [("none", vec![]), ("message, permanent", vec![Purpose::Permanent])] {
+            let config = parse(&[good[0], good[1], ("SATCHEL_PURPOSES", list)]).unwrap();
+            assert_eq!(config.policy.purposes, purposes, "{list}");
+        }
         let with_secrets =
             [good[0], good[1], ("SATCHEL_UPLOAD_SECRETS", "new\nold"), ("SATCHEL_SLOT_CREDENTIALS", "x")];
         let config = parse(&with_secrets).unwrap();

@@ -45,6 +45,12 @@ impl OwnerId {
         Some(Self(id))
     }
 
+    /// What the slots of this owner's files begin with: half of the id, in base64url, and a dot.
+    #[must_use]
+    pub fn slot_prefix(self) -> String {
+        format!("{}.", BASE64_URL_SAFE_NO_PAD.encode(&self.0[..12]))
+    }
+
     /// 40 lower-case hex digits.
     #[must_use]
     pub fn to_hex(self) -> String {

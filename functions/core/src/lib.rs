@@ -15,6 +15,7 @@ pub mod mac;
 pub mod metadata;
 pub mod object_key;
 pub mod problem;
+pub mod purpose;
 pub mod put;
 pub mod route;
 pub mod s3_event;

@@ -2,10 +2,10 @@
 
 use crate::{
     grant::Grant,
+    purpose::Purpose,
     upload_path::{MAX_KEY_BYTES, PathError, UploadPath},
 };
 
-const UPLOADS: &str = "uploads/";
 const INCOMING: &str = "incoming/";
 
 /// A key as S3 takes it: at most 1,024 bytes of UTF-8.
@@ -13,10 +13,10 @@ const INCOMING: &str = "incoming/";
 pub struct Key(String);
 
 impl Key {
-    /// `uploads/<path>`: sealed, served, never changed.
+    /// `uploads/<path>`, or the prefix of another purpose where the slot names one: sealed, served, never changed.
     #[must_use]
     pub fn of_upload(path: &UploadPath) -> Self {
-        Self(format!("{UPLOADS}{path}"))
+        Self(format!("{}{path}", path.purpose().key_prefix()))
     }
 
     /// `incoming/<path>/<grant>`: being uploaded, not sealed yet.
@@ -48,8 +48,9 @@ impl StoredObject {
     /// Reads a key; `None` for one that Satchel did not write.
     #[must_use]
     pub fn parse(key: &str) -> Option<Self> {
-        if let Some(path) = key.strip_prefix(UPLOADS) {
-            return UploadPath::parse_decoded(path).ok().map(Self::Upload);
+        let sealed = |purpose: Purpose| Some((purpose, key.strip_prefix(purpose.key_prefix())?));
+        if let Some((purpose, path)) = Purpose::ALL.into_iter().find_map(sealed) {
+            return UploadPath::parse_decoded(path).ok().filter(|path| path.purpose() == purpose).map(Self::Upload);
         }
         let (path, fields) = key.strip_prefix(INCOMING)?.rsplit_once('/')?;
         let grant = Grant::decode(UploadPath::parse_decoded(path).ok()?, fields)?;
@@ -88,15 +89,35 @@ mod tests {
         assert_eq!(incoming.as_str(), "incoming/a/b.c/1.AAAAAAAAAAAA.7...aW1hZ2UvcG5n");
         assert_eq!(StoredObject::parse(upload.as_str()), Some(StoredObject::Upload(path)));
         assert_eq!(StoredObject::parse(incoming.as_str()), Some(StoredObject::Incoming(Box::new(grant("a/b.c")))));
-        for foreign in ["", "uploads/", "uploads/a//b", "incoming/a", "incoming/a/b", "other/a", "incoming//1.A.7..."] {
-            assert_eq!(StoredObject::parse(foreign), None, "{foreign}");
+        let foreign = ["", "uploads/", "uploads/a//b", "incoming/a", "incoming/a/b", "other/a", "incoming//1.A.7..."];
+        for key in foreign.into_iter().chain(["uploads/a.profile/b", "uploads-profile/a/b", "uploads-other/a/b"]) {
+            assert_eq!(StoredObject::parse(key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_slot_decides_under_which_prefix_a_file_is_kept() {
+        for (path, key) in [
+            ("o.s/f", "uploads/o.s/f"),
+            ("o.s.profile/f", "uploads-profile/o.s.profile/f"),
+            ("o.s.ephemeral/f", "uploads-ephemeral/o.s.ephemeral/f"),
+            ("o.s.permanent/f", "uploads-permanent/o.s.permanent/f"),
+            ("o/f.permanent", "uploads/o/f.permanent"),
+        ] {
+            let path = UploadPath::parse_decoded(path).unwrap();
+            assert_eq!(Key::of_upload(&path).as_str(), key);
+            assert_eq!(StoredObject::parse(key), Some(StoredObject::Upload(path)));
         }
     }
 
     #[test]
     fn a_key_has_at_most_1024_bytes() {
-        let longest = UploadPath::parse_decoded(&"a".repeat(1_016)).unwrap();
-        assert_eq!(Key::of_upload(&longest).as_str().len(), MAX_KEY_BYTES);
+        for slot in ["a", "a.permanent"] {
+            let spare = MAX_KEY_BYTES - Key::of_upload(&UploadPath::from_segments([slot, "n"]).unwrap()).as_str().len();
+            let path = |length| UploadPath::from_segments([slot, &"n".repeat(length)]);
+            assert_eq!(Key::of_upload(&path(spare + 1).unwrap()).as_str().len(), MAX_KEY_BYTES);
+            assert_eq!(path(spare + 2), Err(PathError::TooLong));
+        }
         let fields = Key::of_grant(&grant("a")).unwrap().as_str().len() - 1;
         assert!(Key::of_grant(&grant(&"a".repeat(MAX_KEY_BYTES - fields))).is_ok());
         assert_eq!(Key::of_grant(&grant(&"a".repeat(MAX_KEY_BYTES - fields + 1))), Err(PathError::TooLong));

@@ -8,6 +8,7 @@ use crate::{
     grant::{Grant, OwnerId, UploadId},
     object_key::Key,
     problem::Problem,
+    purpose::Purpose,
     secret::Secret,
     stanza::jid::BareJid,
     time::Timestamp,
@@ -24,8 +25,10 @@ pub struct SlotPolicy {
     pub public_url: String,
     /// The largest file in bytes.
     pub max_size: u64,
-    /// Seconds after which files go; `None` keeps them.
-    pub retention: Option<u64>,
+    /// How long files are kept.
+    pub retention: Retention,
+    /// What slots may be asked for, besides [`Purpose::Message`].
+    pub purposes: Vec<Purpose>,
     /// Whose accounts may upload.
     pub domains: AllowedDomains,
     /// Keys the owners' ids.
@@ -72,14 +75,26 @@ pub enum Service<'a> {
     CheckedByServer,
 }
 
-/// What a file is for (XEP-0363, section 5).
+/// Seconds after which files go; `None` keeps them. [`Purpose::Permanent`] is always kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Purpose {
-    /// An attachment; also where nothing is said.
-    #[default]
-    Message,
-    /// Not to be served from this point on (section 5.3); it may go earlier.
-    Ephemeral(Timestamp),
+pub struct Retention {
+    /// Attachments.
+    pub message: Option<u64>,
+    /// Avatars and the like.
+    pub profile: Option<u64>,
+    /// What names its own expiry, at the most.
+    pub ephemeral: Option<u64>,
+}
+
+impl Retention {
+    const fn of(&self, purpose: Purpose) -> Option<u64> {
+        match purpose {
+            Purpose::Message => self.message,
+            Purpose::Profile => self.profile,
+            Purpose::Ephemeral => self.ephemeral,
+            Purpose::Permanent => None,
+        }
+    }
 }
 
 /// A slot request, its values as they were written.
@@ -97,6 +112,8 @@ pub struct SlotRequest<'a> {
     pub content_type: Option<&'a str>,
     /// What it is for.
     pub purpose: Purpose,
+    /// Not to be served from this point on (XEP-0363, section 5.3); it may go earlier.
+    pub expire_before: Option<Timestamp>,
 }
 
 /// Randomness for one slot.
@@ -149,8 +166,8 @@ pub enum SlotRefusal {
     /// An expiry that is missing, no date, or past.
     #[error("the expiry is missing or not a date and time to come, such as 2030-01-31T12:00:00Z")]
     Expiry,
-    /// A purpose that needs another retention than there is.
-    #[error("files for this purpose are not kept here longer than others; ask for a slot without a purpose")]
+    /// A purpose that the deployment does not offer.
+    #[error("files for this purpose are not taken here; ask for a slot without a purpose")]
     Purpose,
 }
 
@@ -214,18 +231,32 @@ pub fn decide(
     }
     let size = size(request.size, policy.max_size)?;
     let file_name = request.file_name.ok_or(SlotRefusal::FileNameMissing)?;
-    let slot = BASE64_URL_SAFE_NO_PAD.encode(chance.slot);
+    let owner = OwnerId::of_bare_jid(owner.as_str(), &policy.owner_key);
+    let slot = slot_name(owner, chance, policy.purpose(request.purpose)?);
     let grant = Grant {
         path: UploadPath::from_segments([slot.as_str(), file_name]).map_err(SlotRefusal::FileName)?,
         size,
         content_type: ContentType::parse(request.content_type.unwrap_or_default())?,
-        expires: expires(request.purpose, policy.retention, now)?,
-        owner: Some(OwnerId::of_bare_jid(owner.as_str(), &policy.owner_key)),
+        expires: expires(request, &policy.retention, now)?,
+        owner: Some(owner),
         id: chance.upload,
     };
     let key = Key::of_grant(&grant).map_err(SlotRefusal::FileName)?;
     let get_url = format!("{}{}", policy.public_url, encode_path(grant.path.as_str()));
     Ok(Slot { grant, key, get_url })
+}
+
+impl SlotPolicy {
+    fn purpose(&self, asked: Purpose) -> Result<Purpose, SlotRefusal> {
+        let offered = asked == Purpose::Message || self.purposes.contains(&asked);
+        offered.then_some(asked).ok_or(SlotRefusal::Purpose)
+    }
+}
+
+/// `<owner>.<random>` and the purpose: one person's files can be listed without an index, and no address be guessed.
+fn slot_name(owner: OwnerId, chance: &Chance, purpose: Purpose) -> String {
+    let random = BASE64_URL_SAFE_NO_PAD.encode(chance.slot);
+    format!("{}{random}{}", owner.slot_prefix(), purpose.slot_suffix())
 }
 
 fn size(digits: Option<&str>, max_size: u64) -> Result<u64, SlotRefusal> {
@@ -239,16 +270,13 @@ fn size(digits: Option<&str>, max_size: u64) -> Result<u64, SlotRefusal> {
 }
 
 /// The earlier of what the deployment and the sender want.
-fn expires(purpose: Purpose, retention: Option<u64>, now: Timestamp) -> Result<Option<Timestamp>, SlotRefusal> {
-    let kept_until = retention.map(|seconds| now.plus(seconds));
-    let asked = match purpose {
-        Purpose::Message => return Ok(kept_until),
-        Purpose::Ephemeral(expire_before) => expire_before,
-    };
-    if asked.is_reached(now) {
-        return Err(SlotRefusal::Expiry);
+fn expires(request: &SlotRequest<'_>, retention: &Retention, now: Timestamp) -> Result<Option<Timestamp>, SlotRefusal> {
+    let kept_until = retention.of(request.purpose).map(|seconds| now.plus(seconds));
+    match request.expire_before {
+        Some(asked) if asked.is_reached(now) => Err(SlotRefusal::Expiry),
+        Some(asked) => Ok(Some(kept_until.map_or(asked, |kept_until| kept_until.min(asked)))),
+        None => Ok(kept_until),
     }
-    Ok(Some(kept_until.map_or(asked, |kept_until| kept_until.min(asked))))
 }
 
 #[cfg(test)]
@@ -263,7 +291,8 @@ mod tests {
         SlotPolicy {
             public_url: "https://files.example.org/upload/".to_owned(),
             max_size: 1_000,
-            retention: Some(100),
+            retention: Retention { message: Some(100), profile: Some(1_000), ephemeral: Some(10) },
+            purposes: Purpose::ALL.to_vec(),
             domains: AllowedDomains::default(),
             owner_key: Secret::from("key"),
         }
@@ -277,6 +306,7 @@ mod tests {
             size: Some("1000"),
             content_type: Some("image/jpeg"),
             purpose: Purpose::Message,
+            expire_before: None,
         }
     }
 
@@ -288,9 +318,11 @@ mod tests {
     #[test]
     fn a_slot_names_the_file_where_it_will_be_and_grants_exactly_it() {
         let slot = decided(&request(), &policy()).unwrap();
-        assert_eq!(slot.get_url, "https://files.example.org/upload/________________________/tr%C3%A8s%20cool.jpg");
+        let owner = OwnerId::of_bare_jid("romeo@example.org", &Secret::from("key"));
+        let address = format!("{}________________________/tr%C3%A8s%20cool.jpg", owner.slot_prefix());
+        assert_eq!(slot.get_url, format!("https://files.example.org/upload/{address}"));
         assert_eq!((slot.grant.size, slot.grant.expires), (1_000, Some(NOW.plus(100))));
-        assert_eq!(slot.grant.owner, Some(OwnerId::of_bare_jid("romeo@example.org", &Secret::from("key"))));
+        assert_eq!(slot.grant.owner, Some(owner));
         let stored = StoredObject::parse(slot.key.as_str());
         assert_eq!(stored, Some(StoredObject::Incoming(Box::new(slot.grant))));
     }
@@ -356,7 +388,7 @@ mod tests {
             ("a\nb", ControlCharacter),
             ("a\u{0}", ControlCharacter),
             (&"a".repeat(1_000), TooLong),
-            (&"a".repeat(920), TooLong),
+            (&"a".repeat(905), TooLong),
         ] {
             let decided = decided(&SlotRequest { file_name: Some(name), ..request() }, &policy());
             assert_eq!(decided, Err(SlotRefusal::FileName(cause)), "{name}");
@@ -368,17 +400,40 @@ mod tests {
 
     #[test]
     fn an_ephemeral_file_goes_when_asked_or_earlier() {
-        let expires = |purpose, retention| {
-            let policy = SlotPolicy { retention, ..policy() };
-            decided(&SlotRequest { purpose, ..request() }, &policy).map(|slot| slot.grant.expires)
+        let expires = |seconds, ephemeral| {
+            let policy = SlotPolicy { retention: Retention { ephemeral, ..policy().retention }, ..policy() };
+            let request = SlotRequest { purpose: Purpose::Ephemeral, ..request() };
+            let request = SlotRequest { expire_before: Some(NOW.plus(seconds)), ..request };
+            decided(&request, &policy).map(|slot| slot.grant.expires)
         };
-        let at = |seconds| Purpose::Ephemeral(NOW.plus(seconds));
-        assert_eq!(expires(at(1), Some(100)), Ok(Some(NOW.plus(1))));
-        assert_eq!(expires(at(101), Some(100)), Ok(Some(NOW.plus(100))));
-        assert_eq!(expires(at(101), None), Ok(Some(NOW.plus(101))));
-        assert_eq!(expires(at(0), None), Err(SlotRefusal::Expiry));
-        assert_eq!(expires(Purpose::Message, Some(100)), Ok(Some(NOW.plus(100))));
-        assert_eq!(expires(Purpose::Message, None), Ok(None));
+        assert_eq!(expires(1, Some(100)), Ok(Some(NOW.plus(1))));
+        assert_eq!(expires(101, Some(100)), Ok(Some(NOW.plus(100))));
+        assert_eq!(expires(101, None), Ok(Some(NOW.plus(101))));
+        assert_eq!(expires(0, None), Err(SlotRefusal::Expiry));
+    }
+
+    #[test]
+    fn each_purpose_has_its_prefix_and_its_retention() {
+        let slot = |purpose, policy: &SlotPolicy| {
+            decided(&SlotRequest { purpose, ..request() }, policy)
+                .map(|slot| (Key::of_upload(&slot.grant.path).as_str().to_owned(), slot.grant.expires))
+        };
+        for (purpose, prefix, expires) in [
+            (Purpose::Message, "uploads/", Some(NOW.plus(100))),
+            (Purpose::Profile, "uploads-profile/", Some(NOW.plus(1_000))),
+            (Purpose::Ephemeral, "uploads-ephemeral/", Some(NOW.plus(10))),
+            (Purpose::Permanent, "uploads-permanent/", None),
+        ] {
+            let (key, until) = slot(purpose, &policy()).unwrap();
+            assert!(key.starts_with(prefix) && until == expires, "{key} {until:?}");
+            let none_offered = slot(purpose, &SlotPolicy { purposes: Vec::new(), ..policy() });
+            let refused = (purpose != Purpose::Message).then_some(SlotRefusal::Purpose);
+            assert_eq!(none_offered.err(), refused, "{purpose:?}");
+        }
+        assert_eq!(
+            slot(Purpose::Message, &SlotPolicy { retention: Retention::default(), ..policy() }).unwrap().1,
+            None
+        );
     }
 
     #[test]

@@ -4,11 +4,10 @@ use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use crate::purpose::Purpose;
+
 /// An S3 key is at most 1,024 bytes of UTF-8 (AWS: "Naming Amazon S3 objects").
 pub const MAX_KEY_BYTES: usize = 1_024;
-
-/// A path is the key of its object, less `uploads/`.
-pub const MAX_PATH_BYTES: usize = MAX_KEY_BYTES - "uploads/".len();
 
 /// RFC 3986's unreserved characters stay; `/` separates segments; all else is escaped, so that every
 /// S3-compatible store computes the same canonical request.
@@ -82,10 +81,11 @@ impl UploadPath {
         if path.is_empty() {
             return Err(PathError::EmptySegment);
         }
-        if path.len() > MAX_PATH_BYTES {
+        let path = Self(path);
+        if path.purpose().key_prefix().len() + path.0.len() > MAX_KEY_BYTES {
             return Err(PathError::TooLong);
         }
-        Ok(Self(path))
+        Ok(path)
     }
 
     /// The decoded path, segments joined by `/`.
@@ -103,6 +103,12 @@ impl UploadPath {
     #[must_use]
     pub fn slot(&self) -> &str {
         self.0.split('/').next().unwrap_or_default()
+    }
+
+    /// What the file is for, which the slot tells.
+    #[must_use]
+    pub fn purpose(&self) -> Purpose {
+        Purpose::of_slot(self.slot())
     }
 
     /// The last segment: the name of the file.

@@ -14,13 +14,16 @@ const BUCKET: &str = "satchel";
 const REGION: &str = "us-east-1";
 
 /// Every variable that a function or the stack reads.
-const VARIABLES: [&str; 18] = [
+const VARIABLES: [&str; 21] = [
     "SATCHEL_BUCKET",
     "SATCHEL_UPLOAD_SECRETS",
     "SATCHEL_PUBLIC_URL",
     "SATCHEL_MAX_SIZE",
     "SATCHEL_SAFE_TYPES",
     "SATCHEL_RETENTION_DAYS",
+    "SATCHEL_PROFILE_RETENTION_DAYS",
+    "SATCHEL_EPHEMERAL_RETENTION_DAYS",
+    "SATCHEL_PURPOSES",
     "SATCHEL_METRONOME_DELETE_SECRET",
     "SATCHEL_COMPONENT_CREDENTIALS",
     "SATCHEL_SLOT_CREDENTIALS",

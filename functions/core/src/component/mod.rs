@@ -3,9 +3,12 @@
 pub mod basic;
 mod slot_request;
 
+use std::iter;
+
 use serde::Deserialize;
 
 use crate::{
+    purpose::Purpose,
     slot::{self, Chance, Service, Slot, SlotPolicy, SlotRefusal},
     stanza::{
         error::{ErrorType, StanzaError},
@@ -22,9 +25,6 @@ const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
 const DISCO_ITEMS: &str = "http://jabber.org/protocol/disco#items";
 const PING: &str = "urn:xmpp:ping";
 const VERSION: &str = "jabber:iq:version";
-
-/// XEP-0363, section 5: message is what every file is; profile and permanent are not offered.
-const PURPOSES: [&str; 2] = ["urn:xmpp:http:upload:purpose:0#message", "urn:xmpp:http:upload:purpose:0#ephemeral"];
 
 /// What Prosody's mod_component_http posts, as far as it counts.
 #[derive(Debug, Clone, Deserialize)]
@@ -192,7 +192,7 @@ impl Query {
 fn described(exchange: &Exchange, query: &Query, policy: &SlotPolicy) -> Reply {
     let result = |payload, code| Reply { stanza: exchange.result(payload), code };
     match query {
-        Query::Info => result(Some(info(policy.max_size)), "disco_info"),
+        Query::Info => result(Some(info(policy)), "disco_info"),
         Query::Items => result(Some(Markup::qualified("query", DISCO_ITEMS)), "disco_items"),
         Query::Ping => result(None, "ping"),
         Query::Version => result(Some(version()), "version"),
@@ -207,14 +207,23 @@ fn refused(exchange: &Exchange, condition: &'static str, text: &str) -> Reply {
 }
 
 /// XEP-0363, section 3, for both namespaces.
-fn info(max_size: u64) -> Markup {
+fn info(policy: &SlotPolicy) -> Markup {
     let identity = Markup::new("identity").with("category", "store").with("type", "file");
     let namespaces = UploadNamespace::ALL.map(UploadNamespace::as_str);
-    let features = [DISCO_INFO, DISCO_ITEMS].into_iter().chain(namespaces).chain(PURPOSES).chain([PING, VERSION]);
+    let purposes = iter::once(Purpose::Message).chain(policy.purposes.iter().copied());
+    let features = [DISCO_INFO, DISCO_ITEMS].into_iter().chain(namespaces).chain([PING, VERSION]);
+    let features = features.map(str::to_owned);
     Markup::qualified("query", DISCO_INFO)
         .child(identity.with("name", "HTTP File Upload"))
-        .children(features.map(|feature| Markup::new("feature").with("var", feature)))
-        .children(namespaces.map(|namespace| form(namespace, max_size)))
+        .children(
+            features.chain(purposes.map(purpose_feature)).map(|feature| Markup::new("feature").with("var", feature)),
+        )
+        .children(namespaces.map(|namespace| form(namespace, policy.max_size)))
+}
+
+/// XEP-0363, section 5.
+fn purpose_feature(purpose: Purpose) -> String {
+    format!("{}#{}", slot_request::PURPOSE, purpose.as_str())
 }
 
 /// Extended information (XEP-0128).

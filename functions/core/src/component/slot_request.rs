@@ -1,16 +1,18 @@
 //! Slot requests, answers and errors in the two namespaces that clients use.
 
 use crate::{
-    slot::{Purpose, Service, SlotRefusal, SlotRequest},
+    purpose::Purpose,
+    slot::{Service, SlotRefusal, SlotRequest},
     stanza::{
         date_time,
         element::Element,
         error::{ErrorType, StanzaError},
         markup::Markup,
     },
+    time::Timestamp,
 };
 
-const PURPOSE: &str = "urn:xmpp:http:upload:purpose:0";
+pub(super) const PURPOSE: &str = "urn:xmpp:http:upload:purpose:0";
 
 /// Which form of XEP-0363 a client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +45,7 @@ impl UploadNamespace {
     /// Reads a `<request/>`.
     ///
     /// # Errors
-    /// A purpose that is not offered, or an expiry that is no date.
+    /// An expiry that is missing or no date.
     pub(super) fn request<'a>(
         self,
         request: &'a Element,
@@ -54,13 +56,15 @@ impl UploadNamespace {
             Self::Current => request.attribute(name),
             Self::Legacy => request.child(name, self.as_str()).map(Element::text),
         };
+        let (purpose, expire_before) = purpose(request)?;
         Ok(SlotRequest {
             from,
             service,
             file_name: value("filename"),
             size: value("size"),
             content_type: value("content-type"),
-            purpose: purpose(request)?,
+            purpose,
+            expire_before,
         })
     }
 
@@ -99,18 +103,17 @@ impl UploadNamespace {
     }
 }
 
-/// Only purposes that are announced are granted: a client that asked for a profile picture's retention must not
-/// believe it has it. Elements of unknown names are ignored, as everywhere in XMPP (RFC 6120, section 8.4).
-fn purpose(request: &Element) -> Result<Purpose, SlotRefusal> {
-    let Some(purpose) = request.children().iter().find(|child| child.namespace() == PURPOSE) else {
-        return Ok(Purpose::Message);
+/// Elements of unknown names are ignored, as everywhere in XMPP (RFC 6120, section 8.4).
+fn purpose(request: &Element) -> Result<(Purpose, Option<Timestamp>), SlotRefusal> {
+    let asked = request.children().iter().find(|child| child.namespace() == PURPOSE);
+    let named = |name| Purpose::ALL.into_iter().find(|purpose| purpose.as_str() == name);
+    let Some((element, purpose)) = asked.and_then(|element| Some((element, named(element.name())?))) else {
+        return Ok((Purpose::Message, None));
     };
-    match purpose.name() {
-        "ephemeral" => {
-            let stamp = purpose.attribute("expire-before").map(str::trim);
-            stamp.and_then(date_time::parse).map(Purpose::Ephemeral).ok_or(SlotRefusal::Expiry)
-        }
-        "profile" | "permanent" => Err(SlotRefusal::Purpose),
-        _ => Ok(Purpose::Message),
+    if purpose != Purpose::Ephemeral {
+        return Ok((purpose, None));
     }
+    let stamp = element.attribute("expire-before").map(str::trim);
+    let expire_before = stamp.and_then(date_time::parse).ok_or(SlotRefusal::Expiry)?;
+    Ok((purpose, Some(expire_before)))
 }

@@ -4,7 +4,12 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::{grant::UploadId, secret::Secret, slot::AllowedDomains, stanza::element::Element};
+use crate::{
+    grant::{OwnerId, UploadId},
+    secret::Secret,
+    slot::{AllowedDomains, Retention},
+    stanza::element::Element,
+};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 const ROMEO: &str = "romeo@example.org/garden";
@@ -17,7 +22,8 @@ fn policy() -> SlotPolicy {
     SlotPolicy {
         public_url: "https://files.example.org/".to_owned(),
         max_size: 20_000,
-        retention: None,
+        retention: Retention::default(),
+        purposes: vec![Purpose::Ephemeral, Purpose::Profile],
         domains: AllowedDomains::default(),
         owner_key: Secret::from("key"),
     }
@@ -76,8 +82,12 @@ fn disco_info_announces_the_service_in_both_namespaces() {
     let identity = query.child("identity", DISCO_INFO).unwrap();
     assert_eq!((identity.attribute("category"), identity.attribute("type")), (Some("store"), Some("file")));
     let features: Vec<_> = query.children().iter().filter(|child| child.name() == "feature").collect();
-    for feature in [DISCO_INFO, CURRENT, LEGACY, PING, VERSION, PURPOSES[0], PURPOSES[1]] {
+    for feature in [DISCO_INFO, CURRENT, LEGACY, PING, VERSION] {
         assert!(features.iter().any(|known| known.attribute("var") == Some(feature)), "{feature}");
+    }
+    for (purpose, offered) in [("message", true), ("ephemeral", true), ("profile", true), ("permanent", false)] {
+        let feature = format!("urn:xmpp:http:upload:purpose:0#{purpose}");
+        assert_eq!(features.iter().any(|known| known.attribute("var") == Some(&feature)), offered, "{purpose}");
     }
     let forms: Vec<_> = query.children().iter().filter(|child| child.is("x", "jabber:x:data")).collect();
     for (form, namespace) in forms.iter().zip([CURRENT, LEGACY]) {
@@ -102,16 +112,17 @@ fn small_questions_have_small_answers() {
 fn a_slot_comes_in_the_form_it_was_asked_for() {
     let current = answered(&format!("<request xmlns='{CURRENT}' filename='très cool.jpg' size='20000'/>"));
     let slot = current.child("slot", CURRENT).unwrap();
-    let get = "https://files.example.org/AAAAAAAAAAAAAAAAAAAAAAAA/tr%C3%A8s%20cool.jpg";
+    let owner = OwnerId::of_bare_jid("romeo@example.org", &Secret::from("key")).slot_prefix();
+    let get = format!("https://files.example.org/{owner}AAAAAAAAAAAAAAAAAAAAAAAA/tr%C3%A8s%20cool.jpg");
     let url = |name| slot.child(name, CURRENT).unwrap().attribute("url");
-    assert_eq!((url("put"), url("get")), (Some("https://s3.example/put?a=1&b=2"), Some(get)));
+    assert_eq!((url("put"), url("get")), (Some("https://s3.example/put?a=1&b=2"), Some(get.as_str())));
     let legacy = answered(&format!(
         "<request xmlns='{LEGACY}'><filename>très cool.jpg</filename><size>1</size>\
          <content-type>a/b</content-type></request>"
     ));
     let slot = legacy.child("slot", LEGACY).unwrap();
     let url = |name| slot.child(name, LEGACY).unwrap().text();
-    assert_eq!((url("put"), url("get")), ("https://s3.example/put?a=1&b=2", get));
+    assert_eq!((url("put"), url("get")), ("https://s3.example/put?a=1&b=2", get.as_str()));
 }
 
 #[test]
@@ -150,7 +161,6 @@ fn refusals_are_the_errors_of_xep_0363() {
         (purpose("ephemeral"), "modify", "bad-request"),
         (purpose("ephemeral expire-before='never'"), "modify", "bad-request"),
         (purpose("ephemeral expire-before='1970-01-12T13:46:40Z'"), "modify", "bad-request"),
-        (purpose("profile"), "cancel", "feature-not-implemented"),
         (purpose("permanent"), "cancel", "feature-not-implemented"),
         ("<request xmlns='urn:xmpp:http:upload:1' filename='a' size='1'/>".to_owned(), "cancel", "service-unavailable"),
         ("<query xmlns='jabber:iq:last'/>".to_owned(), "cancel", "service-unavailable"),
@@ -160,9 +170,12 @@ fn refusals_are_the_errors_of_xep_0363() {
         assert_eq!(answer.attribute("type"), Some("error"), "{payload}");
         assert_eq!(condition(&answer), (kind, name), "{payload}");
     }
-    for granted in
-        [purpose("message"), purpose("ephemeral expire-before='2030-01-31T12:00:00Z'"), purpose("unheard-of")]
-    {
+    for granted in [
+        purpose("message"),
+        purpose("profile"),
+        purpose("ephemeral expire-before='2030-01-31T12:00:00Z'"),
+        purpose("unheard-of"),
+    ] {
         assert_eq!(answered(&granted).attribute("type"), Some("result"), "{granted}");
     }
 }

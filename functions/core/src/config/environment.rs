@@ -4,13 +4,17 @@ use std::str::FromStr;
 
 use url::Url;
 
-use super::{ConfigError, ConfigProblem, S3Config};
+use super::{ConfigError, ConfigProblem, S3Config, SECONDS_PER_DAY};
 use crate::{
     component::basic::Callers,
     disposition::{DEFAULT_SAFE_TYPES, SafeTypes},
+    purpose::Purpose,
     secret::Secrets,
     slot::AllowedDomains,
 };
+
+/// More would overflow nothing, but can only be a slip.
+const MAX_RETENTION_DAYS: u64 = 36_500;
 
 /// Reads variables and remembers what was wrong with them.
 pub(super) struct Environment<'a> {
@@ -61,6 +65,24 @@ impl<'a> Environment<'a> {
                 None
             }
         }
+    }
+
+    /// Days, as seconds.
+    pub(super) fn days(&mut self, name: &'static str) -> Option<u64> {
+        self.number(name, 1, MAX_RETENTION_DAYS).map(|days| days * SECONDS_PER_DAY)
+    }
+
+    /// The purposes that slots may be asked for besides `message`, which every file can be.
+    pub(super) fn purposes(&mut self) -> Vec<Purpose> {
+        const NAME: &str = "SATCHEL_PURPOSES";
+        const OPTIONAL: [Purpose; 3] = [Purpose::Profile, Purpose::Ephemeral, Purpose::Permanent];
+        let Some(list) = self.text(NAME) else { return OPTIONAL.to_vec() };
+        let names = || list.split([',', ' ']).filter(|name| !name.is_empty());
+        let known = |name: &str| name == "none" || Purpose::ALL.iter().any(|purpose| purpose.as_str() == name);
+        if let Some(stray) = names().find(|name| !known(name)) {
+            self.complain(NAME, format!("'{stray}' is none of message, profile, ephemeral, permanent, none"));
+        }
+        OPTIONAL.into_iter().filter(|purpose| names().any(|name| name == purpose.as_str())).collect()
     }
 
     pub(super) fn url(&mut self, name: &'static str) -> Option<Url> {
