@@ -1,65 +1,29 @@
 //! Slots from Satchel itself: the slot carries the S3 URL, so that every client can upload files of any size.
 
-use base64::{Engine, prelude::BASE64_STANDARD};
-use serde_json::{Value, json};
+use crate::support::{
+    Answer, Request, World, bytes,
+    component::{ROMEO, iq, put, slot_request, stanza, target, url, world},
+};
 
-use crate::support::{Answer, Request, Setup, World, bytes, follow, follow_with};
-
-const REQUEST: &str = "<iq xmlns='jabber:client' type='get' id='i1' from='romeo@example.org/r' to='upload.example.org'>\
-<request xmlns='urn:xmpp:http:upload:0' filename='très &amp; cool.jpg' size='SIZE' content-type='image/jpeg'/></iq>";
-
-async fn world() -> World {
-    let variables = vec![
-        ("SATCHEL_COMPONENT_CREDENTIALS", "prosody:pass".to_owned()),
-        ("SATCHEL_SLOT_CREDENTIALS", "ejabberd-secret".to_owned()),
-    ];
-    World::with(Setup { variables, ..Setup::default() }).await
-}
-
-/// As mod_component_http posts it.
-fn post(stanza: &str, from: &str) -> Request {
-    let body = json!({"to": "upload.example.org", "from": from, "kind": "iq", "stanza": stanza}).to_string();
-    let credentials = BASE64_STANDARD.encode("prosody:pass");
-    Request::new("POST", "/component")
-        .header("Authorization", format!("Basic {credentials}"))
-        .header("Content-Type", "application/x-www-form-urlencoded")
-        .body(body.as_bytes())
-}
-
-fn reply(answer: &Answer) -> String {
-    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{answer:?}");
-    let body: Value = serde_json::from_slice(&answer.body).unwrap();
-    body["stanza"].as_str().unwrap().to_owned()
-}
-
-/// The attribute `url` of an element, unescaped as far as URLs need it.
-fn url(stanza: &str, element: &str) -> String {
-    let (_, rest) = stanza.split_once(&format!("<{element} url=\"")).unwrap_or_else(|| panic!("{stanza}"));
-    rest.split('"').next().unwrap().replace("&amp;", "&").replace("&apos;", "'")
-}
-
-async fn upload_and_fetch(world: &World, put: &str, get: &str, body: &[u8]) -> Answer {
-    let redirect = Answer { status: 307, headers: vec![("location".into(), put.to_owned())], body: Vec::new() };
-    let stored = follow_with(&redirect, "PUT", &[("Content-Type", "x/ignored")], body).await;
+async fn upload_and_fetch(world: &World, to: &str, get: &str, body: &[u8]) -> Answer {
+    let stored = put(to, &[("Content-Type", "x/ignored")], body).await;
     assert_eq!(stored.status, 200, "{stored:?}");
-    let target = get.parse::<url::Url>().unwrap();
-    follow(&world.get(&target[url::Position::BeforePath..]).await, "GET", &[]).await
+    world.fetch(&target(get)).await
 }
 
 #[tokio::test]
 async fn a_slot_takes_files_of_any_size_without_a_redirect() {
-    let world = world().await;
+    let world = world(&[]).await;
     for size in [1, 5 * 1024 * 1024] {
         let requests = world.s3_requests();
-        let request = post(&REQUEST.replace("SIZE", &size.to_string()), "romeo@example.org/r");
-        let answer = world.send(&request).await;
+        let answer = world.send(&iq(&slot_request("très &amp; cool.jpg", size, ""), ROMEO)).await;
         if size == 1 {
             assert_eq!(world.s3_requests(), requests, "a slot is arithmetic");
         }
-        let stanza = reply(&answer);
-        let (put, get) = (url(&stanza, "put"), url(&stanza, "get"));
+        let slot = stanza(&answer);
+        let get = url(&slot, "get");
         assert!(get.ends_with("/tr%C3%A8s%20%26%20cool.jpg"), "{get}");
-        let fetched = upload_and_fetch(&world, &put, &get, &bytes(size)).await;
+        let fetched = upload_and_fetch(&world, &url(&slot, "put"), &get, &bytes(size)).await;
         assert!(fetched.body == bytes(size));
         assert_eq!(fetched.header("content-type"), Some("image/jpeg"), "the granted type is served");
     }
@@ -67,8 +31,43 @@ async fn a_slot_takes_files_of_any_size_without_a_redirect() {
 }
 
 #[tokio::test]
+async fn another_length_than_granted_is_refused() {
+    let world = world(&[]).await;
+    let slot = stanza(&world.send(&iq(&slot_request("a", 5, ""), ROMEO)).await);
+    for body in [b"four".as_slice(), b"sixsix", b""] {
+        assert_eq!(put(&url(&slot, "put"), &[], body).await.status, 403, "{body:?}");
+    }
+    assert!(world.is_empty().await);
+    assert_eq!(world.get(&target(&url(&slot, "get"))).await.status, 404);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn each_purpose_is_kept_under_a_prefix_of_its_own() {
+    let world = world(&[("SATCHEL_RETENTION_DAYS", "30"), ("SATCHEL_PROFILE_RETENTION_DAYS", "365")]).await;
+    for (element, prefix, expires) in [
+        ("", "uploads/", true),
+        ("message", "uploads/", true),
+        ("profile", "uploads-profile/", true),
+        ("ephemeral expire-before='2999-01-01T00:00:00Z'", "uploads-ephemeral/", true),
+        ("permanent", "uploads-permanent/", false),
+    ] {
+        let inside = format!("<{element} xmlns='urn:xmpp:http:upload:purpose:0'/>");
+        let inside = if element.is_empty() { "" } else { inside.as_str() };
+        let before = world.keys(prefix).await;
+        crate::support::component::uploaded(&world, ROMEO, "a.jpg", inside, b"hello").await;
+        let after = world.keys(prefix).await;
+        let key = after.iter().find(|key| !before.contains(key)).unwrap_or_else(|| panic!("{prefix}"));
+        let head = world.s3().head_object().bucket("satchel").key(key).send().await.unwrap();
+        assert_eq!(head.metadata.unwrap().contains_key("expires"), expires, "{key}");
+    }
+    assert!(world.keys("incoming/").await.is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn ejabberd_gets_two_lines() {
-    let world = world().await;
+    let world = world(&[]).await;
     let query = "jid=romeo%40example.org%2Fr&name=a%20b.txt&size=5&content_type=text%2Fplain";
     let answer = world.get(&format!("/slot/ejabberd-secret?{query}")).await;
     let text = String::from_utf8(answer.body.clone()).unwrap();
@@ -82,20 +81,19 @@ async fn ejabberd_gets_two_lines() {
 
 #[tokio::test]
 async fn a_sender_that_expects_permission_gets_it() {
-    let world = world().await;
-    let request = post(&REQUEST.replace("SIZE", "5"), "romeo@example.org/r").header("Expect", "100-continue");
-    assert!(reply(&world.send(&request).await).contains("<put"));
+    let world = world(&[]).await;
+    let request = iq(&slot_request("a", 5, ""), ROMEO).header("Expect", "100-continue");
+    assert!(stanza(&world.send(&request).await).contains("<put"));
     world.stop().await;
 }
 
 #[tokio::test]
 async fn strangers_get_no_slot() {
-    let world = world().await;
-    let stanza = REQUEST.replace("SIZE", "5");
-    let foreign = reply(&world.send(&post(&stanza, "eve@elsewhere.org/r")).await);
+    let world = world(&[]).await;
+    let foreign = stanza(&world.send(&iq(&slot_request("a", 5, ""), "eve@elsewhere.org/r")).await);
     assert!(foreign.contains("type=\"error\"") && foreign.contains("forbidden"), "{foreign}");
     let anonymous = Request::new("POST", "/component").body(b"{}");
     assert_eq!(world.send(&anonymous).await.status, 401);
-    assert_eq!(world.send(&post("<iq", "romeo@example.org/r")).await.code(), "stanza_malformed");
+    assert_eq!(world.send(&iq("<iq", ROMEO)).await.code(), "stanza_malformed");
     world.stop().await;
 }

@@ -1,6 +1,7 @@
 //! The embedded stack over HTTP, one module per route and trait: real functions, real SDK, real S3 protocol.
 
 mod authorize;
+mod chat;
 mod component;
 mod cors;
 mod download;
@@ -8,6 +9,7 @@ mod events;
 mod faults;
 mod front;
 mod paths;
+mod quota;
 mod races;
 mod sealing;
 mod support;

@@ -1,5 +1,6 @@
 //! A stack of one's own for every test, a client that changes nothing it is told to send, and tokens.
 
+pub mod component;
 pub mod tokens;
 
 use std::sync::{
@@ -119,9 +120,14 @@ impl World {
 
     /// Stops the stack and starts another on the same folder.
     pub async fn restart(self) -> Self {
+        self.restart_with(Setup::default()).await
+    }
+
+    /// The same, set up differently.
+    pub async fn restart_with(self, setup: Setup) -> Self {
         let folder = self.folder;
         self.stack.stop().await;
-        Self::in_folder(Setup::default(), folder).await
+        Self::in_folder(setup, folder).await
     }
 
     pub async fn stop(self) {

@@ -53,6 +53,17 @@ pub fn request_id(request: &Request) -> Option<&str> {
     }
 }
 
+/// The address that a request came to, without its query, as API Gateway tells it: no header of the client's.
+#[must_use]
+pub fn own_address(request: &Request) -> Option<String> {
+    let (host, path) = match request.request_context_ref()? {
+        RequestContext::ApiGatewayV1(context) => (context.domain_name.as_ref()?, context.path.as_deref()),
+        RequestContext::ApiGatewayV2(context) => (context.domain_name.as_ref()?, None),
+        _ => return None,
+    };
+    Some(format!("https://{host}{}", path.unwrap_or_else(|| request.raw_http_path())))
+}
+
 /// Where a request leads. Only the raw path counts: `uri()` has been through a URL parser that collapses `..` and
 /// cuts at `?` and `#`.
 ///

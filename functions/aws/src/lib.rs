@@ -4,6 +4,10 @@ pub mod answer;
 pub mod bootstrap;
 pub mod clock;
 pub mod event;
+#[cfg(feature = "https")]
+pub mod https;
+#[cfg(feature = "https")]
+pub mod lean_s3;
 pub mod log;
 pub mod presign;
 #[cfg(feature = "storage")]

@@ -93,34 +93,61 @@ impl Presigner {
         Self { credentials, region: config.region.clone(), base: base(config) }
     }
 
-    /// Signs a URL.
+    /// A presigner at the address that the functions know the bucket by.
+    #[must_use]
+    pub fn from_inside(config: &S3Config, credentials: Credentials) -> Self {
+        Self::new(&S3Config { public_endpoint: None, ..config.clone() }, credentials)
+    }
+
+    /// Signs a URL for an object.
     ///
     /// # Errors
     /// See [`PresignError`].
     pub fn presign(&self, terms: &UrlTerms<'_>) -> Result<PresignedUrl, PresignError> {
-        let url = self.unsigned(terms);
+        let url = format!("{}{}", self.base, encode_path(terms.key.as_str()));
+        let url = with_query(url, terms.response.iter().map(|(name, value)| (*name, value.as_str())));
         let length = terms.content_length.map(|bytes| ("content-length", bytes.to_string()));
         let checksum = terms.checksum.map(|digest| (CHECKSUM, digest.to_base64()));
-        let headers = length.iter().chain(&checksum).map(|(name, value)| (*name, value.as_str()));
+        let headers: Vec<_> = length.into_iter().chain(checksum).collect();
+        self.sign(&terms.method, url, &headers, (terms.at, terms.expires_in))
+    }
+
+    /// Signs a URL that lists the bucket (ListObjectsV2), for a GET at `at` and `expires_in` seconds on.
+    ///
+    /// # Errors
+    /// See [`PresignError`].
+    pub fn presign_list(
+        &self,
+        parameters: &[(&str, &str)],
+        at: Timestamp,
+        expires_in: u64,
+    ) -> Result<PresignedUrl, PresignError> {
+        let url = with_query(self.base.clone(), parameters.iter().copied());
+        self.sign(&Method::GET, url, &[], (at, expires_in))
+    }
+
+    fn sign(
+        &self,
+        method: &Method,
+        url: String,
+        headers: &[(&str, String)],
+        (at, expires_in): (Timestamp, u64),
+    ) -> Result<PresignedUrl, PresignError> {
         let identity = self.credentials.clone().into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
             .name("s3")
-            .time(system_time(terms.at))
-            .settings(settings(terms.expires_in))
+            .time(system_time(at))
+            .settings(settings(expires_in))
             .build()
             .map_err(|error| PresignError(error.into()))?;
-        let request = SignableRequest::new(terms.method.as_str(), &url, headers, SignableBody::UnsignedPayload)
+        let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
+        let request = SignableRequest::new(method.as_str(), &url, headers, SignableBody::UnsignedPayload)
             .map_err(|error| PresignError(error.into()))?;
         let (instructions, _) = sign(request, &params.into()).map_err(|error| PresignError(error.into()))?.into_parts();
         let signature = instructions.params().iter().map(|(name, value)| (*name, value.as_ref()));
         Ok(PresignedUrl(with_query(url, signature)))
-    }
-
-    fn unsigned(&self, terms: &UrlTerms<'_>) -> String {
-        let url = format!("{}{}", self.base, encode_path(terms.key.as_str()));
-        with_query(url, terms.response.iter().map(|(name, value)| (*name, value.as_str())))
     }
 }
 

@@ -27,6 +27,16 @@ impl Entry {
         }
     }
 
+    /// What stands before an entry in an address: the deployment's own.
+    pub(crate) fn base(address: &str) -> Option<&str> {
+        let (before, last) = address.rsplit_once('/')?;
+        match (before.rsplit_once('/'), last) {
+            (_, "component" | "slot") => Some(before),
+            (Some((base, "slot")), _) => Some(base),
+            _ => None,
+        }
+    }
+
     /// The one method it takes.
     pub(crate) const fn method(&self) -> &'static str {
         match self {
@@ -59,6 +69,19 @@ mod tests {
             ("/components", None),
         ] {
             assert_eq!(Entry::of(path), entry, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_address_tells_where_the_deployment_is() {
+        for (address, base) in [
+            ("https://x.org/component", Some("https://x.org")),
+            ("https://x.org/prod/component", Some("https://x.org/prod")),
+            ("https://x.org/prod/slot", Some("https://x.org/prod")),
+            ("https://x.org/slot/secret", Some("https://x.org")),
+            ("https://x.org/", None),
+        ] {
+            assert_eq!(Entry::base(address), base, "{address}");
         }
     }
 }

@@ -5,6 +5,8 @@ use lambda_http::{Body, Response};
 use satchel_aws::{answer, log, presign::PresignError};
 use satchel_core::{component::EnvelopeError, problem::Problem, slot::SlotRefusal};
 
+use crate::quota::QuotaError;
+
 /// Why a request is not answered with a stanza or slot. (A stanza that is refused is answered with a stanza.)
 #[derive(Debug, thiserror::Error)]
 pub enum ComponentError {
@@ -20,12 +22,27 @@ pub enum ComponentError {
     /// No slot, where it was not asked for in a stanza.
     #[error(transparent)]
     Refused(#[from] SlotRefusal),
+    /// Nothing says where files are found.
+    #[error("the address of the uploads is not known; set SATCHEL_PUBLIC_URL")]
+    NoPublicUrl,
+    /// The ledger failed.
+    #[error("the quota cannot be looked up; try again in a minute")]
+    Ledger(String),
     /// Signing failed.
     #[error("the slot could not be prepared; try again")]
     Presign(#[from] PresignError),
     /// No randomness.
     #[error("the slot could not be prepared; try again")]
     Randomness(#[from] getrandom::Error),
+}
+
+impl From<QuotaError> for ComponentError {
+    fn from(error: QuotaError) -> Self {
+        match error {
+            QuotaError::Reached(reached) => SlotRefusal::from(reached).into(),
+            failed => Self::Ledger(failed.to_string()),
+        }
+    }
 }
 
 impl ComponentError {
@@ -35,6 +52,8 @@ impl ComponentError {
             Self::NotFound => (StatusCode::NOT_FOUND, "no_such_address"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "basic_required"),
             Self::Envelope(error) => (StatusCode::BAD_REQUEST, error.code()),
+            Self::NoPublicUrl => (StatusCode::INTERNAL_SERVER_ERROR, "public_url_unknown"),
+            Self::Ledger(_) => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
             Self::Presign(_) | Self::Randomness(_) => (StatusCode::INTERNAL_SERVER_ERROR, "not_prepared"),
         };
         Problem::new(status, code, self.to_string())
@@ -45,6 +64,7 @@ impl ComponentError {
         let mut response = answer::refusal(method, &self.problem());
         match self {
             Self::Unauthorized => answer::set(&mut response, WWW_AUTHENTICATE, "Basic realm=\"satchel\""),
+            Self::Ledger(cause) => log::note(&mut response, "cause", cause.as_str()),
             Self::Presign(cause) => log::note(&mut response, "cause", format!("{cause:?}")),
             other => log::note(&mut response, "reason", other.to_string()),
         }

@@ -1,8 +1,10 @@
-//! `component`: slot requests in stanzas, as Prosody's mod_component_http posts them to `/component`, and from
-//! ejabberd's mod_http_upload, which asks `/slot`. A slot carries a presigned S3 URL; nothing is stored or looked up.
+//! `component`: stanzas as Prosody's mod_component_http posts them to `/component`, and slot requests of ejabberd's
+//! mod_http_upload, which asks `/slot`. A slot carries a presigned S3 URL; without quotas nothing is looked up for it.
 
+mod chat;
 mod entry;
 mod error;
+mod quota;
 mod state;
 
 use http::{
@@ -17,21 +19,21 @@ use satchel_aws::{
     presign::{PresignedUrl, UrlTerms},
 };
 use satchel_core::{
-    component::{self, Decision, Envelope, Reply},
+    component::{self, Decision, Envelope, GrantedSlot, Reply},
     purpose::Purpose,
     slot::{self, Chance, PUT_URL_LIFE, Service, Slot, SlotRequest},
 };
 
 use entry::Entry;
 pub use error::ComponentError;
+use quota::QuotaError;
 pub use state::State;
 
 /// mod_component_http drops an answer of any other type, parameters included, in silence.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// Answers one request. It is asynchronous as every handler is; there is nothing to wait for.
-#[expect(clippy::unused_async, reason = "the runtime calls all handlers alike")]
+/// Answers one request.
 pub async fn handle(state: &State, request: Request) -> Response<Body> {
     let method = request.method().clone();
     let entry = Entry::of(request.raw_http_path());
@@ -39,27 +41,40 @@ pub async fn handle(state: &State, request: Request) -> Response<Body> {
         return answer::method_not_allowed(&method, entry.method());
     }
     let answered = match entry {
-        Some(Entry::Component) => stanza(state, request),
-        Some(Entry::Slot(secret)) => two_lines(state, &request, secret.as_deref()),
+        Some(Entry::Component) => stanza(state, request).await,
+        Some(Entry::Slot(secret)) => two_lines(state, &request, secret.as_deref()).await,
         None => Err(ComponentError::NotFound),
     };
     answered.unwrap_or_else(|error| error.answer(&method))
 }
 
-fn stanza(state: &State, request: Request) -> Result<Response<Body>, ComponentError> {
+async fn stanza(state: &State, request: Request) -> Result<Response<Body>, ComponentError> {
     if !state.config.callers.admit_header(event::header(&request, "authorization")) {
         return Err(ComponentError::Unauthorized);
     }
+    let public_url = state.public_url(&request)?;
     let envelope = Envelope::parse(&event::into_bytes(request.into_body()))?;
     match component::decide(&envelope, &state.config.policy, state.clock.now(), &chance()?)? {
         Decision::Silence => Ok(answer::empty(StatusCode::NO_CONTENT, "no_reply")),
         Decision::Reply(reply) => Ok(posted(&reply)),
-        Decision::Grant(granted) => {
-            let mut response = posted(&granted.reply(put_url(state, &granted.slot)?.as_str()));
-            log::note(&mut response, "size_bytes", granted.slot.grant.size);
-            Ok(response)
-        }
+        Decision::Grant(granted) => grant(state, &granted, &public_url).await,
+        Decision::Chat(chat) => Ok(chat::answer(state, &chat, &public_url).await),
     }
+}
+
+async fn grant(state: &State, granted: &GrantedSlot, public_url: &str) -> Result<Response<Body>, ComponentError> {
+    let slot = &granted.slot;
+    let mut response = match quota::reserve(state, slot).await {
+        Ok(()) => posted(&granted.reply(put_url(state, slot)?.as_str(), &slot.get_url(public_url))),
+        Err(QuotaError::Reached(reached)) => posted(&granted.refusal(&reached.into())),
+        Err(cause) => {
+            let mut response = posted(&granted.unavailable());
+            log::note(&mut response, "cause", cause.to_string());
+            response
+        }
+    };
+    log::note(&mut response, "size_bytes", slot.grant.size);
+    Ok(response)
 }
 
 fn posted(reply: &Reply) -> Response<Body> {
@@ -68,7 +83,7 @@ fn posted(reply: &Reply) -> Response<Body> {
 }
 
 /// ejabberd reads exactly two lines: where to PUT, and where to GET.
-fn two_lines(state: &State, request: &Request, secret: Option<&str>) -> Result<Response<Body>, ComponentError> {
+async fn two_lines(state: &State, request: &Request, secret: Option<&str>) -> Result<Response<Body>, ComponentError> {
     let callers = state.config.slot_callers.as_ref().ok_or(ComponentError::NotFound)?;
     let by_segment = secret.is_some_and(|secret| callers.admit_segment(secret));
     if !by_segment && !callers.admit_header(event::header(request, "authorization")) {
@@ -84,7 +99,8 @@ fn two_lines(state: &State, request: &Request, secret: Option<&str>) -> Result<R
         expire_before: None,
     };
     let slot = slot::decide(&slot_request, &state.config.policy, state.clock.now(), &chance()?)?;
-    let lines = format!("{}\n{}", put_url(state, &slot)?.as_str(), slot.get_url);
+    quota::reserve(state, &slot).await?;
+    let lines = format!("{}\n{}", put_url(state, &slot)?.as_str(), slot.get_url(&state.public_url(request)?));
     let mut response = ok("slot_granted", PLAIN_TEXT, lines);
     log::note(&mut response, "size_bytes", slot.grant.size);
     Ok(response)
@@ -109,7 +125,7 @@ fn chance() -> Result<Chance, getrandom::Error> {
     Ok(Chance { slot, upload: fresh_upload_id()? })
 }
 
-/// 200, with a body that holds a presigned URL and therefore is kept nowhere.
+/// 200, with a body that holds a presigned URL or somebody's list of files, and therefore is kept nowhere.
 fn ok(code: &'static str, content_type: HeaderValue, body: String) -> Response<Body> {
     let mut response = answer::empty(StatusCode::OK, code);
     *response.body_mut() = Body::Text(body);

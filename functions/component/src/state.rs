@@ -1,15 +1,17 @@
-//! What `component` keeps while it is warm: no storage, as a slot is arithmetic.
+//! What `component` keeps while it is warm.
 
 use aws_credential_types::Credentials;
+use lambda_http::Request;
 use satchel_aws::{
     bootstrap::StartError,
     clock::Clock,
+    event,
+    lean_s3::LeanS3,
     presign::{Presigner, environment_credentials},
 };
-use satchel_core::{
-    config::{ComponentConfig, ConfigError},
-    time::Timestamp,
-};
+use satchel_core::config::{ComponentConfig, ConfigError};
+
+use crate::{ComponentError, entry::Entry};
 
 /// Everything a request needs, built once per cold start.
 #[derive(Debug, Clone)]
@@ -18,6 +20,8 @@ pub struct State {
     pub config: ComponentConfig,
     /// Signs the PUTs.
     pub presigner: Presigner,
+    /// Looks up quotas and files, with a client that the first of them builds: a slot without quotas is arithmetic.
+    pub s3: LeanS3,
     /// The time.
     pub clock: Clock,
 }
@@ -34,13 +38,16 @@ impl State {
     /// Puts a state together from parts that come from elsewhere.
     #[must_use]
     pub fn new(config: ComponentConfig, credentials: Credentials, clock: Clock) -> Self {
+        let s3 = LeanS3::new(&config.s3, credentials.clone());
         let presigner = Presigner::new(&config.s3, credentials);
-        Self { config, presigner, clock }
+        Self { config, presigner, s3, clock }
     }
 
-    /// The same, standing still at `now`.
-    #[must_use]
-    pub fn as_of(&self, now: Timestamp) -> Self {
-        Self { clock: Clock::fixed(now), ..self.clone() }
+    /// Where files are found: as configured, else beside the address that the request came to. API Gateway vouches for
+    /// that one; a REST API cannot be told its own address, as it would have to exist before its functions.
+    pub(crate) fn public_url(&self, request: &Request) -> Result<String, ComponentError> {
+        let configured = self.config.public_url.clone();
+        let beside = || Some(format!("{}/upload/", Entry::base(&event::own_address(request)?)?));
+        configured.or_else(beside).ok_or(ComponentError::NoPublicUrl)
     }
 }

@@ -72,9 +72,11 @@ pub struct SealConfig {
 pub struct ComponentConfig {
     /// Where files go.
     pub s3: S3Config,
-    /// `SATCHEL_PUBLIC_URL`, `SATCHEL_MAX_SIZE`, `SATCHEL_ALLOWED_DOMAINS`, `SATCHEL_PURPOSES`, and the days of
+    /// `SATCHEL_MAX_SIZE`, `SATCHEL_DAILY_QUOTA`, `SATCHEL_ALLOWED_DOMAINS`, `SATCHEL_PURPOSES`, and the days of
     /// `SATCHEL_RETENTION_DAYS`, `SATCHEL_PROFILE_RETENTION_DAYS`, `SATCHEL_EPHEMERAL_RETENTION_DAYS`.
     pub policy: SlotPolicy,
+    /// `SATCHEL_PUBLIC_URL`, with a slash at the end; the API's own address without it.
+    pub public_url: Option<String>,
     /// `SATCHEL_COMPONENT_CREDENTIALS`: who may post stanzas.
     pub callers: Callers,
     /// `SATCHEL_SLOT_CREDENTIALS`: who may ask for slots without a stanza; `/slot` is off without it.
@@ -184,7 +186,10 @@ impl ComponentConfig {
         let mut environment = Environment::new(&lookup);
         let s3 = environment.s3();
         let public_url = environment.public_url();
+        let daily_quota = environment.number("SATCHEL_DAILY_QUOTA", 1, u64::MAX);
         let max_size = environment.number("SATCHEL_MAX_SIZE", 1, S3_PUT_LIMIT).unwrap_or(S3_PUT_LIMIT);
+        // What no day has room for is too large, not to be tried again tomorrow.
+        let max_size = max_size.min(daily_quota.unwrap_or(u64::MAX));
         let retention = Retention {
             message: environment.days("SATCHEL_RETENTION_DAYS"),
             profile: environment.days("SATCHEL_PROFILE_RETENTION_DAYS"),
@@ -196,11 +201,11 @@ impl ComponentConfig {
         let slot_callers = environment.text("SATCHEL_SLOT_CREDENTIALS");
         let slot_callers = slot_callers.and_then(|lines| Callers::pairs_or_segments(&lines).ok());
         let secrets = environment.text("SATCHEL_UPLOAD_SECRETS").as_deref().and_then(Secrets::parse);
-        environment.finish(public_url.zip(callers).map(|(public_url, callers)| {
-            // The key that `upload` has, where there is one: one person has one owner id in all functions.
-            let owner_key = secrets.as_ref().map_or(callers.current(), Secrets::current).clone();
-            let policy = SlotPolicy { public_url, max_size, retention, purposes, domains, owner_key };
-            Self { s3, policy, callers, slot_callers }
+        environment.finish(callers.map(|callers| {
+            // The keys that `upload` has, where there are any: one person has one owner id in all functions.
+            let owner_keys = secrets.unwrap_or_else(|| callers.secrets().clone());
+            let policy = SlotPolicy { max_size, daily_quota, retention, purposes, domains, owner_keys };
+            Self { s3, policy, public_url, callers, slot_callers }
         }))
     }
 }
@@ -272,14 +277,14 @@ mod tests {
     }
 
     #[test]
-    fn a_component_needs_an_address_and_credentials() {
+    fn a_component_needs_credentials() {
         let basics: &[(&str, &str)] = &[("SATCHEL_BUCKET", "b"), ("AWS_REGION", "r")];
         let parse = |extra: &[(&str, &str)]| {
             let known = [basics, extra].concat();
             let value = |name: &str| known.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
             ComponentConfig::parse(value)
         };
-        assert_eq!(names(&parse(&[]).unwrap_err()), ["SATCHEL_PUBLIC_URL", "SATCHEL_COMPONENT_CREDENTIALS"]);
+        assert_eq!(names(&parse(&[]).unwrap_err()), ["SATCHEL_COMPONENT_CREDENTIALS"]);
         let bad = [
             ("SATCHEL_PUBLIC_URL", "https://x.org/?a"),
             ("SATCHEL_PURPOSES", "profile avatar"),
@@ -289,8 +294,12 @@ mod tests {
         assert_eq!(names(&parse(&bad).unwrap_err()), bad.map(|(name, _)| name));
         let good = [("SATCHEL_PUBLIC_URL", "https://x.org/upload"), ("SATCHEL_COMPONENT_CREDENTIALS", "u:hunter2")];
         let config = parse(&good).unwrap();
-        assert_eq!(config.policy.public_url, "https://x.org/upload/");
-        assert_eq!(config.policy.owner_key, Secret::from("u:hunter2"));
+        assert_eq!(config.public_url.as_deref(), Some("https://x.org/upload/"));
+        assert_eq!(parse(&good[1..]).unwrap().public_url, None);
+        assert_eq!(config.policy.owner_keys.current(), &Secret::from("u:hunter2"));
+        assert_eq!((config.policy.daily_quota, config.policy.max_size), (None, S3_PUT_LIMIT));
+        let config = parse(&[good[1], ("SATCHEL_DAILY_QUOTA", "1000")]).unwrap();
+        assert_eq!((config.policy.daily_quota, config.policy.max_size), (Some(1_000), 1_000));
         assert!(config.slot_callers.is_none() && !format!("{config:?}").contains("hunter2"));
         assert_eq!(config.policy.purposes, [Purpose::Profile, Purpose::Ephemeral, Purpose::Permanent]);
         for (list, purposes) in [("none", vec![]), ("message, permanent", vec![Purpose::Permanent])] {
@@ -300,7 +309,7 @@ mod tests {
         let with_secrets =
             [good[0], good[1], ("SATCHEL_UPLOAD_SECRETS", "new\nold"), ("SATCHEL_SLOT_CREDENTIALS", "x")];
         let config = parse(&with_secrets).unwrap();
-        assert!(config.policy.owner_key == Secret::from("new") && config.slot_callers.is_some());
+        assert!(config.policy.owner_keys.current() == &Secret::from("new") && config.slot_callers.is_some());
     }
 
     #[test]

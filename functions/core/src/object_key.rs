@@ -1,12 +1,13 @@
 //! Every object Satchel stores has its key here.
 
 use crate::{
-    grant::Grant,
+    grant::{Grant, OwnerId},
     purpose::Purpose,
     upload_path::{MAX_KEY_BYTES, PathError, UploadPath},
 };
 
 const INCOMING: &str = "incoming/";
+const LEDGER: &str = "ledger/";
 
 /// A key as S3 takes it: at most 1,024 bytes of UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,12 @@ impl Key {
     pub fn of_grant(grant: &Grant) -> Result<Self, PathError> {
         let key = format!("{INCOMING}{}/{}", grant.path, grant.encode_fields());
         if key.len() > MAX_KEY_BYTES { Err(PathError::TooLong) } else { Ok(Self(key)) }
+    }
+
+    /// `ledger/<owner>`: what an account has been granted today.
+    #[must_use]
+    pub fn of_ledger(owner: OwnerId) -> Self {
+        Self(format!("{LEDGER}{}", owner.to_hex()))
     }
 
     /// The key, decoded.
@@ -55,6 +62,12 @@ impl StoredObject {
         let (path, fields) = key.strip_prefix(INCOMING)?.rsplit_once('/')?;
         let grant = Grant::decode(UploadPath::parse_decoded(path).ok()?, fields)?;
         Some(Self::Incoming(Box::new(grant)))
+    }
+
+    /// What the keys of all files begin with that an owner has for a purpose, as far as Satchel gave out their slots.
+    #[must_use]
+    pub fn owner_prefix(purpose: Purpose, owner: OwnerId) -> String {
+        format!("{}{}", purpose.key_prefix(), owner.slot_prefix())
     }
 
     /// What the keys of all grants for `path` begin with. Listed with the delimiter `/` it gives these

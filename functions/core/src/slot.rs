@@ -9,7 +9,8 @@ use crate::{
     object_key::Key,
     problem::Problem,
     purpose::Purpose,
-    secret::Secret,
+    quota::QuotaReached,
+    secret::Secrets,
     stanza::jid::BareJid,
     time::Timestamp,
     upload_path::{PathError, UploadPath, encode_path},
@@ -21,18 +22,18 @@ pub const PUT_URL_LIFE: u64 = 300;
 /// What the deployment allows.
 #[derive(Debug, Clone)]
 pub struct SlotPolicy {
-    /// `SATCHEL_PUBLIC_URL`, with a slash at the end.
-    pub public_url: String,
     /// The largest file in bytes.
     pub max_size: u64,
+    /// Bytes that an account is granted a day; `None` for as many as it likes.
+    pub daily_quota: Option<u64>,
     /// How long files are kept.
     pub retention: Retention,
     /// What slots may be asked for, besides [`Purpose::Message`].
     pub purposes: Vec<Purpose>,
     /// Whose accounts may upload.
     pub domains: AllowedDomains,
-    /// Keys the owners' ids.
-    pub owner_key: Secret,
+    /// Key the owners' ids: the current one those of new files.
+    pub owner_keys: Secrets,
 }
 
 /// `SATCHEL_ALLOWED_DOMAINS`; none named leaves it to the service's address.
@@ -130,10 +131,18 @@ pub struct Chance {
 pub struct Slot {
     /// What the PUT may do.
     pub grant: Grant,
+    /// Who gets it.
+    pub owner: OwnerId,
     /// Where it goes.
     pub key: Key,
-    /// Where the file will be found.
-    pub get_url: String,
+}
+
+impl Slot {
+    /// Where the file will be found, below the deployment's public URL.
+    #[must_use]
+    pub fn get_url(&self, public_url: &str) -> String {
+        format!("{public_url}{}", encode_path(self.grant.path.as_str()))
+    }
 }
 
 /// Why there is no slot.
@@ -166,6 +175,9 @@ pub enum SlotRefusal {
     /// An expiry that is missing, no date, or past.
     #[error("the expiry is missing or not a date and time to come, such as 2030-01-31T12:00:00Z")]
     Expiry,
+    /// The day's bytes are spent.
+    #[error(transparent)]
+    Quota(#[from] QuotaReached),
     /// A purpose that the deployment does not offer.
     #[error("files for this purpose are not taken here; ask for a slot without a purpose")]
     Purpose,
@@ -189,6 +201,7 @@ impl SlotRefusal {
     pub fn problem(&self) -> Problem {
         let status = match self {
             Self::Domain => StatusCode::FORBIDDEN,
+            Self::Quota(_) => StatusCode::PAYMENT_REQUIRED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Address | Self::Size | Self::FileNameMissing | Self::FileName(_) | Self::ContentType(_) => {
                 StatusCode::BAD_REQUEST
@@ -210,6 +223,7 @@ impl SlotRefusal {
             Self::FileName(_) => "file_name_malformed",
             Self::ContentType(_) => "content_type_malformed",
             Self::Expiry => "expiry_malformed",
+            Self::Quota(_) => "quota_reached",
             Self::Purpose => "purpose_not_supported",
         }
     }
@@ -225,13 +239,10 @@ pub fn decide(
     now: Timestamp,
     chance: &Chance,
 ) -> Result<Slot, SlotRefusal> {
-    let owner = BareJid::of(request.from).map_err(|_| SlotRefusal::Address)?;
-    if !policy.domains.admit(&owner, request.service) {
-        return Err(SlotRefusal::Domain);
-    }
+    let owner = policy.account(request.from, request.service)?;
     let size = size(request.size, policy.max_size)?;
     let file_name = request.file_name.ok_or(SlotRefusal::FileNameMissing)?;
-    let owner = OwnerId::of_bare_jid(owner.as_str(), &policy.owner_key);
+    let owner = OwnerId::of_bare_jid(owner.as_str(), policy.owner_keys.current());
     let slot = slot_name(owner, chance, policy.purpose(request.purpose)?);
     let grant = Grant {
         path: UploadPath::from_segments([slot.as_str(), file_name]).map_err(SlotRefusal::FileName)?,
@@ -242,11 +253,19 @@ pub fn decide(
         id: chance.upload,
     };
     let key = Key::of_grant(&grant).map_err(SlotRefusal::FileName)?;
-    let get_url = format!("{}{}", policy.public_url, encode_path(grant.path.as_str()));
-    Ok(Slot { grant, key, get_url })
+    Ok(Slot { grant, owner, key })
 }
 
 impl SlotPolicy {
+    /// The account of a bare or full JID.
+    ///
+    /// # Errors
+    /// [`SlotRefusal::Address`], [`SlotRefusal::Domain`].
+    pub fn account(&self, jid: &str, service: Service<'_>) -> Result<BareJid, SlotRefusal> {
+        let account = BareJid::of(jid).map_err(|_| SlotRefusal::Address)?;
+        if self.domains.admit(&account, service) { Ok(account) } else { Err(SlotRefusal::Domain) }
+    }
+
     fn purpose(&self, asked: Purpose) -> Result<Purpose, SlotRefusal> {
         let offered = asked == Purpose::Message || self.purposes.contains(&asked);
         offered.then_some(asked).ok_or(SlotRefusal::Purpose)
@@ -283,18 +302,19 @@ fn expires(request: &SlotRequest<'_>, retention: &Retention, now: Timestamp) -> 
 mod tests {
     use super::*;
     use crate::object_key::StoredObject;
+    use crate::secret::Secret;
     use proptest::prelude::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
     fn policy() -> SlotPolicy {
         SlotPolicy {
-            public_url: "https://files.example.org/upload/".to_owned(),
             max_size: 1_000,
+            daily_quota: None,
             retention: Retention { message: Some(100), profile: Some(1_000), ephemeral: Some(10) },
             purposes: Purpose::ALL.to_vec(),
             domains: AllowedDomains::default(),
-            owner_key: Secret::from("key"),
+            owner_keys: Secrets::parse("key").unwrap(),
         }
     }
 
@@ -320,7 +340,8 @@ mod tests {
         let slot = decided(&request(), &policy()).unwrap();
         let owner = OwnerId::of_bare_jid("romeo@example.org", &Secret::from("key"));
         let address = format!("{}________________________/tr%C3%A8s%20cool.jpg", owner.slot_prefix());
-        assert_eq!(slot.get_url, format!("https://files.example.org/upload/{address}"));
+        let public_url = "https://files.example.org/upload/";
+        assert_eq!(slot.get_url(public_url), format!("{public_url}{address}"));
         assert_eq!((slot.grant.size, slot.grant.expires), (1_000, Some(NOW.plus(100))));
         assert_eq!(slot.grant.owner, Some(owner));
         let stored = StoredObject::parse(slot.key.as_str());
@@ -450,6 +471,8 @@ mod tests {
     fn ejabberd_learns_the_refusals_it_can_tell_apart() {
         assert_eq!(SlotRefusal::Domain.problem().status, StatusCode::FORBIDDEN);
         assert_eq!(SlotRefusal::TooLarge { max_size: 1 }.problem().status, StatusCode::PAYLOAD_TOO_LARGE);
+        let reached = QuotaReached { left: 0, quota: 1, retry: NOW };
+        assert_eq!(SlotRefusal::from(reached).problem().status, StatusCode::PAYMENT_REQUIRED);
         assert_eq!(SlotRefusal::Size.problem().status, StatusCode::BAD_REQUEST);
     }
 
@@ -459,10 +482,11 @@ mod tests {
             let request = SlotRequest { file_name: Some(&name), content_type: Some(&kind), ..request() };
             let _ = decided(&SlotRequest { from: &from, ..request }, &policy());
             if let Ok(slot) = decided(&request, &policy()) {
-                let url = url::Url::parse(&slot.get_url).unwrap();
+                let get_url = slot.get_url("https://files.example.org/upload/");
+                let url = url::Url::parse(&get_url).unwrap();
                 prop_assert_eq!(url.path_segments().unwrap().count(), 3);
                 prop_assert!(url.query().is_none() && url.fragment().is_none());
-                prop_assert!(slot.get_url.bytes().all(|byte| byte.is_ascii_graphic()));
+                prop_assert!(get_url.bytes().all(|byte| byte.is_ascii_graphic()));
                 prop_assert_eq!(slot.grant.path.file_name(), name);
             }
         }

@@ -14,7 +14,7 @@ const BUCKET: &str = "satchel";
 const REGION: &str = "us-east-1";
 
 /// Every variable that a function or the stack reads.
-const VARIABLES: [&str; 21] = [
+const VARIABLES: [&str; 22] = [
     "SATCHEL_BUCKET",
     "SATCHEL_UPLOAD_SECRETS",
     "SATCHEL_PUBLIC_URL",
@@ -24,6 +24,7 @@ const VARIABLES: [&str; 21] = [
     "SATCHEL_PROFILE_RETENTION_DAYS",
     "SATCHEL_EPHEMERAL_RETENTION_DAYS",
     "SATCHEL_PURPOSES",
+    "SATCHEL_DAILY_QUOTA",
     "SATCHEL_METRONOME_DELETE_SECRET",
     "SATCHEL_COMPONENT_CREDENTIALS",
     "SATCHEL_SLOT_CREDENTIALS",

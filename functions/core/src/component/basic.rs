@@ -50,10 +50,10 @@ impl Callers {
         Ok(Self { secrets })
     }
 
-    /// The current one, whole.
+    /// The lines themselves.
     #[must_use]
-    pub fn current(&self) -> &Secret {
-        self.secrets.current()
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// Whether an Authorization header holds one of the pairs.

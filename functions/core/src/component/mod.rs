@@ -1,6 +1,7 @@
 //! The decision about what mod_component_http posts: which stanza is answered, and with what.
 
 pub mod basic;
+pub mod chat;
 mod slot_request;
 
 use std::iter;
@@ -8,9 +9,11 @@ use std::iter;
 use serde::Deserialize;
 
 use crate::{
+    grant::OwnerId,
     purpose::Purpose,
     slot::{self, Chance, Service, Slot, SlotPolicy, SlotRefusal},
     stanza::{
+        element::{Element, XmlError},
         error::{ErrorType, StanzaError},
         iq::{Exchange, Iq, IqError, Question},
         jid::BareJid,
@@ -19,6 +22,7 @@ use crate::{
     time::Timestamp,
 };
 
+use chat::{Chat, Command, MessageType};
 pub use slot_request::UploadNamespace;
 
 const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
@@ -35,6 +39,8 @@ pub struct Envelope {
     from: String,
     /// The stanza's name.
     kind: Kind,
+    /// A message's text.
+    body: Option<String>,
     /// The stanza's XML.
     stanza: String,
 }
@@ -56,6 +62,9 @@ pub enum EnvelopeError {
     /// The stanza in it is none.
     #[error(transparent)]
     Iq(#[from] IqError),
+    /// The message in it is none.
+    #[error(transparent)]
+    Message(#[from] XmlError),
 }
 
 impl EnvelopeError {
@@ -64,7 +73,7 @@ impl EnvelopeError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Json(_) => "json_malformed",
-            Self::Iq(_) => "stanza_malformed",
+            Self::Iq(_) | Self::Message(_) => "stanza_malformed",
         }
     }
 }
@@ -88,6 +97,8 @@ pub enum Decision {
     Reply(Reply),
     /// Sign this slot's PUT, then send [`GrantedSlot::reply`].
     Grant(Box<GrantedSlot>),
+    /// Answer this message.
+    Chat(Chat),
 }
 
 /// A whole stanza.
@@ -109,27 +120,63 @@ pub struct GrantedSlot {
 }
 
 impl GrantedSlot {
-    /// The answer, now that there is a URL for the PUT.
+    /// The answer, now that there are URLs.
     #[must_use]
-    pub fn reply(&self, put_url: &str) -> Reply {
-        let slot = self.namespace.slot(put_url, &self.slot.get_url);
+    pub fn reply(&self, put_url: &str, get_url: &str) -> Reply {
+        let slot = self.namespace.slot(put_url, get_url);
         Reply { stanza: self.exchange.result(Some(slot)), code: "slot_granted" }
+    }
+
+    /// The answer where there is no slot after all.
+    #[must_use]
+    pub fn refusal(&self, refusal: &SlotRefusal) -> Reply {
+        let error = self.namespace.error(refusal);
+        Reply { stanza: self.exchange.error(&error), code: refusal.code() }
+    }
+
+    /// The answer where the quota cannot be looked up.
+    #[must_use]
+    pub fn unavailable(&self) -> Reply {
+        let error = StanzaError::new(ErrorType::Wait, "internal-server-error", "try again in a minute");
+        Reply { stanza: self.exchange.error(&error), code: "storage_unavailable" }
     }
 }
 
-/// Decides about a stanza. Messages and presences are not even read.
+/// Decides about a stanza. Presences are not even read.
 ///
 /// # Errors
-/// [`EnvelopeError::Iq`].
+/// [`EnvelopeError::Iq`], [`EnvelopeError::Message`].
 pub fn decide(
     envelope: &Envelope,
     policy: &SlotPolicy,
     now: Timestamp,
     chance: &Chance,
 ) -> Result<Decision, EnvelopeError> {
-    if envelope.kind != Kind::Iq {
-        return Ok(Decision::Silence);
+    match envelope.kind {
+        Kind::Presence => Ok(Decision::Silence),
+        Kind::Message => message(envelope, policy),
+        Kind::Iq => iq(envelope, policy, now, chance),
     }
+}
+
+/// Strangers are not answered: a service that does is a way to make others send messages.
+fn message(envelope: &Envelope, policy: &SlotPolicy) -> Result<Decision, EnvelopeError> {
+    let stanza = Element::parse(&envelope.stanza)?;
+    let account = component_host(&envelope.to)
+        .and_then(|component| policy.account(&envelope.from, Service::Component(component.domain())));
+    let body = envelope.body.as_deref().filter(|body| !body.trim().is_empty());
+    let (Some(kind), Ok(account), Some(body)) = (MessageType::of(stanza.attribute("type")), account, body) else {
+        return Ok(Decision::Silence);
+    };
+    let owners = policy.owner_keys.iter().map(|key| OwnerId::of_bare_jid(account.as_str(), key)).collect();
+    Ok(Decision::Chat(Chat { command: Command::parse(body), owners, kind }))
+}
+
+fn component_host(to: &str) -> Result<BareJid, SlotRefusal> {
+    BareJid::of(to).map_err(|_| SlotRefusal::Address)
+}
+
+fn iq(envelope: &Envelope, policy: &SlotPolicy, now: Timestamp, chance: &Chance) -> Result<Decision, EnvelopeError> {
     let Iq::Question(question) = Iq::parse(&envelope.stanza)? else { return Ok(Decision::Silence) };
     let exchange = Exchange { id: question.id.clone(), from: envelope.from.clone(), to: envelope.to.clone() };
     Ok(match Query::of(&question) {
@@ -152,7 +199,7 @@ fn slot_for(
     now: Timestamp,
     chance: &Chance,
 ) -> Result<Slot, SlotRefusal> {
-    let component = BareJid::of(&exchange.to).map_err(|_| SlotRefusal::Address)?;
+    let component = component_host(&exchange.to)?;
     let service = Service::Component(component.domain());
     let request = namespace.request(&question.payload, &exchange.from, service)?;
     slot::decide(&request, policy, now, chance)

@@ -1,10 +1,10 @@
 //! Slot requests, answers and errors in the two namespaces that clients use.
 
 use crate::{
+    date_time,
     purpose::Purpose,
     slot::{Service, SlotRefusal, SlotRequest},
     stanza::{
-        date_time,
         element::Element,
         error::{ErrorType, StanzaError},
         markup::Markup,
@@ -84,6 +84,7 @@ impl UploadNamespace {
             SlotRefusal::Domain => (ErrorType::Auth, "forbidden"),
             SlotRefusal::TooLarge { .. } => (ErrorType::Modify, "not-acceptable"),
             SlotRefusal::Purpose => (ErrorType::Cancel, "feature-not-implemented"),
+            SlotRefusal::Quota(_) => (ErrorType::Wait, "resource-constraint"),
             SlotRefusal::Size
             | SlotRefusal::FileNameMissing
             | SlotRefusal::FileName(_)
@@ -92,9 +93,14 @@ impl UploadNamespace {
         };
         let detail = match refusal {
             SlotRefusal::TooLarge { max_size } => Some(self.file_too_large(*max_size)),
+            SlotRefusal::Quota(reached) => Some(self.retry(reached.retry)),
             _ => None,
         };
         StanzaError { detail, ..StanzaError::new(kind, condition, refusal.to_string()) }
+    }
+
+    fn retry(self, at: Timestamp) -> Markup {
+        Markup::qualified("retry", self.as_str()).with("stamp", date_time::format(at))
     }
 
     fn file_too_large(self, max_size: u64) -> Markup {

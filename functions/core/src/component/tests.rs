@@ -5,8 +5,9 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    grant::{OwnerId, UploadId},
-    secret::Secret,
+    grant::UploadId,
+    quota::QuotaReached,
+    secret::{Secret, Secrets},
     slot::{AllowedDomains, Retention},
     stanza::element::Element,
 };
@@ -20,12 +21,12 @@ const STANZAS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
 
 fn policy() -> SlotPolicy {
     SlotPolicy {
-        public_url: "https://files.example.org/".to_owned(),
         max_size: 20_000,
+        daily_quota: None,
         retention: Retention::default(),
         purposes: vec![Purpose::Ephemeral, Purpose::Profile],
         domains: AllowedDomains::default(),
-        owner_key: Secret::from("key"),
+        owner_keys: Secrets::parse("key\nprevious").unwrap(),
     }
 }
 
@@ -45,9 +46,12 @@ fn iq(payload: &str) -> String {
 /// The stanza that answers, where one does.
 fn answer(body: &[u8]) -> Option<Element> {
     let xml = match decided(body).unwrap() {
-        Decision::Silence => return None,
+        Decision::Silence | Decision::Chat(_) => return None,
         Decision::Reply(reply) => reply.stanza,
-        Decision::Grant(granted) => granted.reply("https://s3.example/put?a=1&b=2").stanza,
+        Decision::Grant(granted) => {
+            let get_url = granted.slot.get_url("https://files.example.org/");
+            granted.reply("https://s3.example/put?a=1&b=2", &get_url).stanza
+        }
     };
     Some(Element::parse(&xml).unwrap())
 }
@@ -219,16 +223,65 @@ fn sets_are_not_answered_with_results() {
 }
 
 #[test]
-fn answers_messages_and_presences_are_met_with_silence() {
+fn answers_presences_and_messages_without_text_are_met_with_silence() {
     for (kind, stanza) in [
         ("iq", "<iq type='result' id='1'/>"),
         ("iq", "<iq type='error' id='1'><error type='cancel'/></iq>"),
-        ("message", "<message><body>help</body></message>"),
-        ("message", "not read"),
+        ("message", "<message type='chat'><active xmlns='http://jabber.org/protocol/chatstates'/></message>"),
         ("presence", "<presence/>"),
     ] {
         assert_eq!(decided(&envelope(ROMEO, UPLOAD, kind, stanza)).unwrap(), Decision::Silence, "{stanza}");
     }
+}
+
+fn message(from: &str, attributes: &str, body: &str) -> Decision {
+    let stanza = format!("<message{attributes}><body>as above</body></message>");
+    let posted = json!({ "to": UPLOAD, "from": from, "kind": "message", "body": body, "stanza": stanza });
+    decided(posted.to_string().as_bytes()).unwrap()
+}
+
+#[test]
+fn messages_of_accounts_are_answered_in_their_own_type() {
+    let owners: Vec<_> =
+        ["key", "previous"].map(|key| OwnerId::of_bare_jid("romeo@example.org", &Secret::from(key))).into();
+    for (attributes, kind) in [
+        (" type='chat'", MessageType::Chat),
+        (" type='normal'", MessageType::Normal),
+        ("", MessageType::Normal),
+        (" type='unheard-of'", MessageType::Normal),
+    ] {
+        let chat = Chat { command: Command::List, owners: owners.clone(), kind };
+        assert_eq!(message(ROMEO, attributes, "list"), Decision::Chat(chat), "{attributes}");
+    }
+}
+
+#[test]
+fn errors_rooms_and_strangers_get_no_reply() {
+    for (from, attributes, body) in [
+        (ROMEO, " type='error'", "help"),
+        (ROMEO, " type='groupchat'", "help"),
+        (ROMEO, " type='headline'", "help"),
+        (ROMEO, " type='chat'", " \n"),
+        ("romeo@evil.example/x", " type='chat'", "help"),
+        ("@", " type='chat'", "help"),
+    ] {
+        assert_eq!(message(from, attributes, body), Decision::Silence, "{from}{attributes}");
+    }
+}
+
+#[test]
+fn a_spent_quota_says_when_to_try_again() {
+    let request = iq(&format!("<request xmlns='{CURRENT}' filename='a' size='1'/>"));
+    let Decision::Grant(granted) = decided(&envelope(ROMEO, UPLOAD, "iq", &request)).unwrap() else {
+        panic!("no slot")
+    };
+    let reached = QuotaReached { left: 0, quota: 9, retry: Timestamp::from_seconds(1_512_344_525) };
+    let refused = Element::parse(&granted.refusal(&reached.into()).stanza).unwrap();
+    assert_eq!(condition(&refused), ("wait", "resource-constraint"));
+    let retry = refused.child("error", "").unwrap().child("retry", CURRENT).unwrap();
+    assert_eq!(retry.attribute("stamp"), Some("2017-12-03T23:42:05Z"));
+    let unavailable = Element::parse(&granted.unavailable().stanza).unwrap();
+    assert_eq!(condition(&unavailable), ("wait", "internal-server-error"));
 }
 
 #[test]
@@ -240,6 +293,9 @@ fn what_is_no_envelope_or_stanza_is_malformed() {
     assert_eq!(code(b"\xff"), "json_malformed");
     assert_eq!(code(&envelope("a", "b", "other", "<iq/>")), "json_malformed");
     assert_eq!(code("[".repeat(100_000).as_bytes()), "json_malformed");
+    for stanza in ["", "<message", "<!DOCTYPE a><message/>"] {
+        assert_eq!(code(&envelope("a", "b", "message", stanza)), "stanza_malformed", "{stanza}");
+    }
     for stanza in ["", "<iq", "<message/>", "<iq type='get' id='1'/>", "<!DOCTYPE a><iq/>"] {
         assert_eq!(code(&envelope("a", "b", "iq", stanza)), "stanza_malformed", "{stanza}");
     }

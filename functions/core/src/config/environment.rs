@@ -166,10 +166,6 @@ impl<'a> Environment<'a> {
     /// The public URL, with a slash at the end, ready for paths.
     pub(super) fn public_url(&mut self) -> Option<String> {
         const NAME: &str = "SATCHEL_PUBLIC_URL";
-        if (self.lookup)(NAME).is_none_or(|value| value.is_empty()) {
-            self.complain(NAME, "missing; it is the address that uploaded files are found below");
-            return None;
-        }
         let url = self.url(NAME)?;
         if url.query().is_some() || url.fragment().is_some() {
             self.complain(NAME, "has a query or fragment; file names follow its path");

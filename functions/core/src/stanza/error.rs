@@ -13,6 +13,8 @@ pub enum ErrorType {
     Cancel,
     /// Ask differently.
     Modify,
+    /// Ask later.
+    Wait,
 }
 
 impl ErrorType {
@@ -21,6 +23,7 @@ impl ErrorType {
             Self::Auth => "auth",
             Self::Cancel => "cancel",
             Self::Modify => "modify",
+            Self::Wait => "wait",
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Stanzas: XML in and XML out, both through the XML library. What is read is bounded in size and depth; what is
 //! written has names from this source and escaped values, so nothing read can become markup.
 
-pub mod date_time;
 pub mod element;
 pub mod error;
 pub mod iq;

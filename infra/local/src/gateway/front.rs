@@ -9,15 +9,15 @@ use http::{
     request::Parts,
 };
 use hyper::{Request, Response, body::Incoming};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
 use lambda_http::Body;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::RootCertStore;
 use satchel_aws::{
-    answer, event,
+    answer, event, https,
     presign::CHECKSUM,
     seal::{Sealed, seal},
     storage::{Incoming as Upload, Storage},
@@ -50,17 +50,8 @@ impl Front {
     /// No root certificates can be found for an https:// endpoint.
     pub fn new(config: &S3Config, storage: Storage) -> Result<Self, io::Error> {
         let secure = config.endpoint.as_ref().is_none_or(|url| url.scheme() == "https");
-        let tls = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_root_certificates(if secure { roots()? } else { RootCertStore::empty() })
-            .with_no_client_auth();
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        tcp.set_nodelay(true);
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
-        let client = Client::builder(TokioExecutor::new()).build(connector.wrap_connector(tcp));
+        let roots = if secure { https::roots()? } else { RootCertStore::empty() };
+        let client = Client::builder(TokioExecutor::new()).build(https::connector(CONNECT_TIMEOUT, roots)?);
         let endpoint = config.public_endpoint.as_ref().and(config.endpoint.as_ref());
         let endpoint = endpoint.and_then(|url| url.as_str().parse().ok());
         Ok(Self { client, storage, endpoint })
@@ -115,13 +106,4 @@ impl Front {
         };
         request.body(body).ok()
     }
-}
-
-fn roots() -> Result<RootCertStore, io::Error> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        return Err(io::Error::other("no root certificates on this machine; install ca-certificates"));
-    }
-    Ok(roots)
 }

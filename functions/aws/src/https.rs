@@ -1,0 +1,117 @@
+//! A plain HTTPS client, for functions that are too small for the SDK's. It is built with the first request: reading
+//! the root certificates takes longer than all the rest of a start.
+
+use std::{
+    io,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use rustls::{ClientConfig, RootCertStore};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest answer that is read, in bytes: a page of ListObjectsV2 has less than one million.
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
+
+/// Why there is no answer. The message is for the log, never for a client: it has no URL in it.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpsError {
+    /// No root certificates, or no TLS at all.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[source] io::Error),
+    /// No connection, or one that broke.
+    #[error("the connection failed: {0}")]
+    Connection(String),
+    /// The answer broke off or has more than 4 MiB.
+    #[error("the answer could not be read: {0}")]
+    Answer(String),
+    /// Nothing within the time.
+    #[error("no answer within {} s", .0.as_secs())]
+    Timeout(Duration),
+}
+
+/// Sends requests whose bodies are in memory; connections are kept for the next one. Clones share them.
+#[derive(Debug, Clone)]
+pub struct HttpsClient {
+    /// Whether root certificates are needed at all.
+    secure: bool,
+    client: Arc<OnceLock<Client<HttpsConnector<HttpConnector>, Full<Bytes>>>>,
+}
+
+impl HttpsClient {
+    /// A client; `secure` says whether any URL will be https://.
+    #[must_use]
+    pub fn new(secure: bool) -> Self {
+        Self { secure, client: Arc::default() }
+    }
+
+    /// Sends a request and reads the whole answer, whatever its status, within `deadline`.
+    ///
+    /// # Errors
+    /// See [`HttpsError`]; whether the request had its effect is unknown then.
+    pub async fn send(&self, request: Request<Full<Bytes>>, deadline: Duration) -> Result<Response<Bytes>, HttpsError> {
+        let answered = tokio::time::timeout(deadline, self.answer(request)).await;
+        answered.unwrap_or(Err(HttpsError::Timeout(deadline)))
+    }
+
+    async fn answer(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, HttpsError> {
+        let response = self.client()?.request(request).await.map_err(|error| HttpsError::Connection(chain(&error)))?;
+        let (parts, body) = response.into_parts();
+        let body =
+            Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| HttpsError::Answer(chain(&*error)))?;
+        Ok(Response::from_parts(parts, body.to_bytes()))
+    }
+
+    fn client(&self) -> Result<&Client<HttpsConnector<HttpConnector>, Full<Bytes>>, HttpsError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let roots = if self.secure { roots() } else { Ok(RootCertStore::empty()) };
+        let connector = roots.and_then(|roots| connector(CONNECT_TIMEOUT, roots)).map_err(HttpsError::Tls)?;
+        Ok(self.client.get_or_init(|| Client::builder(TokioExecutor::new()).build(connector)))
+    }
+}
+
+/// Connects over TLS where the URL says https, and over plain TCP where it says http.
+///
+/// # Errors
+/// rustls knows none of the protocol versions.
+pub fn connector(connect_timeout: Duration, roots: RootCertStore) -> Result<HttpsConnector<HttpConnector>, io::Error> {
+    let tls = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_connect_timeout(Some(connect_timeout));
+    tcp.set_nodelay(true);
+    Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp))
+}
+
+/// The machine's root certificates.
+///
+/// # Errors
+/// There are none.
+pub fn roots() -> Result<RootCertStore, io::Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(io::Error::other("no root certificates on this machine; install ca-certificates"));
+    }
+    Ok(roots)
+}
+
+/// An error and what it came from, which hyper's own message leaves out.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
