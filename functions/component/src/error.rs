@@ -10,7 +10,7 @@ use crate::quota::QuotaError;
 /// Why a request is not answered with a stanza or slot. (A stanza that is refused is answered with a stanza.)
 #[derive(Debug, thiserror::Error)]
 pub enum ComponentError {
-    /// The address is wrong, or `/slot` is off.
+    /// The address is wrong, or switched off.
     #[error("there is nothing at this address; stanzas go to /component, slot requests to /slot")]
     NotFound,
     /// Not one of the callers.

@@ -49,7 +49,8 @@ pub async fn handle(state: &State, request: Request) -> Response<Body> {
 }
 
 async fn stanza(state: &State, request: Request) -> Result<Response<Body>, ComponentError> {
-    if !state.config.callers.admit_header(event::header(&request, "authorization")) {
+    let callers = state.config.callers.as_ref().ok_or(ComponentError::NotFound)?;
+    if !callers.admit_header(event::header(&request, "authorization")) {
         return Err(ComponentError::Unauthorized);
     }
     let public_url = state.public_url(&request)?;

@@ -77,8 +77,8 @@ pub struct ComponentConfig {
     pub policy: SlotPolicy,
     /// `SATCHEL_PUBLIC_URL`, with a slash at the end; the API's own address without it.
     pub public_url: Option<String>,
-    /// `SATCHEL_COMPONENT_CREDENTIALS`: who may post stanzas.
-    pub callers: Callers,
+    /// `SATCHEL_COMPONENT_CREDENTIALS`: who may post stanzas; `/component` is off without it.
+    pub callers: Option<Callers>,
     /// `SATCHEL_SLOT_CREDENTIALS`: who may ask for slots without a stanza; `/slot` is off without it.
     pub slot_callers: Option<Callers>,
 }
@@ -197,13 +197,17 @@ impl ComponentConfig {
         };
         let purposes = environment.purposes();
         let domains = environment.allowed_domains();
-        let callers = environment.callers();
+        let callers = environment.callers("SATCHEL_COMPONENT_CREDENTIALS");
         let slot_callers = environment.text("SATCHEL_SLOT_CREDENTIALS");
         let slot_callers = slot_callers.and_then(|lines| Callers::pairs_or_segments(&lines).ok());
         let secrets = environment.text("SATCHEL_UPLOAD_SECRETS").as_deref().and_then(Secrets::parse);
-        environment.finish(callers.map(|callers| {
-            // The keys that `upload` has, where there are any: one person has one owner id in all functions.
-            let owner_keys = secrets.unwrap_or_else(|| callers.secrets().clone());
+        let known = callers.as_ref().or(slot_callers.as_ref()).map(Callers::secrets);
+        if known.is_none() {
+            let problem = "missing; it holds user:password, one per line. SATCHEL_SLOT_CREDENTIALS alone would do, too";
+            environment.complain("SATCHEL_COMPONENT_CREDENTIALS", problem);
+        }
+        // The keys that `upload` has, where there are any: one person has one owner id in all functions.
+        environment.finish(secrets.or(known.cloned()).map(|owner_keys| {
             let policy = SlotPolicy { max_size, daily_quota, retention, purposes, domains, owner_keys };
             Self { s3, policy, public_url, callers, slot_callers }
         }))
@@ -306,6 +310,8 @@ mod tests {
             let config = parse(&[good[0], good[1], ("SATCHEL_PURPOSES", list)]).unwrap();
             assert_eq!(config.policy.purposes, purposes, "{list}");
         }
+        let slots_alone = parse(&[("SATCHEL_SLOT_CREDENTIALS", "segment")]).unwrap();
+        assert!(slots_alone.callers.is_none() && slots_alone.slot_callers.is_some());
         let with_secrets =
             [good[0], good[1], ("SATCHEL_UPLOAD_SECRETS", "new\nold"), ("SATCHEL_SLOT_CREDENTIALS", "x")];
         let config = parse(&with_secrets).unwrap();

@@ -9,6 +9,7 @@ use crate::{
     jwt::{self, Claims, JwtError},
     mac::{self, HexMac, MacProtocol},
     problem::Problem,
+    purpose::Purpose,
     secret::Secrets,
     time::Timestamp,
     upload_path::{PathError, UploadPath},
@@ -61,6 +62,9 @@ pub enum PutRefusal {
     /// The token is for another slot.
     #[error("the token is for another slot than the path's")]
     SlotMismatch,
+    /// The slot is one that only Satchel gives out.
+    #[error("slots that end in .profile, .ephemeral or .permanent are for files that Satchel itself gave the slot for")]
+    SlotReserved,
     /// The token is for another size.
     #[error("the token is for {granted} bytes, the request has {announced}")]
     SizeMismatch {
@@ -101,6 +105,7 @@ impl PutRefusal {
             Self::Jwt(JwtError::NoExpiry) => (StatusCode::FORBIDDEN, "token_without_expiry"),
             Self::Jwt(JwtError::Expired) => (StatusCode::GONE, "token_expired"),
             Self::SlotMismatch => (StatusCode::BAD_REQUEST, "slot_mismatch"),
+            Self::SlotReserved => (StatusCode::BAD_REQUEST, "slot_reserved"),
             Self::SizeMismatch { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "size_mismatch"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "file_too_large"),
             Self::LengthRequired => (StatusCode::LENGTH_REQUIRED, "length_required"),
@@ -123,6 +128,10 @@ pub fn authorize(put: &PutRequest<'_>, policy: &PutPolicy, now: Timestamp, id: U
         Credential::Jwt(token) => by_claims(put, &jwt::verify(token, &policy.secrets, now)?, &policy.secrets, id)?,
         Credential::Mac(protocol, mac) => by_mac(put, *protocol, mac, &policy.secrets, id)?,
     };
+    // A token has nothing to say about purposes: it could keep files from their lifecycle rule.
+    if grant.path.purpose() != Purpose::Message {
+        return Err(PutRefusal::SlotReserved);
+    }
     if grant.size > policy.max_size {
         return Err(PutRefusal::TooLarge { max_size: policy.max_size });
     }

@@ -31,7 +31,8 @@ impl Configs {
         let download = problems.note(DownloadConfig::parse(lookup));
         let seal = problems.note(SealConfig::parse(lookup));
         // Without credentials to ask for, nobody may ask.
-        let component = settings.given("SATCHEL_COMPONENT_CREDENTIALS").map(|_| ComponentConfig::parse(lookup));
+        let callers = ["SATCHEL_COMPONENT_CREDENTIALS", "SATCHEL_SLOT_CREDENTIALS"].map(|name| settings.given(name));
+        let component = callers.iter().flatten().next().map(|_| ComponentConfig::parse(lookup));
         let component = component.and_then(|parsed| problems.note(parsed));
         match (upload, download, seal, problems.0) {
             (Some(upload), Some(download), Some(seal), None) => Ok(Self { upload, download, seal, component }),

@@ -157,10 +157,10 @@ impl<'a> Environment<'a> {
         })
     }
 
-    pub(super) fn callers(&mut self) -> Option<Callers> {
-        const NAME: &str = "SATCHEL_COMPONENT_CREDENTIALS";
-        let lines = self.text(NAME).unwrap_or_default();
-        Callers::pairs(&lines).map_err(|error| self.complain(NAME, error.to_string())).ok()
+    /// `user:password` pairs, where there are any.
+    pub(super) fn callers(&mut self, name: &'static str) -> Option<Callers> {
+        let lines = self.text(name)?;
+        Callers::pairs(&lines).map_err(|error| self.complain(name, error.to_string())).ok()
     }
 
     /// The public URL, with a slash at the end, ready for paths.
