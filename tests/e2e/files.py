@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from pathlib import Path
 from urllib.parse import unquote
 
 import aiohttp
@@ -30,6 +31,16 @@ def content(size: int) -> bytes:
     return (b"".join(hashlib.sha256(b"%d" % n).digest() for n in range(313)) * (size // 10016 + 1))[:size]
 
 
+def write(path: Path, size: int) -> Path:
+    """A file of that many octets that no test has to hold in memory; no two of its blocks are alike."""
+    block = content(MIB)
+    with path.open("wb") as file:
+        for number in range(size // MIB):
+            file.write(number.to_bytes(8, "big") + block[8:])
+        file.write(block[: size % MIB])
+    return path
+
+
 async def assert_takes_one_file(http: aiohttp.ClientSession, put_url: str, headers: dict[str, str], file: bytes):
     """Stored, then refused; and a client that follows no redirects never meets one."""
     for status in (201, 409):
@@ -53,6 +64,19 @@ async def assert_served(http: aiohttp.ClientSession, url: str, expected: bytes, 
     await assert_range(http, url, len(expected) // 2, None, expected)
 
 
+async def assert_streams(http: aiohttp.ClientSession, url: str, expected: Path, content_type: str):
+    """The file and its type, without holding either copy in memory."""
+    received = hashlib.sha256()
+    async with http.get(url) as answer:
+        assert answer.status == 200, await answer.text()
+        assert answer.content_type == content_type
+        assert_inline(answer, expected.name)
+        async for octets in answer.content.iter_chunked(MIB):
+            received.update(octets)
+    with expected.open("rb") as file:
+        assert received.digest() == hashlib.file_digest(file, "sha256").digest()
+
+
 def assert_inline(answer: aiohttp.ClientResponse, filename: str | None):
     disposition, _, encoded = answer.headers["Content-Disposition"].partition("; filename*=UTF-8''")
     assert disposition == "inline"
@@ -61,7 +85,7 @@ def assert_inline(answer: aiohttp.ClientResponse, filename: str | None):
 
 
 async def assert_range(http: aiohttp.ClientSession, url: str, first: int, last: int | None, expected: bytes):
-    end = len(expected) - 1 if last is None else last
+    end = len(expected) - 1 if last is None else min(last, len(expected) - 1)
     async with http.get(url, headers={"Range": f"bytes={first}-{'' if last is None else last}"}) as answer:
         assert answer.status == 206
         assert answer.headers["Content-Range"] == f"bytes {first}-{end}/{len(expected)}"

@@ -8,11 +8,13 @@ from server import HOST, REPOSITORY, Server, accepts_connections, free_port
 DOMAIN = "example.com"
 USERS = ("alice", "bob")
 PASSWORD = "correct horse"
+MODULES = Path(__file__).parent / "modules"
 
 BASE = """
 run_as_root = true -- the tests own the process, whoever runs them
 pidfile = "{folder}/prosody.pid"
 data_path = "{folder}/data"
+plugin_paths = {{ "{modules}" }}
 log = {{ debug = "*console" }}
 interfaces = {{ "{host}" }}
 c2s_ports = {{ {port} }}
@@ -34,11 +36,15 @@ class Prosody(Server):
         super().__init__(folder)
         self.port = free_port()
         self.config = folder / "prosody.cfg.lua"
-        self.config.write_text(BASE.format(folder=folder, host=HOST, port=self.port, domain=DOMAIN) + components)
-        accounts = folder / "data" / DOMAIN.replace(".", "%2e") / "accounts"
-        accounts.mkdir(parents=True)
+        base = BASE.format(folder=folder, modules=MODULES, host=HOST, port=self.port, domain=DOMAIN)
+        self.config.write_text(base + components)
         for user in USERS:
-            (accounts / f"{user}.dat").write_text(f'return {{ password = "{PASSWORD}" }};\n')
+            self.register(user, DOMAIN)
+
+    def register(self, user: str, domain: str):
+        accounts = self.folder / "data" / domain.replace(".", "%2e") / "accounts"
+        accounts.mkdir(parents=True, exist_ok=True)
+        (accounts / f"{user}.dat").write_text(f'return {{ password = "{PASSWORD}" }};\n')
 
     def command(self) -> list[str]:
         return ["/usr/bin/prosody", "-F", "--config", str(self.config)]
@@ -52,9 +58,13 @@ class Prosody(Server):
 
 def component(snippet: str, address: str, base_url: str) -> str:
     """A snippet of infra/xmpp with its placeholders filled in."""
-    text = (REPOSITORY / "infra/xmpp" / snippet).read_text()
-    placeholders = ("upload.example.com", "https://files.example.com/upload", "PASTE-THE-SECRET-HERE")
-    return fill(text, dict(zip(placeholders, (address, base_url, SECRET), strict=True)))
+    values = {"upload.example.com": address, "https://files.example.com/upload": base_url, "PASTE-THE-SECRET-HERE": SECRET}
+    return filled(snippet, values)
+
+
+def filled(snippet: str, values: dict[str, str]) -> str:
+    """A snippet of infra/xmpp with these placeholders replaced."""
+    return fill((REPOSITORY / "infra/xmpp" / snippet).read_text(), values)
 
 
 def fill(text: str, values: dict[str, str]) -> str:

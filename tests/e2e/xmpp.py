@@ -4,8 +4,12 @@ import asyncio
 import io
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from xml.etree import ElementTree
 
 import slixmpp
+from slixmpp.xmlstream import StanzaBase
 
 from prosody import DOMAIN, PASSWORD
 from server import HOST
@@ -27,6 +31,8 @@ class Client:
         self.stream = stream
         self.messages: asyncio.Queue = asyncio.Queue()
         stream.add_event_handler("message", self.messages.put_nowait)
+        self.heard: list[StanzaBase] = []
+        stream.add_filter("in", lambda stanza: self.heard.append(stanza) or stanza)
 
     @property
     def address(self) -> slixmpp.JID:
@@ -41,9 +47,27 @@ class Client:
 
     async def upload(self, service: str, filename: str, content: bytes, content_type: str) -> str:
         """All that slixmpp does for a user: finds the service, asks it for a slot, uploads. Gives the URL to share."""
+        return await self._upload(service, filename, io.BytesIO(content), content_type)
+
+    async def upload_file(self, service: str, file: Path, content_type: str) -> str:
+        """The same, streamed from the disk."""
+        with file.open("rb") as opened:
+            return await self._upload(service, file.name, opened, content_type)
+
+    async def _upload(self, service: str, filename: str, content: BinaryIO, content_type: str) -> str:
         return await self.stream.plugin["xep_0363"].upload_file(
-            filename, content_type=content_type, input_file=io.BytesIO(content), domain=slixmpp.JID(service), timeout=SECONDS
+            filename, content_type=content_type, input_file=content, domain=slixmpp.JID(service), timeout=SECONDS
         )
+
+    async def ask(self, service: str, payload: str, kind: str = "get", stanza_id: str | None = None) -> ElementTree.Element:
+        """Sends an IQ around that XML and gives the answer's, whether result or error."""
+        iq = self.stream.make_iq(id=stanza_id or self.stream.new_id(), ito=service, itype=kind)
+        iq.append(ElementTree.fromstring(payload))
+        try:
+            answer = await iq.send(timeout=SECONDS)
+        except slixmpp.exceptions.IqError as refusal:
+            answer = refusal.iq
+        return answer.xml
 
     def share(self, recipient: "Client", url: str):
         message = self.stream.make_message(mto=recipient.address, mbody=url, mtype="chat")
@@ -57,9 +81,10 @@ class Client:
 
 
 @asynccontextmanager
-async def login(server, user: str):
-    """A client of the server (anything with a `port`), logged out at the end."""
-    stream = slixmpp.ClientXMPP(f"{user}@{DOMAIN}", PASSWORD, plugin_config={"feature_mechanisms": {"unencrypted_plain": True}})
+async def login(server, user: str, domain: str = DOMAIN, resource: str = ""):
+    """A client of the server (anything with a `port`), logged out at the end; the server chooses the resource unless named."""
+    address = f"{user}@{domain}/{resource}" if resource else f"{user}@{domain}"
+    stream = slixmpp.ClientXMPP(address, PASSWORD, plugin_config={"feature_mechanisms": {"unencrypted_plain": True}})
     stream.enable_starttls = stream.enable_direct_tls = False
     stream.enable_plaintext = True
     for plugin in ("xep_0030", "xep_0066", "xep_0363"):

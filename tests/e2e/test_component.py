@@ -1,0 +1,320 @@
+"""Slots from Satchel itself: Debian's Prosody posts stanzas to the component, S3 takes the files, recipients download them."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from html import escape
+from urllib.parse import unquote
+from xml.etree.ElementTree import Element
+
+import pytest
+import slixmpp
+
+from files import AWKWARD, KIB, MIB, NAMES, assert_served, assert_streams, content, write
+from prosody import DOMAIN, Prosody, filled
+from rawput import RawPut
+from satchel import SECRET, Satchel
+from server import HOST, free_port, wait_until
+from xmpp import login
+
+SERVICE = f"upload.{DOMAIN}"
+LOCKED_OUT, UNREACHABLE = f"locked-out.{DOMAIN}", f"unreachable.{DOMAIN}"
+ELSEWHERE = "example.net"
+PASSWORD = "f81d4fae7dec11d0a76500a0c91e6bf6"
+LIMIT = 400 * MIB
+
+CURRENT, LEGACY = "urn:xmpp:http:upload:0", "urn:xmpp:http:upload"
+PURPOSES = "urn:xmpp:http:upload:purpose:0"
+PARTS_OF_SECRETS = ("X-Amz-", "Signature", "Basic", PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    settings = {
+        "SATCHEL_UPLOAD_SECRETS": SECRET,
+        "SATCHEL_COMPONENT_CREDENTIALS": f"satchel:{PASSWORD}",
+        "SATCHEL_MAX_SIZE": str(LIMIT),
+    }
+    with Satchel(tmp_path_factory.mktemp("satchel"), settings) as running:
+        yield running
+        log = running.log.read_text()
+        assert not [part for part in PARTS_OF_SECRETS if part in log], "a secret was logged"
+
+
+@pytest.fixture(scope="module")
+def prosody(tmp_path_factory, stack):
+    sections = [
+        section(SERVICE, stack.port),
+        section(LOCKED_OUT, stack.port, "another-password"),
+        section(UNREACHABLE, free_port()),
+        f'VirtualHost "{ELSEWHERE}"\n',
+    ]
+    server = Prosody(tmp_path_factory.mktemp("prosody"), "\n".join(sections))
+    server.register("eve", ELSEWHERE)
+    with server as running:
+        yield running
+
+
+def section(address: str, port: int, password: str = PASSWORD) -> str:
+    """The component that an admin configures, without TLS."""
+    credentials = "satchel:PASTE-THE-PASSWORD-HERE"
+    values = {
+        "upload.example.com": address,
+        f"https://{credentials}@files.example.com/": f"http://satchel:{password}@{HOST}:{port}/",
+    }
+    return filled("prosody-component.cfg.lua", values)
+
+
+@pytest.fixture
+async def alice(prosody):
+    async with login(prosody, "alice") as client:
+        yield client
+
+
+async def test_the_service_is_found_and_says_what_it_takes(alice):
+    found = await alice.stream.plugin["xep_0363"].find_upload_service(timeout=60)
+    info = found["disco_info"]
+    assert found["from"] == SERVICE
+    assert [identity[:2] for identity in info["identities"]] == [("store", "file")]
+    wanted = {CURRENT, LEGACY, f"{PURPOSES}#message", f"{PURPOSES}#ephemeral", "urn:xmpp:ping", "jabber:iq:version"}
+    assert wanted <= info["features"]
+    forms = {form["values"]["FORM_TYPE"][0]: form["values"]["max-file-size"] for form in info["substanzas"]}
+    assert forms == {CURRENT: str(LIMIT), LEGACY: str(LIMIT)}
+
+
+UPLOADS = [(AWKWARD, 1), (AWKWARD, 5 * MIB)] + [(name, KIB) for name in NAMES.values()]
+UPLOAD_IDS = ["1B", "5MiB", *NAMES]
+
+
+@pytest.mark.parametrize(("filename", "size"), UPLOADS, ids=UPLOAD_IDS)
+async def test_a_shared_file_reaches_the_recipient(prosody, alice, http, filename, size):
+    photo = content(size)
+    async with login(prosody, "bob") as bob:
+        alice.share(bob, await alice.upload(SERVICE, filename, photo, "image/jpeg"))
+        await assert_served(http, await bob.received_url(), photo, "image/jpeg", filename)
+
+
+async def test_300_mib_reach_the_recipient_in_constant_memory(prosody, alice, stack, http, tmp_path):
+    video = write(tmp_path / AWKWARD, 300 * MIB)
+    async with login(prosody, "bob") as bob:
+        alice.share(bob, await alice.upload_file(SERVICE, video, "video/mp4"))
+        await assert_streams(http, await bob.received_url(), video, "video/mp4")
+    assert stack.peak_resident_kib() < 64 * KIB
+
+
+async def test_the_slot_leads_straight_to_s3(alice, stack, http):
+    slot = await alice.request_slot(SERVICE, "photo.jpg", KIB, "image/jpeg")
+    assert slot.put_url.startswith(f"http://{HOST}:{stack.s3_port}/")
+    assert slot.get_url.startswith(f"{stack.base_url}/")
+    assert slot.headers == {}
+    async with http.get(slot.get_url) as answer:
+        assert answer.status == 404, "granted is not stored"
+    async with http.put(slot.put_url, data=content(KIB), allow_redirects=False) as answer:
+        assert answer.status == 200
+
+
+async def test_the_first_recipient_need_not_wait(alice, http):
+    for number in range(20):
+        body = content(KIB + number)
+        slot = await alice.request_slot(SERVICE, "photo.jpg", len(body), "image/jpeg")
+        await put(http, slot.put_url, body)
+        async with http.get(slot.get_url) as answer:
+            assert answer.status == 200
+            assert await answer.read() == body
+
+
+async def put(http, url: str, body: bytes, content_type: str = "image/jpeg"):
+    async with http.put(url, data=body, headers={"Content-Type": content_type}) as answer:
+        assert answer.status == 200, await answer.text()
+
+
+async def test_s3_takes_the_granted_length_and_any_type_and_nothing_changes_it_later(alice, http):
+    body = content(KIB)
+    slot = await alice.request_slot(SERVICE, "photo.jpg", KIB, "image/jpeg")
+    for length in (0, 1, KIB - 1, KIB + 1, 2 * KIB):
+        with RawPut(slot.put_url, length) as upload:
+            upload.send(content(length))
+            assert upload.status() == 403, f"{length} octets"
+    async with http.get(slot.get_url) as answer:
+        assert answer.status == 404
+    await put(http, slot.put_url, body, "text/html")
+    await assert_served(http, slot.get_url, body, "image/jpeg", "photo.jpg")
+    await put(http, slot.put_url, body[::-1])
+    await assert_served(http, slot.get_url, body, "image/jpeg", "photo.jpg")
+
+
+def request(namespace: str = CURRENT, purpose: str = "", **values) -> str:
+    """A slot request; without one of the values where it is None."""
+    values = {"filename": "photo.jpg", "size": str(KIB), "content-type": "image/jpeg"} | values
+    given = {name: escape(value) for name, value in values.items() if value is not None}
+    if namespace == CURRENT:
+        attributes = "".join(f' {name}="{value}"' for name, value in given.items())
+        return f'<request xmlns="{CURRENT}"{attributes}>{purpose}</request>'
+    return f'<request xmlns="{LEGACY}">' + "".join(f"<{name}>{value}</{name}>" for name, value in given.items()) + "</request>"
+
+
+def urls(answer: Element, namespace: str = CURRENT) -> tuple[str, str]:
+    """Where to PUT and GET; there is nothing else in the answer."""
+    [slot] = answer
+    assert (answer.get("type"), slot.tag) == ("result", f"{{{namespace}}}slot")
+    assert [child.tag for child in slot] == [f"{{{namespace}}}put", f"{{{namespace}}}get"]
+    return tuple(child.get("url") if namespace == CURRENT else child.text for child in slot)
+
+
+def refusal(answer: Element) -> tuple[str, str]:
+    """The error's type and condition; a client finds both in the namespace of its stream."""
+    assert (answer.tag, answer.get("type")) == ("{jabber:client}iq", "error")
+    error = answer.find("{jabber:client}error")
+    return error.get("type"), error[0].tag.removeprefix("{urn:ietf:params:xml:ns:xmpp-stanzas}")
+
+
+async def test_the_legacy_namespace_gives_the_same_slots(alice, http):
+    answer = await alice.ask(SERVICE, request(LEGACY, filename=AWKWARD))
+    put_url, get_url = urls(answer, LEGACY)
+    await put(http, put_url, content(KIB))
+    await assert_served(http, get_url, content(KIB), "image/jpeg", AWKWARD)
+
+
+@pytest.mark.parametrize("namespace", [CURRENT, LEGACY])
+async def test_the_largest_file_is_announced_and_kept_to(alice, namespace):
+    urls(await alice.ask(SERVICE, request(namespace, size=str(LIMIT))), namespace)
+    for size in (LIMIT + 1, 2**64, 10**30):
+        answer = await alice.ask(SERVICE, request(namespace, size=str(size)))
+        assert refusal(answer) == ("modify", "not-acceptable")
+        assert answer.findtext(f".//{{{namespace}}}file-too-large/{{{namespace}}}max-file-size") == str(LIMIT)
+
+
+BAD_REQUESTS = {
+    "no-name": {"filename": None},
+    "empty-name": {"filename": ""},
+    "dot": {"filename": "."},
+    "dots": {"filename": ".."},
+    "slash": {"filename": "a/b.jpg"},
+    "dots-between-backslashes": {"filename": "a\\..\\b.jpg"},
+    "tab": {"namespace": LEGACY, "filename": "a\tb.jpg"},
+    "endless-name": {"filename": "a" * 1100},
+    "no-size": {"size": None},
+    "size-zero": {"size": "0"},
+    "size-negative": {"size": "-1"},
+    "size-fraction": {"size": "1.5"},
+    "type-with-line-end": {"namespace": LEGACY, "content-type": "text/plain\nX: y"},
+    "endless-type": {"content-type": "text/" + "a" * 300},
+    "no-expiry": {"purpose": f'<ephemeral xmlns="{PURPOSES}"/>'},
+    "no-date": {"purpose": f'<ephemeral xmlns="{PURPOSES}" expire-before="tomorrow"/>'},
+    "past": {"purpose": f'<ephemeral xmlns="{PURPOSES}" expire-before="2020-01-01T00:00:00Z"/>'},
+}
+
+
+@pytest.mark.parametrize("values", BAD_REQUESTS.values(), ids=BAD_REQUESTS)
+async def test_a_bad_request_is_refused_with_a_sentence(alice, values):
+    answer = await alice.ask(SERVICE, request(**values))
+    assert refusal(answer) == ("modify", "bad-request")
+    assert answer.findtext(".//{urn:ietf:params:xml:ns:xmpp-stanzas}text")
+
+
+async def test_only_users_of_the_parent_domain_get_slots(prosody):
+    async with login(prosody, "eve", ELSEWHERE) as eve:
+        assert refusal(await eve.ask(SERVICE, request())) == ("auth", "forbidden")
+
+
+async def test_without_the_password_there_is_nothing(alice):
+    for payload in (request(), '<ping xmlns="urn:xmpp:ping"/>', '<query xmlns="http://jabber.org/protocol/disco#info"/>'):
+        assert refusal(await alice.ask(LOCKED_OUT, payload)) == ("auth", "not-authorized")
+
+
+async def test_an_outage_is_an_error_at_once(alice):
+    assert refusal(await alice.ask(UNREACHABLE, request())) == ("cancel", "service-unavailable")
+
+
+@pytest.mark.parametrize("purpose", ["message", "profile", "ephemeral", "permanent"])
+async def test_a_purpose_is_granted_where_it_is_announced(alice, http, purpose):
+    info = await alice.stream.plugin["xep_0030"].get_info(slixmpp.JID(SERVICE), timeout=60)
+    expiry = f' expire-before="{stamp(time.time() + 3600)}"' if purpose == "ephemeral" else ""
+    answer = await alice.ask(SERVICE, request(purpose=f'<{purpose} xmlns="{PURPOSES}"{expiry}/>'))
+    if f"{PURPOSES}#{purpose}" not in info["disco_info"]["features"]:
+        assert refusal(answer) == ("cancel", "feature-not-implemented")
+        return
+    put_url, get_url = urls(answer)
+    await put(http, put_url, content(KIB))
+    await assert_served(http, get_url, content(KIB), "image/jpeg", "photo.jpg")
+
+
+def stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def test_an_ephemeral_file_is_gone_from_the_second_it_was_to_expire(alice, http):
+    expiry = int(time.time()) + 5
+    purpose = f'<ephemeral xmlns="{PURPOSES}" expire-before="{stamp(expiry)}"/>'
+    put_url, get_url = urls(await alice.ask(SERVICE, request(purpose=purpose)))
+    await put(http, put_url, content(KIB))
+    links, status = [], None
+    while status != 410:
+        begun = time.time()
+        async with http.get(get_url, allow_redirects=False) as answer:
+            status = answer.status
+            links += [answer.headers["Location"]] if status == 307 else []
+        assert (begun < expiry and status == 307) or (time.time() >= expiry and status == 410), status
+        await asyncio.sleep(0.1)
+    for link in links[-1:]:
+        async with http.get(link) as answer:
+            assert answer.status == 403, "a link given out before does not outlive the file"
+
+
+async def test_ping_version_and_items_are_answered(alice):
+    pong = await alice.ask(SERVICE, '<ping xmlns="urn:xmpp:ping"/>')
+    assert (pong.tag, pong.get("type"), list(pong)) == ("{jabber:client}iq", "result", [])
+    version = await alice.ask(SERVICE, '<query xmlns="jabber:iq:version"/>')
+    assert version.findtext("{*}query/{jabber:iq:version}name") == "Satchel"
+    items = await alice.ask(SERVICE, '<query xmlns="http://jabber.org/protocol/disco#items"/>')
+    assert (items.get("type"), list(items[0])) == ("result", [])
+
+
+UNKNOWN = {
+    "unknown-get": ("get", '<query xmlns="jabber:iq:roster"/>'),
+    "unknown-set": ("set", '<command xmlns="http://jabber.org/protocol/commands" node="x"/>'),
+    "slot-by-set": ("set", f'<request xmlns="{CURRENT}" filename="a" size="1"/>'),
+    "no-namespace": ("get", "<query/>"),
+    "another-version": ("get", '<request xmlns="urn:xmpp:http:upload:1" filename="a" size="1"/>'),
+}
+
+
+@pytest.mark.parametrize(("kind", "payload"), UNKNOWN.values(), ids=UNKNOWN)
+async def test_unknown_questions_are_refused(alice, kind, payload):
+    assert refusal(await alice.ask(SERVICE, payload, kind)) == ("cancel", "service-unavailable")
+
+
+async def test_results_and_errors_are_posted_and_get_nothing(alice, stack):
+    before = len(alice.heard)
+    silent = stack.log.read_text().count("no_reply")
+    alice.stream.make_iq_result(id="late-result", ito=SERVICE).send()
+    alice.stream.make_iq_error(id="late-error", ito=SERVICE).send()
+    await asyncio.to_thread(wait_until, lambda: stack.log.read_text().count("no_reply") == silent + 2, 30, "both to arrive")
+    await alice.ask(SERVICE, '<ping xmlns="urn:xmpp:ping"/>', stanza_id="ping-after-them")
+    assert [stanza["id"] for stanza in alice.heard[before:]] == ["ping-after-them"]
+
+
+HOSTILE = {
+    "quotes": "it's \"quoted\".jpg",
+    "markup": "\"><put url='x'><a b=\".jpg",
+    "cdata": "]]><![CDATA[ & ]]>.jpg",
+    "references": "&amp;&#60;&#x3c;&quot;&nbsp;.jpg",
+    "escapes": "%00%2e%2e%2f%252f%.jpg",
+    "scripts": "Ünïcödé 中文 𝔘 🦊 e\u0301.jpg",
+    "direction": "\u202egpj.exe",
+    "json": '\\u0000\\"},{"stanza":"x.jpg',
+    "blanks": "  two  blanks  ",
+}
+RESOURCE = "o'brien & \"sons\" <x a='b'/> ]]>"
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+async def test_hostile_content_goes_through_unharmed(prosody, http, name):
+    """In the file's name, the stanza's id and the sender's resource at once."""
+    async with login(prosody, "alice", resource=RESOURCE) as alice:
+        answer = await alice.ask(SERVICE, request(filename=name), stanza_id=f"1{name}")
+        assert (answer.get("id"), answer.get("from"), answer.get("to")) == (f"1{name}", SERVICE, alice.address.full)
+        put_url, get_url = urls(answer)
+        assert unquote(get_url.rpartition("/")[2]) == name
+        await put(http, put_url, content(KIB))
+        await assert_served(http, get_url, content(KIB), "image/jpeg", name)
