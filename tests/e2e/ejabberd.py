@@ -1,15 +1,16 @@
 """Debian's ejabberd with the module section of infra/xmpp, as one Erlang node without distribution (so without epmd)."""
 
 import json
+import textwrap
 import urllib.request
 from pathlib import Path
 
-from prosody import DOMAIN, PASSWORD, USERS, component
+from prosody import DOMAIN, PASSWORD, USERS
 from satchel import clean_environment
 from server import HOST, Server, accepts_connections, free_port
 
 BASE = """
-hosts: ["{domain}"]
+hosts: {hosts}
 loglevel: info
 auth_password_format: scram
 acl:
@@ -32,17 +33,21 @@ OTHER_MODULES = """
 
 
 class Ejabberd(Server):
-    """Its upload component is `upload.<domain>`; the users are registered once it runs."""
+    """`modules` is the section of infra/xmpp, `others` has further hosts with sections of their own. The users of all are
+    registered once it runs."""
 
     name = "ejabberd"
 
-    def __init__(self, folder: Path, base_url: str):
+    def __init__(self, folder: Path, modules: str, others: dict[str, str] | None = None):
         super().__init__(folder)
         self.port = free_port()
         self.http_port = free_port()
-        base = BASE.format(domain=DOMAIN, host=HOST, port=self.port, http_port=self.http_port)
-        modules = component("ejabberd.yml", f"upload.{DOMAIN}", base_url) + OTHER_MODULES
-        (folder / "ejabberd.yml").write_text(base + modules)
+        others = others or {}
+        self.hosts = [DOMAIN, *others]
+        base = BASE.format(hosts=json.dumps(self.hosts), host=HOST, port=self.port, http_port=self.http_port)
+        sections = [f'  "{host}":\n' + textwrap.indent(section + OTHER_MODULES, "    ") for host, section in others.items()]
+        host_config = "host_config:\n" + "".join(sections) if sections else ""
+        (folder / "ejabberd.yml").write_text(base + modules + OTHER_MODULES + host_config)
 
     def command(self) -> list[str]:
         return ["/usr/bin/erl", "-noinput", "-mnesia", "dir", json.dumps(str(self.folder / "spool")), "-s", "ejabberd"]
@@ -61,16 +66,22 @@ class Ejabberd(Server):
 
     def start(self):
         super().start()
-        for user in USERS:
-            self.register(user)
+        for host in self.hosts:
+            for user in USERS:
+                self.register(user, host)
         return self
 
-    def register(self, user: str):
-        account = json.dumps({"user": user, "host": DOMAIN, "password": PASSWORD}).encode()
+    def register(self, user: str, host: str):
+        account = json.dumps({"user": user, "host": host, "password": PASSWORD}).encode()
         url = f"http://{HOST}:{self.http_port}/api/register"
         request = urllib.request.Request(url, account, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=30) as answer:
             assert answer.status == 200
+
+
+def rewritten(filename: str) -> str:
+    """ejabberd keeps letters and digits of any script and `_.-`; all else becomes an underscore."""
+    return "".join(character if character.isalnum() or character in "_.-" else "_" for character in filename)
 
 
 def debian_libraries() -> Path:

@@ -3,9 +3,7 @@
 import asyncio
 import time
 from datetime import UTC, datetime
-from html import escape
 from urllib.parse import unquote
-from xml.etree.ElementTree import Element
 
 import pytest
 import slixmpp
@@ -15,6 +13,7 @@ from prosody import DOMAIN, Prosody, filled
 from rawput import RawPut
 from satchel import SECRET, Satchel
 from server import HOST, free_port, wait_until
+from slots import CURRENT, LEGACY, PURPOSES, put, refusal, request, urls
 from xmpp import login
 
 SERVICE = f"upload.{DOMAIN}"
@@ -22,9 +21,6 @@ LOCKED_OUT, UNREACHABLE = f"locked-out.{DOMAIN}", f"unreachable.{DOMAIN}"
 ELSEWHERE = "example.net"
 PASSWORD = "f81d4fae7dec11d0a76500a0c91e6bf6"
 LIMIT = 400 * MIB
-
-CURRENT, LEGACY = "urn:xmpp:http:upload:0", "urn:xmpp:http:upload"
-PURPOSES = "urn:xmpp:http:upload:purpose:0"
 PARTS_OF_SECRETS = ("X-Amz-", "Signature", "Basic", PASSWORD)
 
 
@@ -123,11 +119,6 @@ async def test_the_first_recipient_need_not_wait(alice, http):
             assert await answer.read() == body
 
 
-async def put(http, url: str, body: bytes, content_type: str = "image/jpeg"):
-    async with http.put(url, data=body, headers={"Content-Type": content_type}) as answer:
-        assert answer.status == 200, await answer.text()
-
-
 async def test_s3_takes_the_granted_length_and_any_type_and_nothing_changes_it_later(alice, http):
     body = content(KIB)
     slot = await alice.request_slot(SERVICE, "photo.jpg", KIB, "image/jpeg")
@@ -141,31 +132,6 @@ async def test_s3_takes_the_granted_length_and_any_type_and_nothing_changes_it_l
     await assert_served(http, slot.get_url, body, "image/jpeg", "photo.jpg")
     await put(http, slot.put_url, body[::-1])
     await assert_served(http, slot.get_url, body, "image/jpeg", "photo.jpg")
-
-
-def request(namespace: str = CURRENT, purpose: str = "", **values) -> str:
-    """A slot request; without one of the values where it is None."""
-    values = {"filename": "photo.jpg", "size": str(KIB), "content-type": "image/jpeg"} | values
-    given = {name: escape(value) for name, value in values.items() if value is not None}
-    if namespace == CURRENT:
-        attributes = "".join(f' {name}="{value}"' for name, value in given.items())
-        return f'<request xmlns="{CURRENT}"{attributes}>{purpose}</request>'
-    return f'<request xmlns="{LEGACY}">' + "".join(f"<{name}>{value}</{name}>" for name, value in given.items()) + "</request>"
-
-
-def urls(answer: Element, namespace: str = CURRENT) -> tuple[str, str]:
-    """Where to PUT and GET; there is nothing else in the answer."""
-    [slot] = answer
-    assert (answer.get("type"), slot.tag) == ("result", f"{{{namespace}}}slot")
-    assert [child.tag for child in slot] == [f"{{{namespace}}}put", f"{{{namespace}}}get"]
-    return tuple(child.get("url") if namespace == CURRENT else child.text for child in slot)
-
-
-def refusal(answer: Element) -> tuple[str, str]:
-    """The error's type and condition; a client finds both in the namespace of its stream."""
-    assert (answer.tag, answer.get("type")) == ("{jabber:client}iq", "error")
-    error = answer.find("{jabber:client}error")
-    return error.get("type"), error[0].tag.removeprefix("{urn:ietf:params:xml:ns:xmpp-stanzas}")
 
 
 async def test_the_legacy_namespace_gives_the_same_slots(alice, http):

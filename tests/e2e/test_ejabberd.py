@@ -2,8 +2,9 @@
 
 import pytest
 
-from ejabberd import Ejabberd
+from ejabberd import Ejabberd, rewritten
 from files import KIB, MIB, UPLOAD_IDS, UPLOADS, assert_served, assert_takes_one_file, content
+from prosody import component
 from xmpp import login
 
 SERVICE = "upload.example.com"
@@ -11,7 +12,7 @@ SERVICE = "upload.example.com"
 
 @pytest.fixture(scope="module")
 def ejabberd(tmp_path_factory, stack):
-    with Ejabberd(tmp_path_factory.mktemp("ejabberd"), stack.base_url) as running:
+    with Ejabberd(tmp_path_factory.mktemp("ejabberd"), component("ejabberd.yml", SERVICE, stack.base_url)) as running:
         yield running
 
 
@@ -31,8 +32,3 @@ async def test_a_slot_takes_one_file(ejabberd, http, size):
         slot = await alice.request_slot(SERVICE, "photo.jpg", size, "image/jpeg")
     await assert_takes_one_file(http, slot.put_url, {"Content-Type": "image/jpeg"}, photo)
     await assert_served(http, slot.get_url, photo, "image/jpeg", "photo.jpg")
-
-
-def rewritten(filename: str) -> str:
-    """ejabberd keeps letters and digits of any script and `_.-`; all else becomes an underscore."""
-    return "".join(character if character.isalnum() or character in "_.-" else "_" for character in filename)

@@ -219,6 +219,15 @@ async def test_a_client_that_waits_is_told_to_go_on(nginx, stack, http):
         assert upload.status() == 409
 
 
+async def test_a_token_at_the_end_of_the_path_is_taken_and_not_logged(nginx, http):
+    body = content(6 * MIB)
+    token = bearer("in-path", len(body))["Authorization"].removeprefix("Bearer ")
+    async with http.put(f"{nginx.base_url}/in-path/{token}", data=body) as answer:
+        assert answer.status == 200, await answer.text()
+    await assert_stored(http, f"{nginx.base_url}/in-path/file.jpg", body)
+    wait_until(lambda: "PUT /upload/in-path/TOKEN" in nginx.logs(), 5, "the access log")
+
+
 async def test_chunked_uploads_are_refused(nginx, http):
     async def body():
         yield content(KIB)

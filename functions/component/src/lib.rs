@@ -21,7 +21,10 @@ use satchel_aws::{
 use satchel_core::{
     component::{self, Decision, Envelope, GrantedSlot, Reply},
     purpose::Purpose,
-    slot::{self, Chance, PUT_URL_LIFE, Service, Slot, SlotRequest},
+    slot::{
+        self, Chance, PUT_URL_LIFE, Service, Slot, SlotRequest,
+        front::{self, PutTarget},
+    },
 };
 
 use entry::Entry;
@@ -90,21 +93,30 @@ async fn two_lines(state: &State, request: &Request, secret: Option<&str>) -> Re
     if !by_segment && !callers.admit_header(event::header(request, "authorization")) {
         return Err(ComponentError::Unauthorized);
     }
+    let from = event::parameter(request, "jid").unwrap_or_default();
+    let file_name = event::parameter(request, "name").map(|name| state.config.slot_put.file_name(name));
     let slot_request = SlotRequest {
-        from: event::parameter(request, "jid").unwrap_or_default(),
+        from,
         service: Service::CheckedByServer,
-        file_name: event::parameter(request, "name"),
+        file_name: file_name.as_deref(),
         size: event::parameter(request, "size"),
         content_type: event::parameter(request, "content_type"),
         purpose: Purpose::Message,
         expire_before: None,
     };
     let slot = slot::decide(&slot_request, &state.config.policy, state.clock.now(), &chance()?)?;
+    let lines = put_and_get(state, &slot, from, &state.public_url(request)?)?;
     quota::reserve(state, &slot).await?;
-    let lines = format!("{}\n{}", put_url(state, &slot)?.as_str(), slot.get_url(&state.public_url(request)?));
-    let mut response = ok("slot_granted", PLAIN_TEXT, lines);
+    let mut response = ok("slot_granted", PLAIN_TEXT, lines.join("\n"));
     log::note(&mut response, "size_bytes", slot.grant.size);
     Ok(response)
+}
+
+fn put_and_get(state: &State, slot: &Slot, from: &str, public_url: &str) -> Result<[String; 2], ComponentError> {
+    match &state.config.slot_put {
+        PutTarget::S3 => Ok([put_url(state, slot)?.as_str().to_owned(), slot.get_url(public_url)]),
+        PutTarget::Front(secret) => Ok(front::urls(slot, from, public_url, secret, state.clock.now())?),
+    }
 }
 
 /// Signs the PUT: only its host and length, as clients send types of their own.

@@ -180,6 +180,24 @@ async fn ejabberd_gets_two_lines() {
 }
 
 #[tokio::test]
+async fn ejabberds_slots_can_lead_to_a_front() {
+    let config = [
+        ("SATCHEL_SLOT_CREDENTIALS", "segment"),
+        ("SATCHEL_SLOT_PUT", "front"),
+        ("SATCHEL_UPLOAD_SECRETS", "shared secret"),
+    ];
+    let query = [("jid", "romeo@example.org"), ("name", "a/b é.txt"), ("size", "7"), ("content_type", "text/plain")];
+    let response = slot(&config, "/slot/segment", None, &query).await;
+    let lines: Vec<_> = text(&response).split('\n').collect();
+    let [put, get] = lines.as_slice() else { panic!("{lines:?}") };
+    let (folder, name) = get.rsplit_once('/').unwrap();
+    assert!(folder.starts_with("https://files.example.org/upload/") && name == "a_b_é.txt", "{get}");
+    assert!(put.strip_prefix(folder).unwrap().starts_with("/eyJ"), "{put}");
+    let unusable = slot(&config, "/slot/segment", None, &[("jid", "a@b"), ("name", ".."), ("size", "7")]).await;
+    assert_eq!(unusable.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn ejabberd_learns_why_there_is_no_slot() {
     let config = [("SATCHEL_SLOT_CREDENTIALS", "segment"), ("SATCHEL_ALLOWED_DOMAINS", "example.org")];
     for (jid, name, size, status) in [

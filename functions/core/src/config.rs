@@ -13,7 +13,7 @@ use crate::{
     disposition::SafeTypes,
     put::PutPolicy,
     secret::{Secret, Secrets},
-    slot::{Retention, SlotPolicy},
+    slot::{Retention, SlotPolicy, front::PutTarget},
 };
 
 /// S3 takes objects of at most 5 GiB in one request (AWS: "Amazon S3 multipart upload limits").
@@ -81,6 +81,8 @@ pub struct ComponentConfig {
     pub callers: Option<Callers>,
     /// `SATCHEL_SLOT_CREDENTIALS`: who may ask for slots without a stanza; `/slot` is off without it.
     pub slot_callers: Option<Callers>,
+    /// `SATCHEL_SLOT_PUT`: where the PUT of those slots goes.
+    pub slot_put: PutTarget,
 }
 
 /// Metronome's second secret. Printing it shows nothing.
@@ -201,6 +203,7 @@ impl ComponentConfig {
         let slot_callers = environment.text("SATCHEL_SLOT_CREDENTIALS");
         let slot_callers = slot_callers.and_then(|lines| Callers::pairs_or_segments(&lines).ok());
         let secrets = environment.text("SATCHEL_UPLOAD_SECRETS").as_deref().and_then(Secrets::parse);
+        let slot_put = environment.slot_put(secrets.as_ref());
         let known = callers.as_ref().or(slot_callers.as_ref()).map(Callers::secrets);
         if known.is_none() {
             let problem = "missing; it holds user:password, one per line. SATCHEL_SLOT_CREDENTIALS alone would do, too";
@@ -209,7 +212,7 @@ impl ComponentConfig {
         // The keys that `upload` has, where there are any: one person has one owner id in all functions.
         environment.finish(secrets.or(known.cloned()).map(|owner_keys| {
             let policy = SlotPolicy { max_size, daily_quota, retention, purposes, domains, owner_keys };
-            Self { s3, policy, public_url, callers, slot_callers }
+            Self { s3, policy, public_url, callers, slot_callers, slot_put }
         }))
     }
 }
@@ -294,6 +297,7 @@ mod tests {
             ("SATCHEL_PURPOSES", "profile avatar"),
             ("SATCHEL_ALLOWED_DOMAINS", "a@b"),
             ("SATCHEL_COMPONENT_CREDENTIALS", "user"),
+            ("SATCHEL_SLOT_PUT", "nginx"),
         ];
         assert_eq!(names(&parse(&bad).unwrap_err()), bad.map(|(name, _)| name));
         let good = [("SATCHEL_PUBLIC_URL", "https://x.org/upload"), ("SATCHEL_COMPONENT_CREDENTIALS", "u:hunter2")];
@@ -316,6 +320,10 @@ mod tests {
             [good[0], good[1], ("SATCHEL_UPLOAD_SECRETS", "new\nold"), ("SATCHEL_SLOT_CREDENTIALS", "x")];
         let config = parse(&with_secrets).unwrap();
         assert!(config.policy.owner_keys.current() == &Secret::from("new") && config.slot_callers.is_some());
+        let front = ("SATCHEL_SLOT_PUT", "front");
+        assert_eq!(names(&parse(&[good[1], front]).unwrap_err()), ["SATCHEL_SLOT_PUT"]);
+        let config = parse(&[&with_secrets[..], &[front]].concat()).unwrap();
+        assert!(matches!(config.slot_put, PutTarget::Front(secret) if secret == Secret::from("new")));
     }
 
     #[test]

@@ -1,13 +1,19 @@
 //! Which token a request carries.
 
-use crate::mac::{HexMac, MacProtocol};
+use crate::{
+    mac::{HexMac, MacProtocol},
+    upload_path::UploadPath,
+};
+
+/// What base64url makes of `{"`: every JWT begins so.
+const JWT_BEGINNING: &str = "eyJ";
 
 /// The one token of a request that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential {
     /// A MAC in the query.
     Mac(MacProtocol, HexMac),
-    /// A JWT in `Authorization: Bearer`.
+    /// A JWT in `Authorization: Bearer`, or at the end of the path.
     Jwt(String),
 }
 
@@ -50,6 +56,15 @@ impl Credential {
         }
     }
 
+    /// The JWT that a path ends with, and the path without it. It is for slots that ejabberd hands out: those have neither
+    /// headers nor a query.
+    #[must_use]
+    pub fn in_path(path: &UploadPath) -> Option<(Self, UploadPath)> {
+        let (path, last) = path.split_last()?;
+        let is_jwt = last.starts_with(JWT_BEGINNING) && last.bytes().filter(|byte| *byte == b'.').count() == 2;
+        is_jwt.then(|| (Self::Jwt(last.to_owned()), path))
+    }
+
     /// The name of the protocol, for logs.
     #[must_use]
     pub const fn protocol(&self) -> &'static str {
@@ -88,5 +103,20 @@ mod tests {
         assert_eq!(selected(Some("Basic eDp5"), &[]), Err(CredentialError::OtherScheme));
         assert_eq!(selected(Some("Bearer"), &[]), Err(CredentialError::OtherScheme));
         assert_eq!(selected(None, &[]), Err(CredentialError::Missing));
+    }
+
+    #[test]
+    fn only_a_jwt_at_the_end_of_a_path_is_taken_for_one() {
+        let found = |path: &str| {
+            let (credential, rest) = Credential::in_path(&UploadPath::parse_encoded(path).unwrap())?;
+            Some((credential, rest.to_string()))
+        };
+        let jwt = || Credential::Jwt("eyJh.eyJi.x-_".to_owned());
+        assert_eq!(found("slot/eyJh.eyJi.x-_"), Some((jwt(), "slot".to_owned())));
+        assert_eq!(found("a/b/eyJh.eyJi.x-_"), Some((jwt(), "a/b".to_owned())));
+        for path in ["eyJh.eyJi.x-_", "eyJh.eyJi.x-_/photo.jpg", "slot/eyJh.eyJi", "slot/a.b.c", "slot/eyJ.tar.gz.asc"]
+        {
+            assert_eq!(found(path), None, "{path}");
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! jsonwebtoken does the parsing; the MAC is ours (`hmac`, constant time), so that its asymmetric
 //! algorithms and their libraries stay out of the functions.
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use hmac::Mac;
 use jsonwebtoken::{
     Algorithm, AlgorithmFamily, DecodingKey, EncodingKey, Validation,
     crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils},
@@ -10,9 +12,15 @@ use jsonwebtoken::{
 };
 use serde::Deserialize;
 
-use crate::{mac::keyed, secret::Secrets, time::Timestamp};
+use crate::{
+    mac::keyed,
+    secret::{Secret, Secrets},
+    time::Timestamp,
+};
 
-/// What Prosody grants with a slot. The signature has been verified, the expiry has not.
+const HS256_HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
+
+/// What Prosody grants with a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
     /// The first path segment.
@@ -60,6 +68,23 @@ struct RawClaims {
     sub: Option<String>,
     exp: Option<serde_json::Number>,
     expires: Option<serde_json::Number>,
+}
+
+/// Signs claims as Prosody would.
+#[must_use]
+pub fn sign(claims: &Claims, secret: &Secret) -> String {
+    let claims = serde_json::json!({
+        "slot": claims.slot,
+        "filename": claims.filename,
+        "filesize": claims.filesize,
+        "filetype": claims.filetype,
+        "sub": claims.sub,
+        "exp": claims.exp.as_seconds(),
+        "expires": claims.expires.map(Timestamp::as_seconds),
+    });
+    let message = [HS256_HEADER, &claims.to_string()].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part)).join(".");
+    let mac = keyed(secret.as_bytes(), message.as_bytes()).finalize().into_bytes();
+    format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac))
 }
 
 /// Verifies a token's signature with any of the secrets and reads its claims.
@@ -156,7 +181,6 @@ struct Hs256(Vec<u8>);
 
 impl signature::Verifier<Vec<u8>> for Hs256 {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
-        use hmac::Mac;
         keyed(&self.0, message).verify_slice(signature).map_err(|_| signature::Error::new())
     }
 }
@@ -170,8 +194,6 @@ impl JwtVerifier for Hs256 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-    use hmac::Mac;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_612_113_200);
 
@@ -182,7 +204,7 @@ mod tests {
     }
 
     fn verified(claims: &str) -> Result<Claims, JwtError> {
-        let token = token(r#"{"alg":"HS256","typ":"JWT"}"#, claims, "key");
+        let token = token(HS256_HEADER, claims, "key");
         verify(&token, &Secrets::parse("other\nkey").unwrap(), NOW)
     }
 

@@ -1,5 +1,7 @@
 //! The decision about a slot (XEP-0363, section 4): who may have one, for which file, and until when it is kept.
 
+pub mod front;
+
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::StatusCode;
 

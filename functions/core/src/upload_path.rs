@@ -105,6 +105,13 @@ impl UploadPath {
         self.0.split('/').next().unwrap_or_default()
     }
 
+    /// The path without its last segment, and that; `None` where it is the only one.
+    #[must_use]
+    pub fn split_last(&self) -> Option<(Self, &str)> {
+        let (path, last) = self.0.rsplit_once('/')?;
+        Some((Self(path.to_owned()), last))
+    }
+
     /// What the file is for, which the slot tells.
     #[must_use]
     pub fn purpose(&self) -> Purpose {

@@ -8,13 +8,14 @@ use lambda_http::{Body, Request, Response};
 use satchel_aws::{answer, clock::fresh_upload_id, event, log, presign::UrlTerms, seal, storage::Creation};
 use satchel_core::{
     config::UploadConfig,
-    credential::Credential,
+    credential::{Credential, CredentialError},
     digest::Sha256Digest,
     grant::Grant,
     object_key::Key,
     put::{self, PutRequest},
     route::Resource,
     slot::PUT_URL_LIFE,
+    upload_path::UploadPath,
 };
 
 pub use error::UploadError;
@@ -61,7 +62,7 @@ async fn put(state: &State, request: Request, resource: Resource) -> Result<Resp
 
 fn authorize(state: &State, request: &Request) -> Result<(Grant, &'static str), UploadError> {
     let paths = event::upload_paths(request, state.config.public_path.as_deref())?;
-    let credential = credential(request)?;
+    let (credential, paths) = credential_and_paths(request, paths)?;
     let length = event::upload_length(request)?;
     let content_type = content_type(request)?;
     let put = PutRequest { paths: &paths, credential: &credential, length, content_type };
@@ -69,9 +70,21 @@ fn authorize(state: &State, request: &Request) -> Result<(Grant, &'static str), 
     Ok((grant, credential.protocol()))
 }
 
-fn credential(request: &Request) -> Result<Credential, UploadError> {
-    let parameter = |name: &str| event::parameter(request, name);
-    Ok(Credential::select(event::header(request, "authorization"), parameter)?)
+/// The token of header or query, or else the one that ends the path and is no part of it.
+fn credential_and_paths(
+    request: &Request,
+    paths: Vec<UploadPath>,
+) -> Result<(Credential, Vec<UploadPath>), UploadError> {
+    let found = credential(request);
+    let in_path = paths.first().filter(|_| found == Err(CredentialError::Missing)).and_then(Credential::in_path);
+    match in_path {
+        Some((credential, path)) => Ok((credential, vec![path])),
+        None => Ok((found?, paths)),
+    }
+}
+
+fn credential(request: &Request) -> Result<Credential, CredentialError> {
+    Credential::select(event::header(request, "authorization"), |name| event::parameter(request, name))
 }
 
 /// A header that is no text cannot be the one that was signed, nor be stored.

@@ -14,7 +14,7 @@ const BUCKET: &str = "satchel";
 const REGION: &str = "us-east-1";
 
 /// Every variable that a function or the stack reads.
-const VARIABLES: [&str; 22] = [
+const VARIABLES: [&str; 23] = [
     "SATCHEL_BUCKET",
     "SATCHEL_UPLOAD_SECRETS",
     "SATCHEL_PUBLIC_URL",
@@ -28,6 +28,7 @@ const VARIABLES: [&str; 22] = [
     "SATCHEL_METRONOME_DELETE_SECRET",
     "SATCHEL_COMPONENT_CREDENTIALS",
     "SATCHEL_SLOT_CREDENTIALS",
+    "SATCHEL_SLOT_PUT",
     "SATCHEL_ALLOWED_DOMAINS",
     "SATCHEL_S3_PATH_STYLE",
     "SATCHEL_S3_PUBLIC_URL",
@@ -75,6 +76,8 @@ impl Settings {
             self.made_secret = true;
             self.set("SATCHEL_UPLOAD_SECRETS", keys::kept(data, SECRET_FILE)?);
         }
+        // The gateway is a front, and every ejabberd can name it.
+        self.variables.entry("SATCHEL_SLOT_PUT".into()).or_insert_with(|| "front".into());
         if self.embedded {
             self.set("SATCHEL_BUCKET", BUCKET.into());
             self.set("AWS_REGION", REGION.into());

@@ -10,7 +10,7 @@ use crate::{
     disposition::{DEFAULT_SAFE_TYPES, SafeTypes},
     purpose::Purpose,
     secret::Secrets,
-    slot::AllowedDomains,
+    slot::{AllowedDomains, front::PutTarget},
 };
 
 /// More would overflow nothing, but can only be a slip.
@@ -161,6 +161,18 @@ impl<'a> Environment<'a> {
     pub(super) fn callers(&mut self, name: &'static str) -> Option<Callers> {
         let lines = self.text(name)?;
         Callers::pairs(&lines).map_err(|error| self.complain(name, error.to_string())).ok()
+    }
+
+    pub(super) fn slot_put(&mut self, secrets: Option<&Secrets>) -> PutTarget {
+        const NAME: &str = "SATCHEL_SLOT_PUT";
+        let problem = match (self.text(NAME).as_deref(), secrets) {
+            (None | Some("s3"), _) => return PutTarget::S3,
+            (Some("front"), Some(secrets)) => return PutTarget::Front(secrets.current().clone()),
+            (Some("front"), None) => "is 'front', which needs SATCHEL_UPLOAD_SECRETS to sign tokens".to_owned(),
+            (Some(other), _) => format!("'{other}' is neither s3 nor front"),
+        };
+        self.complain(NAME, problem);
+        PutTarget::S3
     }
 
     /// The public URL, with a slash at the end, ready for paths.
