@@ -51,7 +51,6 @@ async def told():
 async def alice(told, tmp_path):
     values = {
         "https://satchel:PASTE-THE-PASSWORD-HERE@files.example.com": f"http://satchel:{PASSWORD}@{HOST}:{told.port}",
-        'post_stanza_types = { "iq" }': 'post_stanza_types = { "iq", "message" }',
     }
     prosody = Prosody(tmp_path, filled("prosody-component.cfg.lua", values))
     await asyncio.to_thread(prosody.start)

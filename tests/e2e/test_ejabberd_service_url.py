@@ -20,7 +20,6 @@ PARTS_OF_SECRETS = ("eyJ", "Basic", SEGMENT, PAIR.partition(":")[2])
 def stack(tmp_path_factory):
     settings = {
         "SATCHEL_UPLOAD_SECRETS": SECRET,
-        "SATCHEL_COMPONENT_CREDENTIALS": "nobody:uses-this",
         "SATCHEL_SLOT_CREDENTIALS": f"{SEGMENT}\n{PAIR}",
         "SATCHEL_ALLOWED_DOMAINS": f"{DOMAIN} {WITH_BASIC} {LOCKED_OUT}",
         "SATCHEL_MAX_SIZE": str(LIMIT),

@@ -180,6 +180,15 @@ async fn ejabberd_gets_two_lines() {
 }
 
 #[tokio::test]
+async fn each_door_is_open_only_to_configured_callers() {
+    let ejabberd_alone = [("SATCHEL_COMPONENT_CREDENTIALS", ""), ("SATCHEL_SLOT_CREDENTIALS", "segment")];
+    let posted = request("POST", "/component", Some("prosody:secret"), posted_iq(STANZA).into());
+    assert_eq!(handle(&state(&ejabberd_alone), posted).await.status(), StatusCode::NOT_FOUND);
+    let query = [("jid", "romeo@example.org"), ("name", "a"), ("size", "7")];
+    assert_eq!(slot(&ejabberd_alone, "/slot/segment", None, &query).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn ejabberds_slots_can_lead_to_a_front() {
     let config = [
         ("SATCHEL_SLOT_CREDENTIALS", "segment"),
