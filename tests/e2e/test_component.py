@@ -6,32 +6,25 @@ from datetime import UTC, datetime
 from urllib.parse import unquote
 
 import pytest
-import slixmpp
 
+from component import PASSWORD, SERVICE, section, settings
 from files import AWKWARD, KIB, MIB, NAMES, assert_served, assert_streams, content, write
-from prosody import DOMAIN, Prosody, filled
+from prosody import DOMAIN, Prosody
 from rawput import RawPut
-from satchel import SECRET, Satchel
+from satchel import Satchel
 from server import HOST, free_port, wait_until
 from slots import CURRENT, LEGACY, PURPOSES, put, refusal, request, urls
 from xmpp import login
 
-SERVICE = f"upload.{DOMAIN}"
 LOCKED_OUT, UNREACHABLE = f"locked-out.{DOMAIN}", f"unreachable.{DOMAIN}"
 ELSEWHERE = "example.net"
-PASSWORD = "f81d4fae7dec11d0a76500a0c91e6bf6"
 LIMIT = 400 * MIB
 PARTS_OF_SECRETS = ("X-Amz-", "Signature", "Basic", PASSWORD)
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
-    settings = {
-        "SATCHEL_UPLOAD_SECRETS": SECRET,
-        "SATCHEL_COMPONENT_CREDENTIALS": f"satchel:{PASSWORD}",
-        "SATCHEL_MAX_SIZE": str(LIMIT),
-    }
-    with Satchel(tmp_path_factory.mktemp("satchel"), settings) as running:
+    with Satchel(tmp_path_factory.mktemp("satchel"), settings(SATCHEL_MAX_SIZE=str(LIMIT))) as running:
         yield running
         log = running.log.read_text()
         assert not [part for part in PARTS_OF_SECRETS if part in log], "a secret was logged"
@@ -51,16 +44,6 @@ def prosody(tmp_path_factory, stack):
         yield running
 
 
-def section(address: str, port: int, password: str = PASSWORD) -> str:
-    """The component that an admin configures, without TLS."""
-    credentials = "satchel:PASTE-THE-PASSWORD-HERE"
-    values = {
-        "upload.example.com": address,
-        f"https://{credentials}@files.example.com/": f"http://satchel:{password}@{HOST}:{port}/",
-    }
-    return filled("prosody-component.cfg.lua", values)
-
-
 @pytest.fixture
 async def alice(prosody):
     async with login(prosody, "alice") as client:
@@ -72,8 +55,8 @@ async def test_the_service_is_found_and_says_what_it_takes(alice):
     info = found["disco_info"]
     assert found["from"] == SERVICE
     assert [identity[:2] for identity in info["identities"]] == [("store", "file")]
-    wanted = {CURRENT, LEGACY, f"{PURPOSES}#message", f"{PURPOSES}#ephemeral", "urn:xmpp:ping", "jabber:iq:version"}
-    assert wanted <= info["features"]
+    purposes = {f"{PURPOSES}#{purpose}" for purpose in ("message", "profile", "ephemeral", "permanent")}
+    assert {CURRENT, LEGACY, "urn:xmpp:ping", "jabber:iq:version"} | purposes <= info["features"]
     forms = {form["values"]["FORM_TYPE"][0]: form["values"]["max-file-size"] for form in info["substanzas"]}
     assert forms == {CURRENT: str(LIMIT), LEGACY: str(LIMIT)}
 
@@ -193,14 +176,9 @@ async def test_an_outage_is_an_error_at_once(alice):
 
 
 @pytest.mark.parametrize("purpose", ["message", "profile", "ephemeral", "permanent"])
-async def test_a_purpose_is_granted_where_it_is_announced(alice, http, purpose):
-    info = await alice.stream.plugin["xep_0030"].get_info(slixmpp.JID(SERVICE), timeout=60)
+async def test_a_slot_for_each_purpose_takes_a_file(alice, http, purpose):
     expiry = f' expire-before="{stamp(time.time() + 3600)}"' if purpose == "ephemeral" else ""
-    answer = await alice.ask(SERVICE, request(purpose=f'<{purpose} xmlns="{PURPOSES}"{expiry}/>'))
-    if f"{PURPOSES}#{purpose}" not in info["disco_info"]["features"]:
-        assert refusal(answer) == ("cancel", "feature-not-implemented")
-        return
-    put_url, get_url = urls(answer)
+    put_url, get_url = urls(await alice.ask(SERVICE, request(purpose=f'<{purpose} xmlns="{PURPOSES}"{expiry}/>')))
     await put(http, put_url, content(KIB))
     await assert_served(http, get_url, content(KIB), "image/jpeg", "photo.jpg")
 

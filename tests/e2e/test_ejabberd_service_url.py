@@ -22,7 +22,7 @@ def stack(tmp_path_factory):
         "SATCHEL_UPLOAD_SECRETS": SECRET,
         "SATCHEL_SLOT_CREDENTIALS": f"{SEGMENT}\n{PAIR}",
         "SATCHEL_ALLOWED_DOMAINS": f"{DOMAIN} {WITH_BASIC} {LOCKED_OUT}",
-        "SATCHEL_MAX_SIZE": str(LIMIT),
+        "SATCHEL_DAILY_QUOTA": str(LIMIT),
     }
     with Satchel(tmp_path_factory.mktemp("satchel"), settings) as running:
         yield running
@@ -81,6 +81,12 @@ async def test_a_slot_takes_one_file_and_says_of_which_type(ejabberd, http, size
     assert slot.headers == {}
     await assert_takes_one_file(http, slot.put_url, {"Content-Type": "text/html"}, content(size))
     await assert_served(http, slot.get_url, content(size), "image/jpeg", "photo.jpg")
+
+
+async def test_the_quota_is_kept(ejabberd):
+    async with login(ejabberd, "bob", WITH_BASIC) as bob:
+        await bob.request_slot(service(WITH_BASIC), "video.mp4", LIMIT, "video/mp4")
+        assert refusal(await bob.ask(service(WITH_BASIC), request()))[1] == "resource-constraint"
 
 
 REFUSALS = {

@@ -69,13 +69,20 @@ class Client:
             answer = refusal.iq
         return answer.xml
 
+    def say(self, address: str, text: str, kind: str = "chat"):
+        self.stream.make_message(mto=address, mbody=text, mtype=kind).send()
+
+    async def hear(self) -> slixmpp.Message:
+        """The next message that comes."""
+        return await asyncio.wait_for(self.messages.get(), SECONDS)
+
     def share(self, recipient: "Client", url: str):
         message = self.stream.make_message(mto=recipient.address, mbody=url, mtype="chat")
         message["oob"]["url"] = url
         message.send()
 
     async def received_url(self) -> str:
-        message = await asyncio.wait_for(self.messages.get(), SECONDS)
+        message = await self.hear()
         assert message["body"] == message["oob"]["url"]
         return message["oob"]["url"]
 
