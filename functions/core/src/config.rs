@@ -205,7 +205,7 @@ impl ComponentConfig {
         let secrets = environment.text("SATCHEL_UPLOAD_SECRETS").as_deref().and_then(Secrets::parse);
         let slot_put = environment.slot_put(secrets.as_ref());
         let known = callers.as_ref().or(slot_callers.as_ref()).map(Callers::secrets);
-        if known.is_none() {
+        if known.is_none() && environment.text("SATCHEL_COMPONENT_CREDENTIALS").is_none() {
             let problem = "missing; it holds user:password, one per line. SATCHEL_SLOT_CREDENTIALS alone would do, too";
             environment.complain("SATCHEL_COMPONENT_CREDENTIALS", problem);
         }
