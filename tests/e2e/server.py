@@ -10,7 +10,7 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 REPOSITORY = Path(__file__).resolve().parents[2]
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 60
 
 started: list["Server"] = []
