@@ -9,7 +9,7 @@ use url::Url;
 use environment::Environment;
 
 use crate::{
-    component::basic::Callers,
+    basic::Callers,
     disposition::SafeTypes,
     put::PutPolicy,
     secret::{Secret, Secrets},

@@ -1,6 +1,5 @@
 //! The decision about what mod_component_http posts: which stanza is answered, and with what.
 
-pub mod basic;
 pub mod chat;
 mod slot_request;
 

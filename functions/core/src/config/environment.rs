@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{ConfigError, ConfigProblem, S3Config, SECONDS_PER_DAY};
 use crate::{
-    component::basic::Callers,
+    basic::Callers,
     disposition::{DEFAULT_SAFE_TYPES, SafeTypes},
     purpose::Purpose,
     secret::Secrets,
