@@ -3,7 +3,8 @@
 use http::{
     HeaderMap, HeaderValue,
     header::{
-        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
+        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+        ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
     },
 };
 
@@ -20,4 +21,14 @@ pub fn allow_any_origin(headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(ALLOWED_METHODS));
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE));
+}
+
+/// The same for rosters, which pages may edit and whose ETags they may read.
+pub fn allow_editing(headers: &mut HeaderMap) {
+    allow_any_origin(headers);
+    let methods = HeaderValue::from_static("OPTIONS, HEAD, GET, PUT, DELETE");
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+    let sent = HeaderValue::from_static("Authorization, Content-Type, If-Match, If-None-Match");
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, sent);
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("ETag"));
 }

@@ -3,6 +3,7 @@
 use crate::{
     grant::{Grant, OwnerId},
     purpose::Purpose,
+    roster::{group::GroupName, username::Username},
     upload_path::{MAX_KEY_BYTES, PathError, UploadPath},
 };
 
@@ -33,6 +34,18 @@ impl Key {
     #[must_use]
     pub fn of_ledger(owner: OwnerId) -> Self {
         Self(format!("{LEDGER}{}", owner.to_hex()))
+    }
+
+    /// `rosters/<username>`, percent-encoded.
+    #[must_use]
+    pub fn of_roster(username: &Username) -> Self {
+        Self(username.to_key())
+    }
+
+    /// `groups/<name>`, percent-encoded.
+    #[must_use]
+    pub fn of_group(name: &GroupName) -> Self {
+        Self(name.to_key())
     }
 
     /// The key, decoded.

@@ -50,11 +50,10 @@ impl<'a> Route<'a> {
     /// or the path of `SATCHEL_PUBLIC_URL`. `None` for a path outside the deployment.
     #[must_use]
     pub fn of(raw_path: &'a str, public_path: Option<&str>, stage: Option<&str>) -> Option<Self> {
-        let bases = [Some("/".to_owned()), stage.map(|stage| format!("/{stage}/")), parent(public_path)];
         let resources = [(UPLOAD, Resource::Upload), (AUTHORIZE, Resource::Authorize)];
         let under = |base: String| resources.map(|(name, resource)| (format!("{base}{name}"), resource));
         let public = public_path.map(|path| (path.to_owned(), Resource::Upload));
-        let known = bases.into_iter().flatten().flat_map(under).chain(public);
+        let known = bases(public_path, stage).into_iter().flat_map(under).chain(public);
         let matching = known.filter(|(prefix, _)| raw_path.starts_with(prefix.as_str()));
         let (prefix, resource) = matching.max_by_key(|(prefix, _)| prefix.len())?;
         Some(Self { resource, below: raw_path.get(prefix.len()..)? })
@@ -76,6 +75,12 @@ impl<'a> Route<'a> {
             (Err(error), None) => Err(error),
         }
     }
+}
+
+/// What resources may stand below: nothing, the stage that API Gateway names, what the public URL's `upload/` does.
+pub(crate) fn bases(public_path: Option<&str>, stage: Option<&str>) -> Vec<String> {
+    let stage = stage.map(|stage| format!("/{stage}/"));
+    [Some("/".to_owned()), stage, parent(public_path)].into_iter().flatten().collect()
 }
 
 /// What `upload/` stands below in the public URL, if that is how it ends.
