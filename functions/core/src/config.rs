@@ -1,12 +1,14 @@
 //! Configuration: environment variables, read once per cold start, all bad ones reported together.
 
 mod environment;
+mod roster;
 
 use std::fmt;
 
 use url::Url;
 
 use environment::Environment;
+pub use roster::{ProsodyUrl, RosterFetchConfig, RosterRefreshConfig};
 
 use crate::{
     basic::Callers,
