@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::{
     event,
     log::{self, Line},
+    proxy,
 };
 
 /// The exit code for a configuration that cannot work.
@@ -66,16 +67,58 @@ where
 {
     let Some(state) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
     let service = service_fn(|event: LambdaEvent<Value>| {
-        let (request_id, started) = (event.context.request_id, Instant::now());
         // Boxed, as the SDK's futures nest deeper than the compiler computes layouts.
         let done = Box::pin(handle(Arc::clone(&state), event.payload));
-        async move {
-            let outcome = done.await;
-            println!("{}", log::event_line(function, &request_id, &outcome, started.elapsed()));
-            outcome.map_err(Error::from)
+        logged(function, event.context.request_id, done)
+    });
+    ended(function, lambda_http::lambda_runtime::run(service).await)
+}
+
+/// Serves both: what is no HTTP event goes to `handle_event`.
+pub async fn serve_both<S, H, F, G, D, E>(
+    function: &'static str,
+    state: Result<S, StartError>,
+    handle: H,
+    handle_event: G,
+) -> ExitCode
+where
+    S: Send + Sync + 'static,
+    H: Fn(Arc<S>, Request) -> F + Send + Sync,
+    F: Future<Output = Response<Body>> + Send,
+    G: Fn(Arc<S>, Value) -> D + Send + Sync,
+    D: Future<Output = Result<Value, E>> + Send,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let Some(state) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
+    let (state, handle, handle_event) = (&state, &handle, &handle_event);
+    let service = service_fn(async |event: LambdaEvent<Value>| {
+        let (invocation, state) = (event.context.request_id, Arc::clone(state));
+        match proxy::request(&event.payload) {
+            Some(request) => {
+                let request = request?;
+                let seen = Seen::of(function, invocation, &request);
+                let response = handle(state, request).await;
+                println!("{}", seen.line(&response).to_json());
+                Ok(proxy::response(response))
+            }
+            None => logged(function, invocation, handle_event(state, event.payload)).await,
         }
     });
     ended(function, lambda_http::lambda_runtime::run(service).await)
+}
+
+async fn logged<E>(
+    function: &'static str,
+    request_id: String,
+    done: impl Future<Output = Result<Value, E>>,
+) -> Result<Value, Error>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let started = Instant::now();
+    let outcome = done.await;
+    println!("{}", log::event_line(function, &request_id, &outcome, started.elapsed()));
+    outcome.map_err(Error::from)
 }
 
 fn ready<S>(function: &str, state: Result<S, StartError>) -> Option<Arc<S>> {

@@ -64,18 +64,23 @@ pub fn own_address(request: &Request) -> Option<String> {
     Some(format!("https://{host}{}", path.unwrap_or_else(|| request.raw_http_path())))
 }
 
+/// The stage that API Gateway names.
+#[must_use]
+pub fn stage(request: &Request) -> Option<&str> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV1(context) => context.stage.as_deref(),
+        RequestContext::ApiGatewayV2(context) => context.stage.as_deref(),
+        _ => None,
+    }
+}
+
 /// Where a request leads. Only the raw path counts: `uri()` has been through a URL parser that collapses `..` and
 /// cuts at `?` and `#`.
 ///
 /// # Errors
 /// Outside the deployment's prefix.
 pub fn route<'a>(request: &'a Request, public_path: Option<&str>) -> Result<Route<'a>, RouteError> {
-    let stage = match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV1(context)) => context.stage.as_deref(),
-        Some(RequestContext::ApiGatewayV2(context)) => context.stage.as_deref(),
-        _ => None,
-    };
-    Route::of(request.raw_http_path(), public_path, stage).ok_or(RouteError::NotFound)
+    Route::of(request.raw_http_path(), public_path, stage(request)).ok_or(RouteError::NotFound)
 }
 
 /// The possible readings of the upload path, at least one.

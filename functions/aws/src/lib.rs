@@ -3,6 +3,8 @@
 pub mod answer;
 pub mod bootstrap;
 pub mod clock;
+#[cfg(feature = "https")]
+pub mod documents;
 pub mod event;
 #[cfg(feature = "https")]
 pub mod https;
@@ -10,6 +12,7 @@ pub mod https;
 pub mod lean_s3;
 pub mod log;
 pub mod presign;
+pub mod proxy;
 #[cfg(feature = "storage")]
 mod s3_client;
 #[cfg(feature = "storage")]

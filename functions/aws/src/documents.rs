@@ -1,0 +1,134 @@
+//! Small JSON objects that several may edit at the same time: read, changed, and written back on the condition that
+//! nobody was faster.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use satchel_core::object_key::Key;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::lean_s3::{Condition, LeanS3, LeanS3Error, SmallObject, Written};
+
+/// The longest pause between two rounds of a race, in milliseconds. Of a hundred editors one gets through in each round:
+/// they must not all be back for the next.
+const MAX_PAUSE: u32 = 1_024;
+
+/// Why a document could not be read or written. The message is for the log, never for a client.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// S3 failed; after writing, whether it was written is unknown.
+    #[error(transparent)]
+    S3(#[from] LeanS3Error),
+    /// Somebody else's object, or a damaged one. It is never taken for an empty one.
+    #[error("the object cannot be read: {0}")]
+    Unreadable(#[source] serde_json::Error),
+    /// No randomness for a pause.
+    #[error("no randomness: {0}")]
+    Randomness(#[from] getrandom::Error),
+}
+
+/// A document as it was found; where there is none, the default.
+#[derive(Debug, Clone)]
+pub struct Found<T> {
+    /// What it says.
+    pub value: T,
+    object: Option<SmallObject>,
+}
+
+/// The documents of one bucket. Clones share the queues.
+#[derive(Debug, Clone)]
+pub struct Documents {
+    s3: LeanS3,
+    queues: Arc<Queues>,
+}
+
+/// Editors of one document in one process wait for one another, rather than run races that all but one lose. Only those
+/// of several processes, as Lambda's are, race. A queue may be that of several documents.
+#[derive(Debug, Default)]
+struct Queues {
+    hasher: RandomState,
+    queues: [Mutex<()>; 32],
+}
+
+impl Queues {
+    async fn turn(&self, key: &Key) -> MutexGuard<'_, ()> {
+        let number = self.hasher.hash_one(key.as_str()) % self.queues.len() as u64;
+        self.queues[number as usize].lock().await
+    }
+}
+
+impl Documents {
+    /// Documents that are read and written through `s3`.
+    #[must_use]
+    pub fn new(s3: LeanS3) -> Self {
+        Self { s3, queues: Arc::default() }
+    }
+
+    /// Reads a document, in one request.
+    ///
+    /// # Errors
+    /// See [`DocumentError`].
+    pub async fn read<T: DeserializeOwned + Default>(&self, key: &Key) -> Result<Found<T>, DocumentError> {
+        let object = self.s3.get(key).await?;
+        let read = object.as_ref().map(|object| serde_json::from_slice(&object.body)).transpose();
+        let value = read.map_err(DocumentError::Unreadable)?;
+        Ok(Found { value: value.unwrap_or_default(), object })
+    }
+
+    /// Changes a document with `edit`, from the start again whenever another editor was faster, without end: the caller
+    /// sets the deadline. `found` spares the first reading. Gives the document as it is now, and what `edit` gave.
+    /// What changes nothing is not written.
+    ///
+    /// # Errors
+    /// What `edit` refuses; see [`DocumentError`].
+    pub async fn edit<T, R, E>(
+        &self,
+        key: &Key,
+        mut found: Option<Found<T>>,
+        mut edit: impl FnMut(&mut T) -> Result<R, E>,
+    ) -> Result<(T, R), E>
+    where
+        T: DeserializeOwned + Serialize + Default + PartialEq,
+        E: From<DocumentError>,
+    {
+        let _turn = self.queues.turn(key).await;
+        let mut attempted: Option<(Bytes, R)> = None;
+        for attempt in 0_u32.. {
+            pause(attempt).await?;
+            let Found { mut value, object } = match found.take() {
+                Some(found) => found,
+                None => self.read(key).await?,
+            };
+            // An attempt whose answer was lost on its way, and that was repeated, meets its own object.
+            let is = |body: &Bytes| object.as_ref().is_some_and(|object| object.body == body);
+            if let Some((_, given)) = attempted.take_if(|(body, _)| is(body)) {
+                return Ok((value, given));
+            }
+            let given = edit(&mut value)?;
+            let body = Bytes::from(serde_json::to_vec(&value).map_err(DocumentError::Unreadable)?);
+            if is(&body) || (object.is_none() && value == T::default()) {
+                return Ok((value, given));
+            }
+            let condition = object.as_ref().map_or(Condition::Absent, |object| Condition::Matches(&object.etag));
+            match self.s3.put(key, body.clone(), condition).await.map_err(DocumentError::from)? {
+                Written::Done => return Ok((value, given)),
+                Written::Changed => attempted = Some((body, given)),
+            }
+        }
+        unreachable!("four thousand million attempts take longer than anybody waits")
+    }
+}
+
+/// None before the first attempt, then a random one, longer from round to round (AWS: "Exponential backoff and jitter").
+async fn pause(attempt: u32) -> Result<(), DocumentError> {
+    if attempt > 0 {
+        let longest = (8 << attempt.min(8)).min(MAX_PAUSE);
+        tokio::time::sleep(Duration::from_millis((getrandom::u32()? % longest).into())).await;
+    }
+    Ok(())
+}

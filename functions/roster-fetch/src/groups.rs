@@ -1,0 +1,118 @@
+//! Shared groups: whoever edits one writes its members' rosters, so that fetching a roster stays one request.
+
+use futures_util::{StreamExt, stream};
+use satchel_aws::documents::Found;
+use satchel_core::{
+    object_key::Key,
+    roster::{
+        address::{Address, Target},
+        document::Roster,
+        edit::RosterEdit,
+        group::{self, Group, GroupEdit, GroupName, GroupRefusal},
+        jid::ContactJid,
+        precondition::ETag,
+        username::Username,
+    },
+};
+
+use crate::{Edit, RosterFetchError, State};
+
+/// Rosters that are written at the same time.
+const WRITERS: usize = 16;
+
+/// The members of a group.
+pub(crate) async fn fetch(state: &State, address: &Address<'_>) -> Result<String, RosterFetchError> {
+    let name = address.fetched_group()?;
+    let found: Found<Group> = state.documents.read(&Key::of_group(&name)).await?;
+    if found.value.exists() { Ok(found.value.to_json()) } else { Err(RosterFetchError::NoGroup(name)) }
+}
+
+/// Edits a group, then the rosters of all who are in it or have left it. Should that break midway, the group is as it
+/// should be, and repeating the request brings the rest in line.
+pub(crate) async fn edit(
+    state: &State,
+    target: Target<GroupName>,
+    edit: &Edit<'_>,
+) -> Result<(bool, ETag), RosterFetchError> {
+    let Target { of: name, entry } = target;
+    let change = match (entry, edit.deletes) {
+        (None, false) => GroupEdit::Replace(group::members(edit.body)?),
+        (None, true) => GroupEdit::Replace(Default::default()),
+        (Some(jid), false) => GroupEdit::Put(jid, group::member(edit.body)?),
+        (Some(jid), true) => GroupEdit::Remove(jid),
+    };
+    let key = Key::of_group(&name);
+    let mut was_there = false;
+    let step = |group: &mut Group| {
+        let exists = match &change {
+            GroupEdit::Put(jid, _) | GroupEdit::Remove(jid) => group.has(jid),
+            GroupEdit::Replace(_) => group.exists(),
+        };
+        edit.conditions.check_edit(|| ETag::of(&group.to_json()), exists)?;
+        was_there |= exists;
+        applied(state, &name, group, &change, was_there || !edit.deletes).map(|()| !exists)
+    };
+    let (group, created) = state.documents.edit(&key, None, step).await?;
+    share(state, &name, &group).await?;
+    settle(state, &key, &group).await;
+    Ok((created, ETag::of(&group.to_json())))
+}
+
+/// A deletion that is repeated because it broke midway finds nothing to delete but its own traces.
+fn applied(
+    state: &State,
+    name: &GroupName,
+    group: &mut Group,
+    change: &GroupEdit,
+    was_there: bool,
+) -> Result<(), RosterFetchError> {
+    let may_repeat = was_there || !group.is_settled();
+    if !group.exists() && !may_repeat {
+        return Err(RosterFetchError::NoGroup(name.clone()));
+    }
+    match group.apply(change, state.config.domain.as_deref(), state.clock.now()) {
+        Err(GroupRefusal::NotAMember(_)) if may_repeat => Ok(()),
+        applied => Ok(applied?),
+    }
+}
+
+/// Writes the group into every roster that it concerns.
+async fn share(state: &State, name: &GroupName, group: &Group) -> Result<(), RosterFetchError> {
+    let rosters = group.rosters(state.config.domain.as_deref())?;
+    let all = rosters.len();
+    let write = |(username, member): (Username, Option<ContactJid>)| async move {
+        let change = RosterEdit::Share(name.clone(), group.copy_for(member.as_ref()));
+        let key = Key::of_roster(&username);
+        let step = |roster: &mut Roster| roster.apply(&change).map_err(RosterFetchError::from);
+        (state.documents.edit(&key, None, step).await, username)
+    };
+    let mut written = stream::iter(rosters).map(write).buffer_unordered(WRITERS);
+    let (mut full, mut left, mut cause) = (Vec::new(), Vec::new(), None);
+    while let Some((outcome, username)) = written.next().await {
+        match outcome {
+            Ok(_) => {}
+            Err(RosterFetchError::Edit(_)) => full.push(username),
+            Err(error) => {
+                left.push(username);
+                cause = Some(error);
+            }
+        }
+    }
+    match cause {
+        Some(cause) => Err(RosterFetchError::Unshared { left, all, cause: Box::new(cause) }),
+        None if full.is_empty() => Ok(()),
+        None => Err(RosterFetchError::MembersFull(full)),
+    }
+}
+
+/// Forgets who has left. Should it fail, they are visited once more with the next edit, and that is all.
+async fn settle(state: &State, key: &Key, group: &Group) {
+    if group.is_settled() {
+        return;
+    }
+    let step = |stored: &mut Group| {
+        stored.settle(group);
+        Ok::<_, RosterFetchError>(())
+    };
+    let _ = state.documents.edit(key, None, step).await;
+}

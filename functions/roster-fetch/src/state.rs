@@ -1,0 +1,35 @@
+//! What `roster-fetch` keeps while it is warm.
+
+use aws_credential_types::Credentials;
+use satchel_aws::{
+    bootstrap::StartError, clock::Clock, documents::Documents, lean_s3::LeanS3, presign::environment_credentials,
+};
+use satchel_core::config::{ConfigError, RosterFetchConfig};
+
+/// Everything a request needs, built once per cold start.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// The configuration.
+    pub config: RosterFetchConfig,
+    /// Rosters and groups.
+    pub documents: Documents,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl State {
+    /// Adds the environment's credentials to what reading the configuration gave.
+    ///
+    /// # Errors
+    /// Bad or missing variables; missing credentials.
+    pub async fn load(config: Result<RosterFetchConfig, ConfigError>) -> Result<Self, StartError> {
+        Ok(Self::new(config?, environment_credentials().await?, Clock::System))
+    }
+
+    /// Puts a state together from parts that come from elsewhere.
+    #[must_use]
+    pub fn new(config: RosterFetchConfig, credentials: Credentials, clock: Clock) -> Self {
+        let documents = Documents::new(LeanS3::new(&config.s3, credentials));
+        Self { config, documents, clock }
+    }
+}

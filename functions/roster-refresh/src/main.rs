@@ -1,0 +1,15 @@
+//! The Lambda function `roster-refresh`.
+
+use std::process::ExitCode;
+
+use satchel_aws::bootstrap;
+use satchel_core::config::RosterRefreshConfig;
+use satchel_roster_refresh::{State, handle, handle_event};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let state = State::load(RosterRefreshConfig::parse(bootstrap::environment)).await;
+    let request = async |state: std::sync::Arc<State>, request| handle(&state, request).await;
+    bootstrap::serve_both("roster-refresh", state, request, async |state, event| handle_event(&state, event).await)
+        .await
+}

@@ -1,0 +1,91 @@
+//! Names and groups that have changed: mod_http_roster_admin only notices who has come and gone. So the changed contacts
+//! go, for as long as one refresh takes, and come again with another.
+
+use futures_util::{StreamExt, stream};
+use satchel_aws::documents::{DocumentError, Documents};
+use satchel_core::{
+    object_key::Key,
+    roster::{
+        document::Roster,
+        edit::{EditRefusal, RosterEdit},
+        refresh::Report,
+        username::Username,
+    },
+};
+use tokio::time::Instant;
+
+use crate::{
+    RosterRefreshError, State,
+    prosody::{self, Broken},
+};
+
+/// Seconds after which hidden contacts are shown again by themselves, should this function not get to it: longer than it
+/// may run.
+const HIDDEN_FOR: u64 = 60;
+/// Rosters that are written at the same time.
+const WRITERS: usize = 16;
+
+/// Refreshes these users, those with changed contacts twice.
+pub(crate) async fn replace(
+    state: &State,
+    usernames: &[Username],
+    until: Instant,
+) -> Result<Result<Report, Broken>, RosterRefreshError> {
+    let documents = state.documents.as_ref().ok_or(RosterRefreshError::NoBucket)?;
+    let hide = RosterEdit::Hide(state.clock.now().plus(HIDDEN_FOR));
+    let hidden = all(documents, usernames, &hide).await;
+    let hiding: Vec<Username> = hidden.hiding;
+    if hiding.is_empty() && hidden.failed.is_none() {
+        return Ok(prosody::tell(state, usernames, until).await);
+    }
+    let gone = match hidden.failed {
+        None => prosody::tell(state, &hiding, until).await,
+        Some(error) => {
+            all(documents, &hiding, &RosterEdit::Show).await;
+            return Err(error.into());
+        }
+    };
+    if let Some(error) = all(documents, &hiding, &RosterEdit::Show).await.failed {
+        return Err(RosterRefreshError::StillHidden(error));
+    }
+    match gone {
+        Ok(_) => Ok(prosody::tell(state, usernames, until).await),
+        Err(broken) => Ok(Err(broken)),
+    }
+}
+
+/// What editing several rosters came to.
+struct Outcome {
+    /// Whose rosters leave contacts out now.
+    hiding: Vec<Username>,
+    failed: Option<DocumentError>,
+}
+
+async fn all(documents: &Documents, usernames: &[Username], edit: &RosterEdit) -> Outcome {
+    let write = |username: &Username| {
+        let (key, username) = (Key::of_roster(username), username.clone());
+        async move {
+            let step = |roster: &mut Roster| roster.apply(edit).map_err(Unedited::from);
+            documents.edit(&key, None, step).await.map(|(roster, _)| roster.hides().then_some(username))
+        }
+    };
+    let mut outcome = Outcome { hiding: Vec::new(), failed: None };
+    let mut written = stream::iter(usernames).map(write).buffer_unordered(WRITERS);
+    while let Some(edited) = written.next().await {
+        match edited {
+            Ok(hiding) => outcome.hiding.extend(hiding),
+            Err(Unedited::Document(error)) => outcome.failed = Some(error),
+            // Neither hiding nor showing is ever refused.
+            Err(Unedited::Refused(_)) => {}
+        }
+    }
+    outcome
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Unedited {
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    #[error(transparent)]
+    Refused(#[from] EditRefusal),
+}

@@ -1,0 +1,44 @@
+//! What `roster-refresh` keeps while it is warm.
+
+use aws_credential_types::Credentials;
+use satchel_aws::{
+    bootstrap::StartError, clock::Clock, documents::Documents, https::HttpsClient, lean_s3::LeanS3,
+    presign::environment_credentials,
+};
+use satchel_core::config::{ConfigError, RosterRefreshConfig};
+
+/// Everything a request needs, built once per cold start.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// The configuration.
+    pub config: RosterRefreshConfig,
+    /// The way to Prosody.
+    pub https: HttpsClient,
+    /// Rosters, for replacing contacts alone.
+    pub documents: Option<Documents>,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl State {
+    /// Adds the environment's credentials to what reading the configuration gave.
+    ///
+    /// # Errors
+    /// Bad or missing variables; missing credentials, where there is a bucket.
+    pub async fn load(config: Result<RosterRefreshConfig, ConfigError>) -> Result<Self, StartError> {
+        let config = config?;
+        let credentials = match config.s3 {
+            Some(_) => Some(environment_credentials().await?),
+            None => None,
+        };
+        Ok(Self::new(config, credentials, Clock::System))
+    }
+
+    /// Puts a state together from parts that come from elsewhere.
+    #[must_use]
+    pub fn new(config: RosterRefreshConfig, credentials: Option<Credentials>, clock: Clock) -> Self {
+        let https = HttpsClient::new(config.prosody.url().scheme() == "https");
+        let s3 = config.s3.as_ref().zip(credentials).map(|(s3, credentials)| LeanS3::new(s3, credentials));
+        Self { config, https, documents: s3.map(Documents::new), clock }
+    }
+}
