@@ -11,6 +11,7 @@ mod front;
 mod paths;
 mod quota;
 mod races;
+mod rosters;
 mod sealing;
 mod support;
 mod upload;

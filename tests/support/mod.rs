@@ -1,6 +1,7 @@
 //! A stack of one's own for every test, a client that changes nothing it is told to send, and tokens.
 
 pub mod component;
+pub mod rosters;
 pub mod tokens;
 
 use std::sync::{
@@ -55,6 +56,10 @@ impl PlainS3 {
         let (stop, told) = tokio::sync::oneshot::channel::<()>();
         let served = tokio::spawn(server.serve(async { drop(told.await) }));
         Self { address, stop, served, _folder: folder }
+    }
+
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.address
     }
 
     /// A stack on it.
@@ -243,6 +248,11 @@ impl Request {
     pub fn body(self, body: &[u8]) -> Self {
         let length = body.len().to_string();
         Self { body: body.to_vec(), ..self }.header("Content-Length", length)
+    }
+
+    /// A body that is framed by other headers than Content-Length.
+    pub fn raw_body(self, body: &[u8]) -> Self {
+        Self { body: body.to_vec(), ..self }
     }
 
     pub fn head(&self, host: &str) -> Vec<u8> {

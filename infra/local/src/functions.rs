@@ -8,7 +8,10 @@ use satchel_core::{
     time::Timestamp,
 };
 
-use crate::settings::Settings;
+use crate::{
+    rosters::{RosterConfigs, Rosters},
+    settings::Settings,
+};
 
 /// The functions' configurations, each parsed by the function's own rules.
 #[derive(Debug, Clone)]
@@ -17,6 +20,7 @@ pub struct Configs {
     download: DownloadConfig,
     seal: SealConfig,
     component: Option<ComponentConfig>,
+    rosters: RosterConfigs,
 }
 
 impl Configs {
@@ -34,9 +38,12 @@ impl Configs {
         let callers = ["SATCHEL_COMPONENT_CREDENTIALS", "SATCHEL_SLOT_CREDENTIALS"].map(|name| settings.given(name));
         let component = callers.iter().flatten().next().map(|_| ComponentConfig::parse(lookup));
         let component = component.and_then(|parsed| problems.note(parsed));
-        match (upload, download, seal, problems.0) {
-            (Some(upload), Some(download), Some(seal), None) => Ok(Self { upload, download, seal, component }),
-            (_, _, _, problems) => Err(problems.unwrap_or_default()),
+        let rosters = problems.note(RosterConfigs::parse(settings));
+        match (upload, download, seal, rosters, problems.0) {
+            (Some(upload), Some(download), Some(seal), Some(rosters), None) => {
+                Ok(Self { upload, download, seal, component, rosters })
+            }
+            (_, _, _, _, problems) => Err(problems.unwrap_or_default()),
         }
     }
 
@@ -71,6 +78,7 @@ pub struct Functions {
     download: satchel_download::State,
     /// Where it is switched on.
     component: Option<satchel_component::State>,
+    rosters: Rosters,
     seal: satchel_seal::State,
 }
 
@@ -85,6 +93,7 @@ impl Functions {
             component: configs
                 .component
                 .map(|config| satchel_component::State::new(config, credentials(), clock.clone())),
+            rosters: Rosters::new(configs.rosters, settings, &clock),
             seal: State::new(configs.seal, credentials(), clock.clone()),
             clock,
         }
@@ -102,12 +111,21 @@ impl Functions {
         &self.seal
     }
 
+    /// The functions of rosters.
+    #[must_use]
+    pub fn rosters(&self) -> &Rosters {
+        &self.rosters
+    }
+
     /// Hands a request to the function of its route, as of another moment than now where one is given; also gives
     /// what the log needs to know.
     pub async fn answer(&self, request: Request, path: &str, as_of: Option<Timestamp>) -> (Seen, Response<Body>) {
         let seen = |function| Seen::of(function, String::new(), &request);
         if let Some(component) = self.component.as_ref().filter(|_| is_component(path)) {
             return (seen("component"), satchel_component::handle(component, request).await);
+        }
+        if let Some(function) = self.rosters.at(request.method(), path) {
+            return function.answer(request).await;
         }
         if matches!(*request.method(), Method::GET | Method::HEAD) {
             return (seen("download"), satchel_download::handle(&self.download, request).await);

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod functions;
 pub mod gateway;
 mod keys;
+mod rosters;
 mod sealer;
 pub mod settings;
 mod snippet;

@@ -20,16 +20,16 @@ pub async fn run(functions: Arc<Functions>, mut events: Receiver) {
         if !created.key.starts_with(PREFIX) {
             continue;
         }
-        if let Err(error) = satchel_seal::handle(functions.seal(), notification(&created)).await {
+        if let Err(error) = satchel_seal::handle(functions.seal(), json!({"Records": [record(&created)]})).await {
             eprintln!("sealing failed, the first download will do it: {error}");
         }
     }
 }
 
 /// AWS: "Event message structure".
-fn notification(created: &ObjectCreated) -> Value {
+pub(crate) fn record(created: &ObjectCreated) -> Value {
     let key = utf8_percent_encode(&created.key, ESCAPED).to_string();
-    json!({"Records": [{
+    json!({
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
         "eventName": created.by.event_name(),
@@ -37,5 +37,5 @@ fn notification(created: &ObjectCreated) -> Value {
             "bucket": {"name": created.bucket},
             "object": {"key": key, "size": created.size, "eTag": created.etag},
         },
-    }]})
+    })
 }

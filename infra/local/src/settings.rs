@@ -14,7 +14,7 @@ const BUCKET: &str = "satchel";
 const REGION: &str = "us-east-1";
 
 /// Every variable that a function or the stack reads.
-const VARIABLES: [&str; 23] = [
+const VARIABLES: &[&str] = &[
     "SATCHEL_BUCKET",
     "SATCHEL_UPLOAD_SECRETS",
     "SATCHEL_PUBLIC_URL",
@@ -30,6 +30,9 @@ const VARIABLES: [&str; 23] = [
     "SATCHEL_SLOT_CREDENTIALS",
     "SATCHEL_SLOT_PUT",
     "SATCHEL_ALLOWED_DOMAINS",
+    "SATCHEL_ROSTER_CREDENTIALS",
+    "SATCHEL_ROSTER_DOMAIN",
+    "SATCHEL_PROSODY_REFRESH_URL",
     "SATCHEL_S3_PATH_STYLE",
     "SATCHEL_S3_PUBLIC_URL",
     "AWS_ENDPOINT_URL_S3",

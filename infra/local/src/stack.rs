@@ -19,7 +19,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use crate::{
     functions::{Configs, Functions},
     gateway::{Gateway, front::Front},
-    sealer,
+    rosters, sealer,
     settings::Settings,
 };
 
@@ -99,7 +99,8 @@ struct EmbeddedS3 {
     requests: Requests,
     server: Running,
     store: Store,
-    sealer: JoinHandle<()>,
+    /// What the store's events go to.
+    receivers: [JoinHandle<()>; 2],
 }
 
 /// A server that can be told to stop and waited for.
@@ -183,8 +184,8 @@ impl Stack {
     pub async fn stop(self) {
         self.gateway.stop().await;
         let Some(s3) = self.s3 else { return };
-        // What it has not sealed yet is sealed by its first download.
-        s3.sealer.abort();
+        // What is not sealed yet is sealed by its first download; Prosody fetches rosters at every login.
+        s3.receivers.iter().for_each(JoinHandle::abort);
         s3.server.stop().await;
         if let Err(error) = s3.store.close().await {
             eprintln!("the files were not closed in order, the next start will take longer: {error}");
@@ -219,7 +220,10 @@ async fn open_s3(options: &Options) -> Result<(Server, Store, SocketAddr), Stack
 
 fn serve_s3(server: Server, store: Store, address: SocketAddr, functions: Arc<Functions>) -> EmbeddedS3 {
     let requests = server.requests();
-    let sealer = tokio::spawn(sealer::run(functions, store.subscribe()));
+    let receivers = [
+        tokio::spawn(sealer::run(Arc::clone(&functions), store.subscribe())),
+        tokio::spawn(rosters::run(functions, store.subscribe())),
+    ];
     let server = Running::spawn(|told| server.serve(async { drop(told.await) }));
-    EmbeddedS3 { address, requests, server, store, sealer }
+    EmbeddedS3 { address, requests, server, store, receivers }
 }

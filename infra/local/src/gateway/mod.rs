@@ -70,6 +70,9 @@ impl Gateway {
         let chunked = body::is_chunked(&parts.headers);
         let answered = match body::announced_length(&parts.headers) {
             Ok(None | Some(0)) if !chunked => self.invoke(&parts, Bytes::new(), None).await,
+            Ok(length) if self.functions.rosters().take_whole(&parts) => {
+                self.as_aws(&parts, body, length.unwrap_or(PAYLOAD_LIMIT)).await
+            }
             Ok(Some(length)) if self.strict_aws => self.as_aws(&parts, body, length).await,
             Ok(Some(length)) if length <= READ_FIRST && !waits_for_decision(&parts) => {
                 self.invoke_with(&parts, body, length, None).await
