@@ -23,20 +23,22 @@ allow_unencrypted_plain_auth = true
 authentication = "internal_plain"
 modules_enabled = {{ "disco", "message", "posix", "saslauth" }}
 modules_disabled = {{ "s2s", "tls" }}
+{options}
 VirtualHost "{domain}"
 """
 
 
 class Prosody(Server):
-    """`components` is configuration appended as it is: one or more Component sections."""
+    """`components` is configuration appended as it is: options of the VirtualHost, one or more Component sections. `options`
+    go into the global section."""
 
     name = "prosody"
 
-    def __init__(self, folder: Path, components: str):
+    def __init__(self, folder: Path, components: str, options: str = ""):
         super().__init__(folder)
         self.port = free_port()
         self.config = folder / "prosody.cfg.lua"
-        base = BASE.format(folder=folder, modules=MODULES, host=HOST, port=self.port, domain=DOMAIN)
+        base = BASE.format(folder=folder, modules=MODULES, host=HOST, port=self.port, options=options, domain=DOMAIN)
         self.config.write_text(base + components)
         for user in USERS:
             self.register(user, DOMAIN)

@@ -1,0 +1,127 @@
+"""An app that keeps its users' rosters in Satchel, a Prosody that fetches them there, clients that see them."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import aiohttp
+
+from prosody import DOMAIN, Prosody, filled
+from satchel import SECRET, Satchel
+from server import HOST, free_port
+from xmpp import Client
+
+APP = aiohttp.BasicAuth("app", "secret-of-the-app")
+PROSODY_PASSWORD = "secret-of-prosody"
+ROSTER = "{jabber:iq:roster}"
+
+
+class Rosters:
+    """Satchel and Prosody, each knowing the other's address."""
+
+    def __init__(self, folder: Path):
+        self.http_port = free_port()
+        self.refresh_url = f"http://{HOST}:{self.http_port}/roster_admin/refresh"
+        settings = {
+            "SATCHEL_UPLOAD_SECRETS": SECRET,
+            "SATCHEL_ROSTER_CREDENTIALS": f"{APP.login}:{APP.password}\nsatchel:{PROSODY_PASSWORD}",
+            "SATCHEL_PROSODY_REFRESH_URL": self.refresh_url,
+        }
+        self.satchel = Satchel(folder / "satchel", settings)
+        url = f"http://satchel:{PROSODY_PASSWORD}@{HOST}:{self.satchel.port}"
+        values = {"https://satchel:PASTE-THE-PASSWORD-HERE@files.example.com": url}
+        options = f"""
+            http_ports = {{ {self.http_port} }}
+            http_interfaces = {{ "{HOST}" }}
+            https_ports = {{}}
+            http_default_host = "{DOMAIN}"
+        """
+        self.prosody = Prosody(folder / "prosody", filled("prosody-rosters.cfg.lua", values), options)
+
+    def __enter__(self):
+        self.satchel.__enter__()
+        try:
+            self.prosody.__enter__()
+        except BaseException:
+            self.satchel.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.prosody.stop()
+        self.satchel.stop()
+
+    def url(self, path: str) -> str:
+        return f"http://{HOST}:{self.satchel.port}/{path}"
+
+    def contacts(self, user: str, contact: str = "", query: str = "") -> str:
+        """Where a roster is, or one contact in it."""
+        path = "/".join(quote(segment, safe="") for segment in ("contacts", user, contact) if segment)
+        return self.url(path) + (f"?{query}" if query else "")
+
+
+class App:
+    """What the app does over HTTP."""
+
+    def __init__(self, rosters: Rosters, http: aiohttp.ClientSession):
+        self.rosters = rosters
+        self.http = http
+
+    async def put(self, url: str, body: object) -> int:
+        async with self.http.put(url, json=body, auth=APP) as answer:
+            assert answer.status in (201, 204), await answer.text()
+            return answer.status
+
+    async def delete(self, url: str):
+        async with self.http.delete(url, auth=APP) as answer:
+            assert answer.status == 204, await answer.text()
+
+    async def refresh(self, usernames: object, query: str = "") -> tuple[int, dict]:
+        async with self.http.post(self.rosters.url("contacts/refresh" + query), json=usernames, auth=APP) as answer:
+            return answer.status, await answer.json()
+
+
+@dataclass(frozen=True)
+class Item:
+    """An entry of a roster as a client sees it."""
+
+    name: str | None = None
+    groups: frozenset[str] = frozenset()
+    subscription: str = "both"
+
+
+REMOVED = Item(subscription="remove")
+
+
+def items(query) -> dict[str, Item]:
+    return {
+        item.get("jid"): Item(
+            item.get("name"), frozenset(group.text for group in item.iterfind(f"{ROSTER}group")), item.get("subscription")
+        )
+        for item in query.iterfind(f"{ROSTER}item")
+    }
+
+
+class Viewer:
+    """A client that has fetched its roster and sees pushes."""
+
+    def __init__(self, client: Client):
+        self.client = client
+        self.pushes: asyncio.Queue = asyncio.Queue()
+        client.stream.add_filter("in", self._take)
+
+    def _take(self, stanza):
+        query = stanza.xml.find(f"{ROSTER}query")
+        if query is not None and stanza.xml.get("type") == "set":
+            self.pushes.put_nowait(items(query))
+        return stanza
+
+    async def roster(self) -> dict[str, Item]:
+        query = '<query xmlns="jabber:iq:roster"/>'
+        answer = await self.client.ask("", query)
+        assert answer.get("type") == "result", answer
+        return items(answer.find(f"{ROSTER}query"))
+
+    async def pushed(self, seconds: float = 60) -> dict[str, Item]:
+        return await asyncio.wait_for(self.pushes.get(), seconds)

@@ -1,0 +1,173 @@
+"""Rosters in Satchel with Debian's Prosody: what users see at login, and how an edit reaches those who are online."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from prosody import DOMAIN
+from rosters import REMOVED, App, Item, Rosters, Viewer
+from xmpp import login
+
+# What an admin is promised: an edit is on the screen of whoever is online.
+PUSHED_WITHIN = 2
+USERS = ["john", "marie", "michael", "aaron", "très", "50%", "a%c3%a9", "d\\27artagnan", "o.o-o_o~o", "who#1", "refresh"]
+
+
+@pytest.fixture(scope="module")
+def rosters(tmp_path_factory):
+    both = Rosters(tmp_path_factory.mktemp("rosters"))
+    for user in USERS:
+        both.prosody.register(user, DOMAIN)
+    with both as running:
+        yield running
+        log = running.satchel.log.read_text()
+        assert "secret-of" not in log and "marie@" not in log, "a password or a contact was logged"
+
+
+@pytest.fixture
+async def app(rosters, http):
+    """The app; its users begin with empty rosters."""
+    app = App(rosters, http)
+    for user in USERS:
+        await app.put(rosters.contacts(user), {})
+    return app
+
+
+@asynccontextmanager
+async def viewing(rosters, user: str):
+    async with login(rosters.prosody, user) as client:
+        yield Viewer(client)
+
+
+def jid(user: str) -> str:
+    return f"{user}@{DOMAIN}"
+
+
+MARIE = Item("Marie", frozenset({"Friends"}))
+
+
+async def test_a_user_sees_contacts_with_names_and_groups(rosters, app):
+    contacts = {
+        jid("marie"): {"name": "Marie", "groups": ["Friends"]},
+        jid("michael"): {"name": "Michael", "groups": {"Friends": True, "Work & Play": True}},
+        jid("aaron"): {},
+    }
+    await app.put(rosters.contacts("john"), contacts)
+    async with viewing(rosters, "john") as john:
+        assert await john.roster() == {
+            jid("marie"): MARIE,
+            jid("michael"): Item("Michael", frozenset({"Friends", "Work & Play"})),
+            jid("aaron"): Item(),
+        }
+
+
+async def test_a_user_without_a_roster_can_log_in(rosters, http):
+    for user in ("alice", "bob"):
+        async with viewing(rosters, user) as newcomer:
+            assert await newcomer.roster() == {}
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_every_username_gets_its_own_roster(rosters, app, user):
+    await app.put(rosters.contacts(user, jid("marie")), {"name": f"of {user}"})
+    async with viewing(rosters, user) as viewer:
+        assert await viewer.roster() == {jid("marie"): Item(f"of {user}")}
+
+
+async def test_an_edit_reaches_the_online_client_by_itself(rosters, app):
+    async with viewing(rosters, "john") as john:
+        assert await john.roster() == {}
+        await app.put(rosters.contacts("john", jid("marie")), {"name": "Marie", "groups": ["Friends"]})
+        assert await john.pushed(PUSHED_WITHIN) == {jid("marie"): MARIE}
+        await app.delete(rosters.contacts("john", jid("marie")))
+        assert await john.pushed(PUSHED_WITHIN) == {jid("marie"): REMOVED}
+
+
+async def test_a_friendship_reaches_both(rosters, app):
+    async with viewing(rosters, "john") as john, viewing(rosters, "aaron") as aaron:
+        assert (await john.roster(), await aaron.roster()) == ({}, {})
+        await app.put(rosters.contacts("john", jid("aaron"), "mutual=true"), {"name": "Aaron"})
+        assert await john.pushed() == {jid("aaron"): Item("Aaron")}
+        assert await aaron.pushed() == {jid("john"): Item()}
+        await app.delete(rosters.contacts("aaron", jid("john"), "mutual=true"))
+        assert (await john.pushed(), await aaron.pushed()) == ({jid("aaron"): REMOVED}, {jid("john"): REMOVED})
+
+
+async def test_a_shared_group_reaches_its_members(rosters, app):
+    team = rosters.url("groups/The%20Team")
+    async with viewing(rosters, "john") as john, viewing(rosters, "marie") as marie:
+        assert (await john.roster(), await marie.roster()) == ({}, {})
+        await app.put(team, {jid("john"): {"name": "John"}, jid("marie"): {"name": "Marie"}})
+        group = frozenset({"The Team"})
+        assert await john.pushed() == {jid("marie"): Item("Marie", group)}
+        assert await marie.pushed() == {jid("john"): Item("John", group)}
+        await app.put(f"{team}/{jid('michael')}", {})
+        assert (await john.pushed(), await marie.pushed()) == ({jid("michael"): Item(None, group)},) * 2
+        async with viewing(rosters, "michael") as michael:
+            assert await michael.roster() == {jid("john"): Item("John", group), jid("marie"): Item("Marie", group)}
+        await app.delete(team)
+        assert await john.pushed() | await john.pushed() == {jid("marie"): REMOVED, jid("michael"): REMOVED}
+
+
+async def test_a_changed_name_is_not_noticed_until_it_is_replaced(rosters, app):
+    await app.put(rosters.contacts("john"), {jid("marie"): {"name": "Marie", "groups": ["Friends"]}, jid("aaron"): {}})
+    async with viewing(rosters, "john") as john:
+        await john.roster()
+        await app.put(rosters.contacts("john", jid("marie")), {"name": "M.", "groups": ["Work"]})
+        assert (await app.refresh(["john"]))[0] == 200
+        assert john.pushes.empty()
+        status, report = await app.refresh(["john"], "?replace=true")
+        assert (status, report["status"], report["updated"], report["errors"]) == (200, "ok", 1, 0)
+        assert await john.pushed() == {jid("marie"): REMOVED}
+        assert await john.pushed() == {jid("marie"): Item("M.", frozenset({"Work"}))}
+        # Prosody is not told of anything else: the contact that has not changed never goes.
+        assert (await app.refresh(["john"], "?replace=true"))[0] == 200
+        assert john.pushes.empty()
+
+
+async def test_a_refresh_counts_those_who_are_not_online(rosters, app):
+    names = ["john", "john", "nobody"] + [f"user{number}" for number in range(120)]
+    assert await app.refresh(names) == (
+        200,
+        {"status": "ok", "message": "roster update complete", "updated": 122, "errors": 0},
+    )
+    assert await app.refresh([]) == (200, {"status": "ok", "message": "roster update complete", "updated": 0, "errors": 0})
+
+
+async def test_many_edits_at_once_all_arrive(rosters, app):
+    everybody = {jid(f"contact{number}") for number in range(100)}
+    async with viewing(rosters, "john") as john:
+        await john.roster()
+        await asyncio.gather(*(app.put(rosters.contacts("john", contact), {}) for contact in everybody))
+        seen = set()
+        while seen != everybody:
+            seen |= set(await john.pushed())
+    async with viewing(rosters, "john") as john:
+        assert set(await john.roster()) == everybody
+
+
+async def test_a_stopped_prosody_is_said_in_its_own_shape_and_learns_of_edits_later(tmp_path, http):
+    rosters = Rosters(tmp_path)
+    rosters.prosody.register("john", DOMAIN)
+    with rosters:
+        app = App(rosters, http)
+        rosters.prosody.stop()
+        await app.put(rosters.contacts("john", jid("marie")), {"name": "Marie", "groups": ["Friends"]})
+        status, report = await app.refresh(["john", "marie"])
+        assert (status, report["status"], report["updated"], report["errors"]) == (502, "error", 0, 2)
+        rosters.prosody.start()
+        async with viewing(rosters, "john") as john:
+            assert await john.roster() == {jid("marie"): MARIE}
+
+
+async def test_a_login_fails_while_satchel_is_down_and_works_again(tmp_path):
+    rosters = Rosters(tmp_path)
+    with rosters:
+        rosters.satchel.stop()
+        async with login(rosters.prosody, "alice") as client:
+            refused = await client.ask("", '<query xmlns="jabber:iq:roster"/>')
+            assert refused.get("type") == "error"
+        rosters.satchel.start()
+        async with viewing(rosters, "alice") as alice:
+            assert await alice.roster() == {}
