@@ -11,6 +11,7 @@ mod front;
 mod paths;
 mod quota;
 mod races;
+mod resume;
 mod rosters;
 mod sealing;
 mod support;

@@ -250,7 +250,7 @@ impl Request {
         Self { body: body.to_vec(), ..self }.header("Content-Length", length)
     }
 
-    /// A body that is framed by other headers than Content-Length.
+    /// A body that goes out as it is, whatever the headers say about it.
     pub fn raw_body(self, body: &[u8]) -> Self {
         Self { body: body.to_vec(), ..self }
     }

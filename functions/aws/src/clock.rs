@@ -37,12 +37,20 @@ impl Clock {
     }
 }
 
+/// Bytes from the operating system's randomness.
+///
+/// # Errors
+/// The operating system has none to give.
+pub fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], getrandom::Error> {
+    let mut bytes = [0; LENGTH];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// A fresh upload id from the operating system's randomness.
 ///
 /// # Errors
 /// The operating system has none to give.
 pub fn fresh_upload_id() -> Result<UploadId, getrandom::Error> {
-    let mut bytes = [0; 9];
-    getrandom::fill(&mut bytes)?;
-    Ok(UploadId::from_random(bytes))
+    random().map(UploadId::from_random)
 }

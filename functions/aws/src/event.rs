@@ -4,8 +4,9 @@ use bytes::Bytes;
 use http::HeaderMap;
 use lambda_http::{Body, Request, RequestExt, request::RequestContext};
 use satchel_core::{
+    credential::{Credential, CredentialError},
     digest::{DigestError, Sha256Digest},
-    route::{PathEncoding, Route, RouteError},
+    route::{PathEncoding, Resource, Route, RouteError},
     upload_path::UploadPath,
 };
 
@@ -86,13 +87,55 @@ pub fn route<'a>(request: &'a Request, public_path: Option<&str>) -> Result<Rout
 /// The possible readings of the upload path, at least one.
 ///
 /// # Errors
-/// See [`RouteError`].
+/// See [`RouteError`]; an address for resumable uploads is none.
 pub fn upload_paths(request: &Request, public_path: Option<&str>) -> Result<Vec<UploadPath>, RouteError> {
+    paths(request, public_path, |resource| resource != Resource::Resume)
+}
+
+/// The possible readings of a resumable upload's path, at least one.
+///
+/// # Errors
+/// See [`RouteError`]; any other address is none.
+pub fn resume_paths(request: &Request, public_path: Option<&str>) -> Result<Vec<UploadPath>, RouteError> {
+    paths(request, public_path, |resource| resource == Resource::Resume)
+}
+
+fn paths(
+    request: &Request,
+    public_path: Option<&str>,
+    is_meant: impl Fn(Resource) -> bool,
+) -> Result<Vec<UploadPath>, RouteError> {
     let encoding = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(_)) => PathEncoding::PerhapsDecoded,
         _ => PathEncoding::AsSent,
     };
-    Ok(route(request, public_path)?.readings(encoding)?)
+    let route = route(request, public_path)?;
+    if is_meant(route.resource) { Ok(route.readings(encoding)?) } else { Err(RouteError::NotFound) }
+}
+
+/// The upload token.
+///
+/// # Errors
+/// See [`CredentialError`].
+pub fn credential(request: &Request) -> Result<Credential, CredentialError> {
+    Credential::select(header(request, "authorization"), |name| parameter(request, name))
+}
+
+/// The upload token of header or query, with the paths as they are; else the one that ends the path and is no part of
+/// it.
+///
+/// # Errors
+/// See [`CredentialError`].
+pub fn credential_and_paths(
+    request: &Request,
+    paths: Vec<UploadPath>,
+) -> Result<(Credential, Vec<UploadPath>), CredentialError> {
+    let found = credential(request);
+    let in_path = paths.first().filter(|_| found == Err(CredentialError::Missing)).and_then(Credential::in_path);
+    match in_path {
+        Some((credential, path)) => Ok((credential, vec![path])),
+        None => Ok((found?, paths)),
+    }
 }
 
 /// Bytes of the upload: the body's, checked against Content-Length; without a body what a front

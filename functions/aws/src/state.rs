@@ -1,7 +1,7 @@
 //! What a function that serves files keeps while it is warm.
 
 use satchel_core::{
-    config::{ConfigError, DownloadConfig, S3Config, SealConfig, UploadConfig},
+    config::{ConfigError, DownloadConfig, ResumeConfig, S3Config, SealConfig, UploadConfig},
     time::Timestamp,
 };
 
@@ -65,6 +65,12 @@ impl Configuration for UploadConfig {
 }
 
 impl Configuration for DownloadConfig {
+    fn s3(&self) -> &S3Config {
+        &self.s3
+    }
+}
+
+impl Configuration for ResumeConfig {
     fn s3(&self) -> &S3Config {
         &self.s3
     }

@@ -1,5 +1,8 @@
 //! Objects in S3: created once, never overwritten.
 
+pub mod incomplete;
+pub mod multipart;
+
 use std::{sync::Arc, time::Duration};
 
 use aws_credential_types::Credentials;

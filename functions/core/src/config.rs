@@ -51,6 +51,17 @@ pub struct UploadConfig {
     pub delete_secret: Option<DeleteSecret>,
 }
 
+/// What `resume` is configured with.
+#[derive(Debug, Clone)]
+pub struct ResumeConfig {
+    /// Where files go.
+    pub s3: S3Config,
+    /// As `upload` has it: tokens are the same.
+    pub policy: PutPolicy,
+    /// The path of `SATCHEL_PUBLIC_URL`.
+    pub public_path: Option<String>,
+}
+
 /// What `download` is configured with.
 #[derive(Debug, Clone)]
 pub struct DownloadConfig {
@@ -143,15 +154,24 @@ impl UploadConfig {
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut environment = Environment::new(&lookup);
         let s3 = environment.s3();
-        let secrets = environment.secrets();
-        let max_size = environment.number("SATCHEL_MAX_SIZE", 1, S3_PUT_LIMIT).unwrap_or(S3_PUT_LIMIT);
-        let retention = environment.days("SATCHEL_RETENTION_DAYS");
+        let policy = environment.put_policy();
         let public_path = environment.public_path();
         let delete_secret = environment.text("SATCHEL_METRONOME_DELETE_SECRET").map(DeleteSecret);
-        environment.finish(secrets.map(|secrets| {
-            let policy = PutPolicy { secrets, max_size, retention };
-            Self { s3, policy, public_path, delete_secret }
-        }))
+        environment.finish(policy.map(|policy| Self { s3, policy, public_path, delete_secret }))
+    }
+}
+
+impl ResumeConfig {
+    /// Reads the environment through `lookup`.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed, in one value.
+    pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut environment = Environment::new(&lookup);
+        let s3 = environment.s3();
+        let policy = environment.put_policy();
+        let public_path = environment.public_path();
+        environment.finish(policy.map(|policy| Self { s3, policy, public_path }))
     }
 }
 

@@ -32,3 +32,27 @@ pub fn allow_editing(headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, sent);
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("ETag"));
 }
+
+/// The same for resumable uploads.
+pub mod tus {
+    use super::*;
+
+    /// Methods a page may use.
+    pub const ALLOWED_METHODS: &str = "OPTIONS, HEAD, POST, PATCH, DELETE";
+    /// Headers a page may send: tus's own, the token's, and those that clients such as Uppy add.
+    pub const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Tus-Resumable, Upload-Length, Upload-Offset, \
+        Upload-Metadata, Upload-Checksum, Upload-Defer-Length, Upload-Concat, X-HTTP-Method-Override, X-Session-Token, \
+        X-Request-ID, X-Requested-With";
+    /// Headers a page may see.
+    pub const EXPOSED_HEADERS: &str = "Location, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, \
+        Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Metadata, Upload-Expires, X-Session-Token, \
+        Retry-After";
+
+    /// Adds the headers to an answer of the tus route, errors included.
+    pub fn allow_any_origin(headers: &mut HeaderMap) {
+        super::allow_any_origin(headers);
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(ALLOWED_METHODS));
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
+    }
+}

@@ -20,6 +20,7 @@ pub mod problem;
 pub mod purpose;
 pub mod put;
 pub mod quota;
+pub mod resume;
 pub mod roster;
 pub mod route;
 pub mod s3_event;

@@ -1,7 +1,7 @@
 //! Every object Satchel stores has its key here.
 
 use crate::{
-    grant::{Grant, OwnerId},
+    grant::{Grant, OwnerId, UploadId},
     purpose::Purpose,
     roster::{group::GroupName, username::Username},
     upload_path::{MAX_KEY_BYTES, PathError, UploadPath},
@@ -9,6 +9,7 @@ use crate::{
 
 const INCOMING: &str = "incoming/";
 const LEDGER: &str = "ledger/";
+const RESUMING: &str = "resuming/";
 
 /// A key as S3 takes it: at most 1,024 bytes of UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,12 @@ impl Key {
     #[must_use]
     pub fn of_group(name: &GroupName) -> Self {
         Self(name.to_key())
+    }
+
+    /// `resuming/<upload id>`: what a resumable upload has that is no part yet, and how far it is.
+    #[must_use]
+    pub fn of_incomplete_part(upload: UploadId) -> Self {
+        Self(format!("{RESUMING}{}", upload.encode()))
     }
 
     /// The key, decoded.
@@ -94,7 +101,7 @@ impl StoredObject {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{content_type::ContentType, grant::UploadId};
+    use crate::content_type::ContentType;
 
     fn grant(path: &str) -> Grant {
         Grant {
@@ -115,6 +122,9 @@ mod tests {
         assert_eq!(incoming.as_str(), "incoming/a/b.c/1.AAAAAAAAAAAA.7...aW1hZ2UvcG5n");
         assert_eq!(StoredObject::parse(upload.as_str()), Some(StoredObject::Upload(path)));
         assert_eq!(StoredObject::parse(incoming.as_str()), Some(StoredObject::Incoming(Box::new(grant("a/b.c")))));
+        let incomplete = Key::of_incomplete_part(UploadId::from_random([0; 9]));
+        assert_eq!(incomplete.as_str(), "resuming/AAAAAAAAAAAA");
+        assert_eq!(StoredObject::parse(incomplete.as_str()), None, "nothing that is served or sealed");
         let foreign = ["", "uploads/", "uploads/a//b", "incoming/a", "incoming/a/b", "other/a", "incoming//1.A.7..."];
         for key in foreign.into_iter().chain(["uploads/a.profile/b", "uploads-profile/a/b", "uploads-other/a/b"]) {
             assert_eq!(StoredObject::parse(key), None, "{key}");

@@ -29,7 +29,8 @@ impl Problem {
     pub fn to_json(&self) -> String {
         json!({
             "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or_default(),
+            // The one status without a registered reason is tus's 460.
+            "title": self.status.canonical_reason().unwrap_or("Checksum Mismatch"),
             "status": self.status.as_u16(),
             "code": self.code,
             "detail": self.detail,

@@ -6,6 +6,8 @@ use crate::upload_path::{PathError, UploadPath};
 const UPLOAD: &str = "upload/";
 /// The one where fronts ask before they send.
 const AUTHORIZE: &str = "authorize/upload/";
+/// The one for resumable uploads.
+const RESUME: &str = "resume/";
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub enum Resource {
     Upload,
     /// A decision about it, for a front that understands yes and no.
     Authorize,
+    /// The upload by the tus protocol.
+    Resume,
 }
 
 /// Whether something before us may have decoded the path already.
@@ -29,7 +33,9 @@ pub enum PathEncoding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RouteError {
     /// Not below `/upload/` or the public URL.
-    #[error("there is nothing at this address; uploads and downloads are below /upload/")]
+    #[error(
+        "there is nothing at this address; uploads and downloads are below /upload/, resumable uploads below /resume/"
+    )]
     NotFound,
     /// Below it, but malformed.
     #[error(transparent)]
@@ -50,7 +56,7 @@ impl<'a> Route<'a> {
     /// or the path of `SATCHEL_PUBLIC_URL`. `None` for a path outside the deployment.
     #[must_use]
     pub fn of(raw_path: &'a str, public_path: Option<&str>, stage: Option<&str>) -> Option<Self> {
-        let resources = [(UPLOAD, Resource::Upload), (AUTHORIZE, Resource::Authorize)];
+        let resources = [(UPLOAD, Resource::Upload), (AUTHORIZE, Resource::Authorize), (RESUME, Resource::Resume)];
         let under = |base: String| resources.map(|(name, resource)| (format!("{base}{name}"), resource));
         let public = public_path.map(|path| (path.to_owned(), Resource::Upload));
         let known = bases(public_path, stage).into_iter().flat_map(under).chain(public);
@@ -128,6 +134,20 @@ mod tests {
             assert_eq!((route.resource, route.below), (Resource::Authorize, "a/b"), "{raw}");
         }
         assert_eq!(Route::of("/upload/authorize/upload/a", None, None).unwrap().resource, Resource::Upload);
+    }
+
+    #[test]
+    fn resumable_uploads_are_beside_the_others() {
+        for (raw, public, stage) in [
+            ("/resume/a/b", None, None),
+            ("/Prod/resume/a/b", None, Some("Prod")),
+            ("/files/resume/a/b", Some("/files/upload/"), None),
+            ("/resume/a/b", Some("/"), None),
+        ] {
+            let route = Route::of(raw, public, stage).unwrap();
+            assert_eq!((route.resource, route.below), (Resource::Resume, "a/b"), "{raw}");
+        }
+        assert_eq!(Route::of("/upload/resume/a", None, None).unwrap().resource, Resource::Upload);
     }
 
     #[test]

@@ -8,14 +8,12 @@ use lambda_http::{Body, Request, Response};
 use satchel_aws::{answer, clock::fresh_upload_id, event, log, presign::UrlTerms, seal, storage::Creation};
 use satchel_core::{
     config::UploadConfig,
-    credential::{Credential, CredentialError},
     digest::Sha256Digest,
     grant::Grant,
     object_key::Key,
     put::{self, PutRequest},
     route::Resource,
     slot::PUT_URL_LIFE,
-    upload_path::UploadPath,
 };
 
 pub use error::UploadError;
@@ -38,7 +36,8 @@ pub async fn handle(state: &State, request: Request) -> Response<Body> {
     };
     let response = answered.unwrap_or_else(|error| error.answer(&method));
     match resource {
-        Resource::Upload => response,
+        // Nothing of the tus protocol is answered here, so this is a refusal.
+        Resource::Upload | Resource::Resume => response,
         Resource::Authorize => answer::for_front(response),
     }
 }
@@ -62,29 +61,12 @@ async fn put(state: &State, request: Request, resource: Resource) -> Result<Resp
 
 fn authorize(state: &State, request: &Request) -> Result<(Grant, &'static str), UploadError> {
     let paths = event::upload_paths(request, state.config.public_path.as_deref())?;
-    let (credential, paths) = credential_and_paths(request, paths)?;
+    let (credential, paths) = event::credential_and_paths(request, paths)?;
     let length = event::upload_length(request)?;
     let content_type = content_type(request)?;
     let put = PutRequest { paths: &paths, credential: &credential, length, content_type };
     let grant = put::authorize(&put, &state.config.policy, state.clock.now(), fresh_upload_id()?)?;
     Ok((grant, credential.protocol()))
-}
-
-/// The token of header or query, or else the one that ends the path and is no part of it.
-fn credential_and_paths(
-    request: &Request,
-    paths: Vec<UploadPath>,
-) -> Result<(Credential, Vec<UploadPath>), UploadError> {
-    let found = credential(request);
-    let in_path = paths.first().filter(|_| found == Err(CredentialError::Missing)).and_then(Credential::in_path);
-    match in_path {
-        Some((credential, path)) => Ok((credential, vec![path])),
-        None => Ok((found?, paths)),
-    }
-}
-
-fn credential(request: &Request) -> Result<Credential, CredentialError> {
-    Credential::select(event::header(request, "authorization"), |name| event::parameter(request, name))
 }
 
 /// A header that is no text cannot be the one that was signed, nor be stored.
@@ -134,7 +116,7 @@ async fn redirect(state: &State, grant: &Grant, checksum: Option<Sha256Digest>) 
 async fn delete(state: &State, request: &Request) -> Result<Response<Body>, UploadError> {
     let Some(secret) = &state.config.delete_secret else { return Err(UploadError::NotFound) };
     let paths = event::upload_paths(request, state.config.public_path.as_deref())?;
-    let credential = credential(request)?;
+    let credential = event::credential(request)?;
     let path = put::authorize_delete(&paths, &credential, &state.config.policy.secrets, secret.as_str())?;
     if seal::delete(&state.storage, path).await? {
         Ok(answer::empty(StatusCode::NO_CONTENT, "deleted"))

@@ -4,7 +4,8 @@ use http::Method;
 use lambda_http::{Body, Request, Response};
 use satchel_aws::{bootstrap::Seen, clock::Clock, state::State};
 use satchel_core::{
-    config::{ComponentConfig, ConfigError, DownloadConfig, S3Config, SealConfig, UploadConfig},
+    config::{ComponentConfig, ConfigError, DownloadConfig, ResumeConfig, S3Config, SealConfig, UploadConfig},
+    route::{Resource, Route},
     time::Timestamp,
 };
 
@@ -17,6 +18,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Configs {
     upload: UploadConfig,
+    resume: ResumeConfig,
     download: DownloadConfig,
     seal: SealConfig,
     component: Option<ComponentConfig>,
@@ -32,6 +34,7 @@ impl Configs {
         let lookup = |name: &str| settings.given(name);
         let mut problems = Problems(settings.keys_are_there().err());
         let upload = problems.note(UploadConfig::parse(lookup));
+        let resume = problems.note(ResumeConfig::parse(lookup));
         let download = problems.note(DownloadConfig::parse(lookup));
         let seal = problems.note(SealConfig::parse(lookup));
         // Without credentials to ask for, nobody may ask.
@@ -39,11 +42,11 @@ impl Configs {
         let component = callers.iter().flatten().next().map(|_| ComponentConfig::parse(lookup));
         let component = component.and_then(|parsed| problems.note(parsed));
         let rosters = problems.note(RosterConfigs::parse(settings));
-        match (upload, download, seal, rosters, problems.0) {
-            (Some(upload), Some(download), Some(seal), Some(rosters), None) => {
-                Ok(Self { upload, download, seal, component, rosters })
+        match (upload, resume, download, seal, rosters, problems.0) {
+            (Some(upload), Some(resume), Some(download), Some(seal), Some(rosters), None) => {
+                Ok(Self { upload, resume, download, seal, component, rosters })
             }
-            (_, _, _, _, problems) => Err(problems.unwrap_or_default()),
+            (_, _, _, _, _, problems) => Err(problems.unwrap_or_default()),
         }
     }
 
@@ -75,6 +78,7 @@ impl Problems {
 pub struct Functions {
     clock: Clock,
     upload: satchel_upload::State,
+    resume: satchel_resume::State,
     download: satchel_download::State,
     /// Where it is switched on.
     component: Option<satchel_component::State>,
@@ -89,6 +93,7 @@ impl Functions {
         let (credentials, clock) = (|| settings.credentials(), clock.clone());
         Self {
             upload: State::new(configs.upload, credentials(), clock.clone()),
+            resume: State::new(configs.resume, credentials(), clock.clone()),
             download: State::new(configs.download, credentials(), clock.clone()),
             component: configs
                 .component
@@ -117,6 +122,13 @@ impl Functions {
         &self.rosters
     }
 
+    /// Whether a path is one of the tus protocol.
+    #[must_use]
+    pub fn is_resume(&self, path: &str) -> bool {
+        let route = Route::of(path, self.resume.config.public_path.as_deref(), None);
+        route.is_some_and(|route| route.resource == Resource::Resume)
+    }
+
     /// Hands a request to the function of its route, as of another moment than now where one is given; also gives
     /// what the log needs to know.
     pub async fn answer(&self, request: Request, path: &str, as_of: Option<Timestamp>) -> (Seen, Response<Body>) {
@@ -126,6 +138,10 @@ impl Functions {
         }
         if let Some(function) = self.rosters.at(request.method(), path) {
             return function.answer(request).await;
+        }
+        if self.is_resume(path) {
+            let resume = as_of.map_or_else(|| self.resume.clone(), |now| self.resume.as_of(now));
+            return (seen("resume"), satchel_resume::handle(&resume, request).await);
         }
         if matches!(*request.method(), Method::GET | Method::HEAD) {
             return (seen("download"), satchel_download::handle(&self.download, request).await);

@@ -4,11 +4,12 @@ use std::str::FromStr;
 
 use url::Url;
 
-use super::{ConfigError, ConfigProblem, S3Config, SECONDS_PER_DAY};
+use super::{ConfigError, ConfigProblem, S3_PUT_LIMIT, S3Config, SECONDS_PER_DAY};
 use crate::{
     basic::Callers,
     disposition::{DEFAULT_SAFE_TYPES, SafeTypes},
     purpose::Purpose,
+    put::PutPolicy,
     secret::Secrets,
     slot::{AllowedDomains, front::PutTarget},
 };
@@ -142,6 +143,14 @@ impl<'a> Environment<'a> {
             );
         }
         secrets
+    }
+
+    /// What `upload` and `resume` check tokens with.
+    pub(super) fn put_policy(&mut self) -> Option<PutPolicy> {
+        let secrets = self.secrets();
+        let max_size = self.number("SATCHEL_MAX_SIZE", 1, S3_PUT_LIMIT).unwrap_or(S3_PUT_LIMIT);
+        let retention = self.days("SATCHEL_RETENTION_DAYS");
+        Some(PutPolicy { secrets: secrets?, max_size, retention })
     }
 
     pub(super) fn safe_types(&mut self) -> Option<SafeTypes> {

@@ -6,6 +6,7 @@ mod event;
 pub mod front;
 mod front_error;
 mod pump;
+mod resume;
 
 use std::sync::Arc;
 
@@ -68,6 +69,9 @@ impl Gateway {
     async fn route(&self, request: Request<Incoming>) -> Answer {
         let (parts, body) = request.into_parts();
         let chunked = body::is_chunked(&parts.headers);
+        if self.functions.is_resume(parts.uri.path()) {
+            return answer::of(self.resume(&parts, body).await);
+        }
         let answered = match body::announced_length(&parts.headers) {
             Ok(None | Some(0)) if !chunked => self.invoke(&parts, Bytes::new(), None).await,
             Ok(length) if self.functions.rosters().take_whole(&parts) => {
@@ -135,20 +139,30 @@ impl Gateway {
     }
 
     async fn invoke(&self, parts: &Parts, body: Bytes, as_of: Option<Timestamp>) -> Response<Body> {
-        if self.strict_aws && body.len() > BODY_LIMIT as usize && event::body_len(&body) > INVOKE_LIMIT {
-            return too_large(&parts.method);
+        match self.ask(parts, body, as_of).await {
+            Ok((seen, response)) => self.logged(&seen, response),
+            Err(refusal) => refusal,
         }
+    }
+
+    /// What a function answers, not logged yet, or the gateway's own refusal to ask it.
+    async fn ask(
+        &self,
+        parts: &Parts,
+        body: Bytes,
+        as_of: Option<Timestamp>,
+    ) -> Result<(Seen, Response<Body>), Response<Body>> {
+        if self.strict_aws && body.len() > BODY_LIMIT as usize && event::body_len(&body) > INVOKE_LIMIT {
+            return Err(too_large(&parts.method));
+        }
+        let malformed = |error| refuse(&parts.method, StatusCode::BAD_REQUEST, "request_malformed", &error);
         let event = match event::of(parts, body) {
-            Ok(event) if self.strict_aws && event.len() > INVOKE_LIMIT => return too_large(&parts.method),
+            Ok(event) if self.strict_aws && event.len() > INVOKE_LIMIT => return Err(too_large(&parts.method)),
             Ok(event) => event,
-            Err(error) => return refuse(&parts.method, StatusCode::BAD_REQUEST, "request_malformed", &error),
+            Err(error) => return Err(malformed(error)),
         };
-        let request = match event::parse(event) {
-            Ok(request) => request,
-            Err(error) => return refuse(&parts.method, StatusCode::BAD_REQUEST, "request_malformed", &error),
-        };
-        let (seen, response) = self.functions.answer(request, parts.uri.path(), as_of).await;
-        self.logged(&seen, response)
+        let request = event::parse(event).map_err(malformed)?;
+        Ok(self.functions.answer(request, parts.uri.path(), as_of).await)
     }
 
     fn logged(&self, seen: &Seen, response: Response<Body>) -> Response<Body> {

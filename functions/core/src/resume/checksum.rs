@@ -1,0 +1,75 @@
+//! `Upload-Checksum`: what a client says of one chunk.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+use super::refusal::ResumeRefusal;
+
+/// What `Tus-Checksum-Algorithm` says.
+pub const ALGORITHMS: &str = "sha1,sha256";
+
+/// The digest that a chunk must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checksum {
+    /// `sha1`, which every tus server has.
+    Sha1([u8; 20]),
+    /// `sha256`.
+    Sha256([u8; 32]),
+}
+
+impl Checksum {
+    /// Reads the header: an algorithm, a space, a digest in base64.
+    ///
+    /// # Errors
+    /// `ChecksumAlgorithm`; `Header` where the digest is not one of that algorithm.
+    pub fn parse(header: &str) -> Result<Self, ResumeRefusal> {
+        let (algorithm, digest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
+        let digest = BASE64_STANDARD.decode(digest.trim()).unwrap_or_default();
+        let checksum = match algorithm {
+            "sha1" => digest.try_into().ok().map(Self::Sha1),
+            "sha256" => digest.try_into().ok().map(Self::Sha256),
+            _ => return Err(ResumeRefusal::ChecksumAlgorithm),
+        };
+        let expected = "an algorithm and its digest in base64";
+        checksum.ok_or(ResumeRefusal::Header { header: "Upload-Checksum", expected })
+    }
+
+    /// Checks a chunk.
+    ///
+    /// # Errors
+    /// `ChecksumMismatch`.
+    pub fn check(&self, chunk: &[u8]) -> Result<(), ResumeRefusal> {
+        let fits = match self {
+            Self::Sha1(digest) => Sha1::digest(chunk).as_slice() == digest,
+            Self::Sha256(digest) => Sha256::digest(chunk).as_slice() == digest,
+        };
+        if fits { Ok(()) } else { Err(ResumeRefusal::ChecksumMismatch) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_has_the_announced_checksum_or_is_refused() {
+        // The protocol's own example, and printf 'hello world' | openssl dgst -sha256 -binary | base64
+        let sha256 = "sha256 uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=";
+        for header in ["sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=", sha256] {
+            let checksum = Checksum::parse(header).unwrap();
+            assert_eq!(checksum.check(b"hello world"), Ok(()), "{header}");
+            assert_eq!(checksum.check(b"hello World"), Err(ResumeRefusal::ChecksumMismatch), "{header}");
+        }
+    }
+
+    #[test]
+    fn other_algorithms_and_unreadable_digests_are_told_apart() {
+        for unknown in ["md5 XrY7u+Ae7tCTyyK7j1rNww==", "SHA1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=", "", "crc32"] {
+            assert_eq!(Checksum::parse(unknown), Err(ResumeRefusal::ChecksumAlgorithm), "{unknown}");
+        }
+        for malformed in ["sha1", "sha1 ", "sha1 ?", "sha1 Kq5s", "sha256 Kq5sNclPz7QV2+lfQIuc6R7oRu0="] {
+            assert!(matches!(Checksum::parse(malformed), Err(ResumeRefusal::Header { .. })), "{malformed}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The signed id of an upload: all that must be known of it between two requests, so that nothing is looked up.
+
+use std::fmt;
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use hmac::Mac;
+
+use crate::{
+    grant::Grant,
+    mac,
+    secret::{Secret, Secrets},
+    time::Timestamp,
+    upload_path::{UploadPath, encode_path},
+};
+
+use super::{refusal::ResumeRefusal, request::ID_PARAMETER};
+
+/// Keeps these MACs apart from those of upload tokens with the same secret: no path begins with NUL.
+const DOMAIN: &str = "\0resume\0";
+
+/// S3's name of a multipart upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MultipartId(String);
+
+impl MultipartId {
+    /// Takes what S3 gave.
+    #[must_use]
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// As S3 gave it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An upload between its creation and its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// What the token granted: path, size, type, expiry, owner, id.
+    pub grant: Grant,
+    /// Where its parts go; `None` for an upload that came as a whole with its creation.
+    pub multipart: Option<MultipartId>,
+    /// Until when it can be resumed.
+    pub expires: Timestamp,
+}
+
+/// A session as text. Whoever has it may continue the upload, so printing it shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedId(String);
+
+impl SignedId {
+    /// As it goes into URLs and headers: letters, digits, `-`, `_` and `.`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The upload's own URL, relative to the one it was created at, whose path has `depth` segments below the
+    /// deployment's base. It works behind any stage, host and prefix, and for clients that drop the last segment where a
+    /// reference is a query alone (java.net.URL does).
+    #[must_use]
+    pub fn location(&self, path: &UploadPath, depth: usize) -> String {
+        let up = "../".repeat(depth.saturating_sub(1));
+        format!("{up}{}?{ID_PARAMETER}={}", encode_path(path.as_str()), self.0)
+    }
+}
+
+impl fmt::Debug for SignedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignedId(..)")
+    }
+}
+
+impl Session {
+    /// Signs the session. The path is signed, too, but no part of the id, as it is in the URL.
+    #[must_use]
+    pub fn sign(&self, secret: &Secret) -> SignedId {
+        let fields = self.fields();
+        let mac = mac::keyed(secret.as_bytes(), &message(&self.grant.path, &fields)).finalize().into_bytes();
+        SignedId(format!("{fields}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac)))
+    }
+
+    /// Reads a signed id that came with one of these paths.
+    ///
+    /// # Errors
+    /// `Unknown` for whatever none of the secrets has signed for any of the paths; `Expired` from the second of its
+    /// expiry.
+    pub fn verify(id: &str, paths: &[UploadPath], secrets: &Secrets, now: Timestamp) -> Result<Self, ResumeRefusal> {
+        let (fields, mac) = id.rsplit_once('.').ok_or(ResumeRefusal::Unknown)?;
+        let mac = BASE64_URL_SAFE_NO_PAD.decode(mac).map_err(|_| ResumeRefusal::Unknown)?;
+        let signs = |path: &&UploadPath| {
+            let message = message(path, fields);
+            secrets.iter().any(|secret| mac::keyed(secret.as_bytes(), &message).verify_slice(&mac).is_ok())
+        };
+        let path = paths.iter().find(signs).ok_or(ResumeRefusal::Unknown)?;
+        let session = Self::decode(path, fields).ok_or(ResumeRefusal::Unknown)?;
+        if session.expires.is_reached(now) { Err(ResumeRefusal::Expired) } else { Ok(session) }
+    }
+
+    fn fields(&self) -> String {
+        let multipart = self.multipart.as_ref().map_or("", MultipartId::as_str);
+        let (grant, expires) = (self.grant.encode_fields(), self.expires.as_seconds());
+        format!("{grant}.{expires}.{}", BASE64_URL_SAFE_NO_PAD.encode(multipart))
+    }
+
+    fn decode(path: &UploadPath, fields: &str) -> Option<Self> {
+        let (rest, multipart) = fields.rsplit_once('.')?;
+        let (grant, expires) = rest.rsplit_once('.')?;
+        let multipart = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(multipart).ok()?).ok()?;
+        Some(Self {
+            grant: Grant::decode(path.clone(), grant)?,
+            multipart: (!multipart.is_empty()).then_some(MultipartId(multipart)),
+            expires: Timestamp::from_seconds(expires.parse().ok()?),
+        })
+    }
+}
+
+fn message(path: &UploadPath, fields: &str) -> Vec<u8> {
+    format!("{DOMAIN}{path}\0{fields}").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        content_type::ContentType,
+        grant::{OwnerId, UploadId},
+        mac::HexMac,
+    };
+
+    const EXPIRES: Timestamp = Timestamp::from_seconds(1_000);
+    const BEFORE: Timestamp = Timestamp::from_seconds(999);
+
+    fn path(decoded: &str) -> UploadPath {
+        UploadPath::parse_decoded(decoded).unwrap()
+    }
+
+    fn session(multipart: Option<&str>) -> Session {
+        Session {
+            grant: Grant {
+                path: path("a/b c.jpg"),
+                size: 7,
+                content_type: ContentType::parse("image/png; a=\".\"").unwrap(),
+                expires: Some(Timestamp::from_seconds(9)),
+                owner: Some(OwnerId::of_bare_jid("a@b", &"key".into())),
+                id: UploadId::from_random([1; 9]),
+            },
+            multipart: multipart.map(MultipartId::new),
+            expires: EXPIRES,
+        }
+    }
+
+    fn verify(id: &str, paths: &[UploadPath], secrets: &str) -> Result<Session, ResumeRefusal> {
+        Session::verify(id, paths, &Secrets::parse(secrets).unwrap(), BEFORE)
+    }
+
+    #[test]
+    fn a_session_survives_its_id_whichever_secret_signed_it() {
+        for multipart in [None, Some("2~a.b/c"), Some("x")] {
+            let session = session(multipart);
+            let id = session.sign(&"old".into());
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            assert!(id.as_str().bytes().all(plain), "{}", id.as_str());
+            let paths = [path("a/b%20c.jpg"), path("a/b c.jpg")];
+            assert_eq!(verify(id.as_str(), &paths, "new\nold"), Ok(session));
+            assert!(!format!("{id:?}").contains(id.as_str()));
+        }
+    }
+
+    #[test]
+    fn only_what_was_signed_for_the_path_is_an_upload() {
+        let id = session(Some("x")).sign(&"key".into()).as_str().to_owned();
+        let known = [path("a/b c.jpg")];
+        assert!(verify(&id, &known, "key").is_ok());
+        assert_eq!(verify(&id, &known, "other"), Err(ResumeRefusal::Unknown));
+        assert_eq!(verify(&id, &[path("a/b")], "key"), Err(ResumeRefusal::Unknown));
+        assert_eq!(verify(&id, &[], "key"), Err(ResumeRefusal::Unknown));
+        for position in 0..id.len() {
+            let mut other = id.clone().into_bytes();
+            other[position] = if other[position] == b'A' { b'B' } else { b'A' };
+            let other = String::from_utf8(other).unwrap();
+            assert_eq!(verify(&other, &known, "key"), Err(ResumeRefusal::Unknown), "{position}");
+            assert_eq!(verify(&id[..position], &known, "key"), Err(ResumeRefusal::Unknown), "{position}");
+        }
+        for garbage in ["", ".", "..", "a.b", "é.é"] {
+            assert_eq!(verify(garbage, &known, "key"), Err(ResumeRefusal::Unknown), "{garbage}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_good_until_the_second_of_its_expiry() {
+        let (session, secrets) = (session(None), Secrets::parse("key").unwrap());
+        let (id, paths) = (session.sign(secrets.current()), [session.grant.path]);
+        let at = |now| Session::verify(id.as_str(), &paths, &secrets, now).map(|_| ());
+        assert_eq!(at(BEFORE), Ok(()));
+        assert_eq!(at(EXPIRES), Err(ResumeRefusal::Expired));
+    }
+
+    #[test]
+    fn an_id_is_no_upload_token() {
+        let session = session(None);
+        let id = session.sign(&"key".into());
+        let (fields, mac) = id.as_str().rsplit_once('.').unwrap();
+        let mac = HexMac::parse(&hex::encode(BASE64_URL_SAFE_NO_PAD.decode(mac).unwrap())).unwrap();
+        let secrets = Secrets::parse("key").unwrap();
+        assert!(mac.verifies(&secrets, &format!("\0resume\0a/b c.jpg\0{fields}")));
+        assert_eq!(UploadPath::parse_decoded("\0resume\0a").ok(), None, "no token is over such a message");
+    }
+
+    #[test]
+    fn the_location_is_relative_to_where_the_upload_was_created() {
+        let id = SignedId("ID".into());
+        for (depth, path, created_at, resolved) in [
+            (
+                2,
+                "a/b c.jpg",
+                "https://x.org/prod/resume/a/b%20c.jpg?v=0",
+                "https://x.org/prod/resume/a/b%20c.jpg?upload=ID",
+            ),
+            (1, "a:b", "https://x.org/resume/a:b", "https://x.org/resume/a%3Ab?upload=ID"),
+            (3, "u/r/f", "http://x/f/resume/u/r/f?v2=1", "http://x/f/resume/u/r/f?upload=ID"),
+            (4, "slot/name", "http://x/resume/slot/x/y/z", "http://x/resume/slot/name?upload=ID"),
+        ] {
+            let location = id.location(&self::path(path), depth);
+            let base = url::Url::parse(created_at).unwrap();
+            assert_eq!(base.join(&location).unwrap().as_str(), resolved, "{location}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! POST: the token is checked as a PUT's would be, and an upload begins.
+
+use bytes::Bytes;
+use lambda_http::{Body, Request, Response};
+use satchel_aws::{
+    clock::fresh_upload_id,
+    event, log,
+    storage::{Creation as Stored, Storage, incomplete::Draft},
+};
+use satchel_core::{
+    grant::Grant,
+    put::{self, PutRequest},
+    resume::{
+        self,
+        progress::Progress,
+        refusal::ResumeRefusal,
+        request::Creation,
+        session::{MultipartId, Session},
+    },
+};
+
+use crate::{ResumeError, State, answers, text};
+
+/// Begins an upload, with as much of it as came along.
+///
+/// # Errors
+/// The token allows no such upload; the headers make no sense; there is a file already; S3 failed.
+pub async fn create(state: &State, request: Request) -> Result<Response<Body>, ResumeError> {
+    let creation = Creation::parse(|name| text(&request, name))?;
+    let (grant, protocol, depth) = authorize(state, &request, &creation)?;
+    creation.check_chunk(|name| text(&request, name), request.body())?;
+    let expires = resume::expiry(state.clock.now(), grant.expires);
+    let chunk = event::into_bytes(request.into_body());
+    let (offset, size) = (chunk.len() as u64, grant.size);
+    let multipart = begin(&state.storage, &grant, &creation, chunk).await?;
+    let session = Session { grant, multipart, expires };
+    let id = session.sign(state.config.policy.secrets.current());
+    let location = id.location(&session.grant.path, depth);
+    let mut response = answers::created(&session, id.as_str(), &location, offset);
+    log::note(&mut response, "protocol", protocol);
+    log::note(&mut response, "size_bytes", size);
+    Ok(response)
+}
+
+/// What the token grants, the name of its protocol, and the number of the path's segments.
+fn authorize(
+    state: &State,
+    request: &Request,
+    creation: &Creation,
+) -> Result<(Grant, &'static str, usize), ResumeError> {
+    let paths = event::resume_paths(request, state.config.public_path.as_deref())?;
+    let credential = event::credential(request)?;
+    let (length, content_type) = (Some(creation.length), creation.content_type.as_deref());
+    let put = PutRequest { paths: &paths, credential: &credential, length, content_type };
+    let grant = put::authorize(&put, &state.config.policy, state.clock.now(), fresh_upload_id()?)?;
+    // Both readings of a path have the same slashes.
+    let depth = paths.first().map_or(0, |path| path.segments().count());
+    Ok((grant, credential.protocol(), depth))
+}
+
+/// A file that came as a whole is stored in one request; any other begins as a multipart upload.
+async fn begin(
+    storage: &Storage,
+    grant: &Grant,
+    creation: &Creation,
+    chunk: Bytes,
+) -> Result<Option<MultipartId>, ResumeError> {
+    if chunk.len() as u64 == grant.size {
+        return match storage.create(grant, chunk, None).await? {
+            Stored::Created => Ok(None),
+            Stored::Exists => Err(ResumeRefusal::Exists.into()),
+        };
+    }
+    if storage.head(&grant.path).await?.is_some() {
+        return Err(ResumeRefusal::Exists.into());
+    }
+    let multipart = storage.begin_multipart(grant).await?;
+    let progress = Progress::default().extended(chunk.len() as u64);
+    let draft = Draft::new(progress, creation.metadata.clone(), Bytes::new(), &chunk)?;
+    // Nobody else knows the id yet.
+    match storage.write_incomplete(grant.id, &draft, None).await? {
+        Ok(_) => Ok(Some(multipart)),
+        Err(_) => Err(ResumeRefusal::Overtaken.into()),
+    }
+}

@@ -1,0 +1,98 @@
+//! `resume`: uploads below `/resume/` by the tus protocol, version 1.0.0. The token is checked once, at creation; from
+//! then on the upload's signed id is what counts.
+
+mod answers;
+mod creation;
+mod error;
+mod transfer;
+
+use std::time::Duration;
+
+use http::Method;
+use lambda_http::{Body, Request, Response};
+use satchel_aws::{answer, event, log};
+use satchel_core::{
+    config::ResumeConfig,
+    resume::{
+        refusal::ResumeRefusal,
+        request::{self, ID_HEADER, ID_PARAMETER},
+        session::Session,
+    },
+};
+
+pub use answers::of_tus;
+pub use error::ResumeError;
+
+/// Everything a request needs, built once per cold start.
+pub type State = satchel_aws::state::State<ResumeConfig>;
+
+/// All S3 requests of one of ours together: API Gateway waits 29 s, and its 504 says less than our 503. An upload may be
+/// left at any point, as by a crash.
+const DEADLINE: Duration = Duration::from_secs(25);
+
+const METHODS: &str = "OPTIONS, HEAD, POST, PATCH, DELETE";
+
+/// Answers one request.
+pub async fn handle(state: &State, request: Request) -> Response<Body> {
+    let named = request::method(request.method(), |name| text(&request, name));
+    let Some(method) = named else { return of_tus(answer::method_not_allowed(request.method(), METHODS)) };
+    let answered = tokio::time::timeout(DEADLINE, decide(state, &method, request)).await;
+    let answered = answered.unwrap_or(Err(ResumeError::Hangs));
+    of_tus(answered.unwrap_or_else(|error| error.answer(&method)))
+}
+
+async fn decide(state: &State, method: &Method, request: Request) -> Result<Response<Body>, ResumeError> {
+    if *method == Method::OPTIONS {
+        return Ok(answers::capabilities(state.config.policy.max_size));
+    }
+    if ![Method::HEAD, Method::POST, Method::PATCH, Method::DELETE].contains(method) {
+        return Ok(answer::method_not_allowed(method, METHODS));
+    }
+    request::check_version(|name| text(&request, name))?;
+    if *method == Method::POST {
+        return creation::create(state, request).await;
+    }
+    let session = session(state, &request)?;
+    match *method {
+        Method::HEAD => head(state, &session).await,
+        Method::PATCH => patch(state, &session, request).await,
+        _ => delete(state, &session).await,
+    }
+}
+
+/// The upload that the request continues: by its own URL, or by the header beside the URL it was created at.
+fn session(state: &State, request: &Request) -> Result<Session, ResumeError> {
+    let paths = event::resume_paths(request, state.config.public_path.as_deref())?;
+    let id = event::parameter(request, ID_PARAMETER).or_else(|| event::header(request, ID_HEADER));
+    let id = id.ok_or(ResumeRefusal::Unknown)?;
+    Ok(Session::verify(id, &paths, &state.config.policy.secrets, state.clock.now())?)
+}
+
+async fn head(state: &State, session: &Session) -> Result<Response<Body>, ResumeError> {
+    let (offset, metadata) = transfer::offset(&state.storage, session).await?;
+    Ok(answers::found(session, offset, &metadata))
+}
+
+async fn patch(state: &State, session: &Session, request: Request) -> Result<Response<Body>, ResumeError> {
+    let offset = request::patch_offset(|name| text(&request, name))?;
+    request::check_chunk(|name| text(&request, name), request.body())?;
+    let chunk = event::into_bytes(request.into_body());
+    let size = chunk.len() as u64;
+    let appended = transfer::append(&state.storage, session, offset, &chunk).await?;
+    let mut response = answers::appended(session, appended.offset);
+    log::note(&mut response, "chunk_bytes", size);
+    if let Some(cause) = appended.part_put_off {
+        log::note(&mut response, "part_put_off", cause.to_string());
+    }
+    Ok(response)
+}
+
+async fn delete(state: &State, session: &Session) -> Result<Response<Body>, ResumeError> {
+    transfer::terminate(&state.storage, session).await?;
+    Ok(answers::terminated())
+}
+
+/// A header's value. One that is no text reads as something that no header of the protocol may be.
+fn text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request.headers().get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"))
+}

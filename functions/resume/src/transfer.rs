@@ -1,0 +1,173 @@
+//! The upload itself: chunks become parts, parts become the file. Every sequence here may break off at any point, and
+//! whoever comes next, with PATCH or HEAD, goes on from what S3 has.
+
+use bytes::{Buf, Bytes};
+use satchel_aws::storage::{
+    Storage,
+    incomplete::{Draft, Incomplete, Version},
+    multipart::{Completion, Multipart},
+};
+use satchel_core::{
+    grant::Grant,
+    resume::{progress::Progress, refusal::ResumeRefusal, session::Session, upload_metadata::UploadMetadata},
+};
+
+use crate::ResumeError;
+
+/// A chunk that is stored.
+pub struct Appended {
+    /// Bytes there are now.
+    pub offset: u64,
+    /// Why the waiting bytes are no part yet; the next request makes them one.
+    pub part_put_off: Option<ResumeError>,
+}
+
+/// Adds a chunk; with the last one the file is in its place.
+///
+/// # Errors
+/// The chunk does not go where the upload is; another request was faster; the upload is gone; there is another file;
+/// S3 failed.
+pub async fn append(storage: &Storage, session: &Session, offset: u64, chunk: &Bytes) -> Result<Appended, ResumeError> {
+    let (grant, size) = (&session.grant, chunk.len() as u64);
+    let Some((upload, found)) = under_way(storage, session).await? else {
+        ended(storage, grant).await?.accept(offset, size, grant.size)?;
+        return Ok(Appended { offset, part_put_off: None });
+    };
+    found.progress.accept(offset, size, grant.size)?;
+    let (mut progress, mut waiting) = (found.progress, found.waiting);
+    if progress.is_complete(grant.size) {
+        let waiting = waiting.copy_to_bytes(waiting.remaining());
+        finish(storage, upload, progress, waiting).await?;
+        return Ok(Appended { offset, part_put_off: None });
+    }
+    if chunk.is_empty() {
+        return Ok(Appended { offset, part_put_off: None });
+    }
+    // A request before this one was interrupted.
+    if progress.is_part_due(grant.size) {
+        let part = waiting.copy_to_bytes(waiting.remaining());
+        progress = store_part(storage, upload, progress, part).await?;
+    }
+    let draft = Draft::new(progress.extended(size), found.metadata, waiting, chunk)?;
+    let version = write(storage, grant, &draft, &found.version).await?;
+    // From here on the chunk is kept, whatever happens.
+    let part_put_off = settle(storage, upload, &draft, &version).await?;
+    Ok(Appended { offset: draft.progress().offset(), part_put_off })
+}
+
+/// How far the upload is, and what the client said about its file. Bytes that are all there are a file.
+///
+/// # Errors
+/// The upload is gone; there is another file; S3 failed.
+pub async fn offset(storage: &Storage, session: &Session) -> Result<(u64, UploadMetadata), ResumeError> {
+    let grant = &session.grant;
+    let known = if session.multipart.is_some() { storage.progress(grant.id).await? } else { None };
+    match known {
+        Some((progress, metadata)) if !progress.is_complete(grant.size) => Ok((progress.offset(), metadata)),
+        Some((_, metadata)) => {
+            let appended = append(storage, session, grant.size, &Bytes::new()).await?;
+            Ok((appended.offset, metadata))
+        }
+        None => Ok((ended(storage, grant).await?.offset(), UploadMetadata::default())),
+    }
+}
+
+/// Ends an unfinished upload. A file that is in its place stays.
+///
+/// # Errors
+/// The upload has ended already; S3 failed.
+pub async fn terminate(storage: &Storage, session: &Session) -> Result<(), ResumeError> {
+    let Some(id) = &session.multipart else { return Err(ResumeRefusal::Gone.into()) };
+    let grant = &session.grant;
+    if storage.progress(grant.id).await?.is_none() {
+        return Err(ResumeRefusal::Gone.into());
+    }
+    // First what says that there is an upload: nothing is acknowledged to one whose parts are gone.
+    storage.discard_incomplete(grant.id).await?;
+    Ok(storage.abort(Multipart { grant, id }).await?)
+}
+
+async fn under_way<'a>(
+    storage: &Storage,
+    session: &'a Session,
+) -> Result<Option<(Multipart<'a>, Incomplete)>, ResumeError> {
+    let Some(id) = &session.multipart else { return Ok(None) };
+    let found = storage.incomplete(session.grant.id).await?;
+    Ok(found.map(|found| (Multipart { grant: &session.grant, id }, found)))
+}
+
+/// An upload that is not under way has become its file, or nothing.
+async fn ended(storage: &Storage, grant: &Grant) -> Result<Progress, ResumeError> {
+    match storage.head(&grant.path).await? {
+        Some(stored) if stored.is_of(grant) => Ok(Progress::ended(grant.size)),
+        _ => Err(ResumeRefusal::Gone.into()),
+    }
+}
+
+/// Makes a file of the bytes if they are all there, or a part if they are enough for one. A part can wait for the next
+/// request.
+async fn settle(
+    storage: &Storage,
+    upload: Multipart<'_>,
+    draft: &Draft,
+    version: &Version,
+) -> Result<Option<ResumeError>, ResumeError> {
+    let (progress, size) = (draft.progress(), upload.grant.size);
+    if progress.is_complete(size) {
+        finish(storage, upload, progress, draft.waiting()).await?;
+        return Ok(None);
+    }
+    if !progress.is_part_due(size) {
+        return Ok(None);
+    }
+    Ok(fold(storage, upload, draft, version).await.err())
+}
+
+async fn fold(storage: &Storage, upload: Multipart<'_>, draft: &Draft, version: &Version) -> Result<(), ResumeError> {
+    let progress = store_part(storage, upload, draft.progress(), draft.waiting()).await?;
+    let folded = Draft::new(progress, draft.metadata().clone(), Bytes::new(), &[])?;
+    write(storage, upload.grant, &folded, version).await.map(|_| ())
+}
+
+/// Completes the upload, whose bytes are all there, and forgets it. Safe to repeat.
+async fn finish(
+    storage: &Storage,
+    upload: Multipart<'_>,
+    mut progress: Progress,
+    waiting: Bytes,
+) -> Result<(), ResumeError> {
+    if progress.has_waiting() {
+        // Should the upload be gone, completing finds out what became of it.
+        let _ = storage.upload_part(upload, progress.next_part(), waiting).await?;
+        progress = progress.flushed();
+    }
+    let completion = storage.complete(upload, progress).await?;
+    if completion == Completion::Exists {
+        // Should this fail, the lifecycle rule ends it.
+        let _ = storage.abort(upload).await;
+    }
+    let _ = storage.discard_incomplete(upload.grant.id).await;
+    match completion {
+        Completion::Completed => Ok(()),
+        Completion::Exists => Err(ResumeRefusal::Exists.into()),
+        Completion::Gone => Err(ResumeRefusal::Gone.into()),
+    }
+}
+
+/// Makes the waiting bytes a part; gives how far the upload is with it.
+async fn store_part(
+    storage: &Storage,
+    upload: Multipart<'_>,
+    progress: Progress,
+    waiting: Bytes,
+) -> Result<Progress, ResumeError> {
+    match storage.upload_part(upload, progress.next_part(), waiting).await? {
+        Ok(()) => Ok(progress.flushed()),
+        Err(_) => Err(ResumeRefusal::Gone.into()),
+    }
+}
+
+async fn write(storage: &Storage, grant: &Grant, draft: &Draft, replaced: &Version) -> Result<Version, ResumeError> {
+    let written = storage.write_incomplete(grant.id, draft, Some(replaced)).await?;
+    written.map_err(|_| ResumeRefusal::Overtaken.into())
+}
