@@ -78,7 +78,7 @@ async fn patch(state: &State, session: &Session, request: Request) -> Result<Res
     request::check_chunk(|name| text(&request, name), request.body())?;
     let chunk = event::into_bytes(request.into_body());
     let size = chunk.len() as u64;
-    let appended = transfer::append(&state.storage, session, offset, &chunk).await?;
+    let appended = transfer::append(&state.storage, session, offset, chunk).await?;
     let mut response = answers::appended(session, appended.offset);
     log::note(&mut response, "chunk_bytes", size);
     if let Some(cause) = appended.part_put_off {

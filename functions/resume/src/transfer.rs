@@ -27,7 +27,7 @@ pub struct Appended {
 /// # Errors
 /// The chunk does not go where the upload is; another request was faster; the upload is gone; there is another file;
 /// S3 failed.
-pub async fn append(storage: &Storage, session: &Session, offset: u64, chunk: &Bytes) -> Result<Appended, ResumeError> {
+pub async fn append(storage: &Storage, session: &Session, offset: u64, chunk: Bytes) -> Result<Appended, ResumeError> {
     let (grant, size) = (&session.grant, chunk.len() as u64);
     let Some((upload, found)) = under_way(storage, session).await? else {
         ended(storage, grant).await?.accept(offset, size, grant.size)?;
@@ -48,7 +48,8 @@ pub async fn append(storage: &Storage, session: &Session, offset: u64, chunk: &B
         let part = waiting.copy_to_bytes(waiting.remaining());
         progress = store_part(storage, upload, progress, part).await?;
     }
-    let draft = Draft::new(progress.extended(size), found.metadata, waiting, chunk)?;
+    let draft = Draft::new(progress.extended(size), found.metadata, waiting, &chunk)?;
+    drop(chunk);
     let version = write(storage, grant, &draft, &found.version).await?;
     // From here on the chunk is kept, whatever happens.
     let part_put_off = settle(storage, upload, &draft, &version).await?;
@@ -65,7 +66,7 @@ pub async fn offset(storage: &Storage, session: &Session) -> Result<(u64, Upload
     match known {
         Some((progress, metadata)) if !progress.is_complete(grant.size) => Ok((progress.offset(), metadata)),
         Some((_, metadata)) => {
-            let appended = append(storage, session, grant.size, &Bytes::new()).await?;
+            let appended = append(storage, session, grant.size, Bytes::new()).await?;
             Ok((appended.offset, metadata))
         }
         None => Ok((ended(storage, grant).await?.offset(), UploadMetadata::default())),

@@ -83,15 +83,16 @@ pub async fn next(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
 
 /// The whole body, of at most `limit` bytes. `patient` leaves it the time that it takes, as long as something comes.
 pub async fn read(body: Incoming, limit: u64, patient: bool) -> Result<Bytes, BodyError> {
-    let whole = collect(body, limit);
+    // A patient read is for a client that has been let in, and a few MiB: room for all of it saves copying.
+    let whole = collect(body, limit, if patient { limit as usize } else { 0 });
     if patient {
         return whole.await;
     }
     tokio::time::timeout(SMALL_BODY_TIMEOUT, whole).await.map_err(|_| BodyError::Stalled)?
 }
 
-async fn collect(mut body: Incoming, limit: u64) -> Result<Bytes, BodyError> {
-    let mut whole = BytesMut::new();
+async fn collect(mut body: Incoming, limit: u64, room: usize) -> Result<Bytes, BodyError> {
+    let mut whole = BytesMut::with_capacity(room);
     while let Some(bytes) = next(&mut body).await? {
         if (whole.len() + bytes.len()) as u64 > limit {
             return Err(BodyError::TooLong);
