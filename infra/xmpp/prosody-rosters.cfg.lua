@@ -9,8 +9,9 @@
 
 	-- Where Satchel answers: beside /upload, below the stage of an API. The credentials are a line of SATCHEL_ROSTER_CREDENTIALS;
 	-- letters and digits are safe, as nothing in them is percent-decoded and a percent sign breaks the line. The module puts the
-	-- username in place of %s as it is: raw=true says so, and nobody gets at another's roster with a name that looks encoded.
-	http_roster_url = "https://satchel:PASTE-THE-PASSWORD-HERE@files.example.com/contacts/%s?raw=true"
+	-- username in place of %s as it is. Between /raw/contacts/ and /end Satchel decodes nothing, and refuses names that were cut:
+	-- nobody gets at another's roster with a name that looks encoded or has a # or ? in it (these users get none at all).
+	http_roster_url = "https://satchel:PASTE-THE-PASSWORD-HERE@files.example.com/raw/contacts/%s/end"
 
 -- Satchel tells Prosody what has changed by POSTing to /roster_admin/refresh on Prosody's HTTP port: SATCHEL_PROSODY_REFRESH_URL.
 -- That address asks for no password. Keep it on the loopback interface (http_interfaces, in the global section) where Satchel is on

@@ -1,5 +1,6 @@
 """Debian's Prosody with the upload components of infra/xmpp."""
 
+import re
 from pathlib import Path
 
 from satchel import SECRET, clean_environment
@@ -44,9 +45,9 @@ class Prosody(Server):
             self.register(user, DOMAIN)
 
     def register(self, user: str, domain: str):
-        accounts = self.folder / "data" / domain.replace(".", "%2e") / "accounts"
+        accounts = self.folder / "data" / stored(domain) / "accounts"
         accounts.mkdir(parents=True, exist_ok=True)
-        (accounts / f"{user}.dat").write_text(f'return {{ password = "{PASSWORD}" }};\n')
+        (accounts / f"{stored(user)}.dat").write_text(f'return {{ password = "{PASSWORD}" }};\n')
 
     def command(self) -> list[str]:
         return ["/usr/bin/prosody", "-F", "--config", str(self.config)]
@@ -56,6 +57,11 @@ class Prosody(Server):
 
     def is_ready(self) -> bool:
         return accepts_connections(self.port)
+
+
+def stored(name: str) -> str:
+    """A name as Prosody's storage writes it into paths."""
+    return re.sub(rb"[^0-9A-Za-z]", lambda octet: b"%%%02x" % ord(octet[0]), name.encode()).decode()
 
 
 def component(snippet: str, address: str, base_url: str) -> str:

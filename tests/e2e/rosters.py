@@ -1,6 +1,7 @@
 """An app that keeps its users' rosters in Satchel, a Prosody that fetches them there, clients that see them."""
 
 import asyncio
+import base64
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -12,7 +13,8 @@ from satchel import SECRET, Satchel
 from server import HOST, free_port
 from xmpp import Client
 
-APP = aiohttp.BasicAuth("app", "secret-of-the-app")
+APP = "app:secret-of-the-app"
+AUTHORIZED = {"Authorization": "Basic " + base64.b64encode(APP.encode()).decode()}
 PROSODY_PASSWORD = "secret-of-prosody"
 ROSTER = "{jabber:iq:roster}"
 
@@ -25,7 +27,7 @@ class Rosters:
         self.refresh_url = f"http://{HOST}:{self.http_port}/roster_admin/refresh"
         settings = {
             "SATCHEL_UPLOAD_SECRETS": SECRET,
-            "SATCHEL_ROSTER_CREDENTIALS": f"{APP.login}:{APP.password}\nsatchel:{PROSODY_PASSWORD}",
+            "SATCHEL_ROSTER_CREDENTIALS": f"{APP}\nsatchel:{PROSODY_PASSWORD}",
             "SATCHEL_PROSODY_REFRESH_URL": self.refresh_url,
         }
         self.satchel = Satchel(folder / "satchel", settings)
@@ -69,16 +71,16 @@ class App:
         self.http = http
 
     async def put(self, url: str, body: object) -> int:
-        async with self.http.put(url, json=body, auth=APP) as answer:
+        async with self.http.put(url, json=body, headers=AUTHORIZED) as answer:
             assert answer.status in (201, 204), await answer.text()
             return answer.status
 
     async def delete(self, url: str):
-        async with self.http.delete(url, auth=APP) as answer:
+        async with self.http.delete(url, headers=AUTHORIZED) as answer:
             assert answer.status == 204, await answer.text()
 
     async def refresh(self, usernames: object, query: str = "") -> tuple[int, dict]:
-        async with self.http.post(self.rosters.url("contacts/refresh" + query), json=usernames, auth=APP) as answer:
+        async with self.http.post(self.rosters.url("contacts/refresh" + query), json=usernames, headers=AUTHORIZED) as answer:
             return answer.status, await answer.json()
 
 

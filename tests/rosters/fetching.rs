@@ -90,9 +90,15 @@ async fn nobody_gets_at_another_roster_with_a_username_that_looks_encoded() {
     store(&world, "/contacts/admin", johns()).await;
     store(&world, "/contacts/jos%C3%A9", johns()).await;
     assert_eq!(roster(&world, "%61dmin").await, json!({}));
-    assert_eq!(roster(&world, "jos%C3%A9?raw=true").await, json!({}), "to the letter");
-    assert_ne!(roster(&world, "josé?raw=true").await, json!({}));
-    assert_eq!(world.send(&request("GET", "/contacts/john?raw=yes")).await.code(), "parameter_malformed");
+    let raw = async |name: &str| world.send(&request("GET", &format!("/raw/contacts/{name}"))).await;
+    assert_eq!(parsed(&raw("jos%C3%A9/end").await), json!({}), "to the letter");
+    assert_ne!(parsed(&raw("josé/end").await), json!({}));
+    // What is left of admin#x and admin?x.
+    for cut in ["admin", "admin?x/end"] {
+        assert_eq!((raw(cut).await.status, raw(cut).await.code().as_str()), (400, "path_malformed"), "{cut}");
+    }
+    assert_eq!(put(&world, "/raw/contacts/admin/end", json!({})).await.code(), "method_not_allowed");
+    assert_ne!(roster(&world, "admin").await, json!({}));
     world.stop().await;
 }
 

@@ -29,7 +29,7 @@ pub enum RosterFetchError {
     #[error("this address takes the credentials it was configured with, as HTTP Basic authentication")]
     Unauthorized,
     /// Not for this address.
-    #[error("this address takes {0}; a roster is emptied by a PUT of {{}}")]
+    #[error("this address takes {0}; a roster is edited and emptied by PUTs below /contacts/")]
     Method(&'static str),
     /// A name or address in the path.
     #[error(transparent)]

@@ -1,5 +1,5 @@
 //! `roster-fetch`: rosters below `/contacts/`, in the shape that Prosody's mod_http_roster_admin reads, and shared groups
-//! below `/groups/`; both can be edited.
+//! below `/groups/`; both can be edited. `/raw/contacts/` is for that module alone, which encodes nothing.
 
 mod contacts;
 mod error;
@@ -54,7 +54,7 @@ async fn within(
 async fn fetch(state: &State, request: &Request) -> Result<Response<Body>, RosterFetchError> {
     let address = admitted(state, request)?;
     let json = match address.resource {
-        Resource::Contacts => contacts::fetch(state, &address).await?,
+        Resource::Contacts | Resource::RawContacts => contacts::fetch(state, &address).await?,
         Resource::Groups => groups::fetch(state, &address).await?,
     };
     let etag = ETag::of(&json);
@@ -83,6 +83,7 @@ async fn edit(state: &State, request: Request) -> Result<Response<Body>, RosterF
         body: request.body(),
     };
     let (created, etag) = match address.resource {
+        Resource::RawContacts => return Err(RosterFetchError::Method("OPTIONS, HEAD, GET")),
         Resource::Contacts => contacts::edit(state, address.edited_roster()?, &edit).await?,
         Resource::Groups => groups::edit(state, address.edited_group()?, &edit).await?,
     };
@@ -108,9 +109,8 @@ fn admitted<'a>(state: &State, request: &'a Request) -> Result<Address<'a>, Rost
     if !state.config.callers.admit_header(event::header(request, "authorization")) {
         return Err(RosterFetchError::Unauthorized);
     }
-    let literal = flag(request, "raw")?;
     let public_path = state.config.public_path.as_deref();
-    let address = Address::of(request.raw_http_path(), public_path, event::stage(request), literal);
+    let address = Address::of(request.raw_http_path(), public_path, event::stage(request));
     address.ok_or(RosterFetchError::NoSuchAddress)
 }
 

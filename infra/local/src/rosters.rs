@@ -77,7 +77,7 @@ impl Rosters {
             return self.refresh.as_ref().map(RosterFunction::Refresh);
         }
         let fetch = self.fetch.as_ref()?;
-        Address::of(path, fetch.config.public_path.as_deref(), None, false)?;
+        Address::of(path, fetch.config.public_path.as_deref(), None)?;
         Some(RosterFunction::Fetch(fetch))
     }
 

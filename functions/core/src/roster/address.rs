@@ -7,13 +7,20 @@ use super::{
 };
 use crate::route;
 
-const RESOURCES: [(&str, Resource); 2] = [("contacts/", Resource::Contacts), ("groups/", Resource::Groups)];
+const RESOURCES: [(&str, Resource); 3] =
+    [("contacts/", Resource::Contacts), ("raw/contacts/", Resource::RawContacts), ("groups/", Resource::Groups)];
 
-/// Which of the two resources a path leads to.
+/// What ends a raw path. Without it the username has been cut on its way, at a `#` or `?` of its own, and what is left
+/// may be somebody else's.
+const RAW_END: &str = "/end";
+
+/// Which of the resources a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resource {
     /// Rosters.
     Contacts,
+    /// Rosters, for a client that encodes nothing and must never get another's.
+    RawContacts,
     /// Shared groups.
     Groups,
 }
@@ -24,8 +31,6 @@ pub struct Address<'a> {
     /// What it leads to.
     pub resource: Resource,
     below: &'a str,
-    /// Nothing in it is percent-encoded, whatever it looks like.
-    literal: bool,
 }
 
 /// Why a path names nothing.
@@ -37,6 +42,9 @@ pub enum AddressError {
     /// The name of the group.
     #[error("the group's name in the path is refused: {0}")]
     Group(NameError),
+    /// Not all of it is there.
+    #[error("the path does not end with /end: the username in it has been cut, as it has a # or ? of its own")]
+    Cut,
     /// The contact or member.
     #[error("the address at the end of the path is refused: {0}")]
     Jid(#[from] ContactJidError),
@@ -54,12 +62,12 @@ pub struct Target<T> {
 impl<'a> Address<'a> {
     /// Takes the deployment's prefix off a raw path; `None` for another resource's.
     #[must_use]
-    pub fn of(raw_path: &'a str, public_path: Option<&str>, stage: Option<&str>, literal: bool) -> Option<Self> {
+    pub fn of(raw_path: &'a str, public_path: Option<&str>, stage: Option<&str>) -> Option<Self> {
         let bases = route::bases(public_path, stage);
         let under = |base: &String| RESOURCES.map(|(name, resource)| (format!("{base}{name}"), resource));
         let known = bases.iter().flat_map(under).filter(|(prefix, _)| raw_path.starts_with(prefix.as_str()));
         let (prefix, resource) = known.max_by_key(|(prefix, _)| prefix.len())?;
-        Some(Self { resource, below: raw_path.get(prefix.len()..)?, literal })
+        Some(Self { resource, below: raw_path.get(prefix.len()..)? })
     }
 
     /// The user whose roster is fetched: all of the path, slashes included, as mod_http_roster_admin does not encode
@@ -68,7 +76,11 @@ impl<'a> Address<'a> {
     /// # Errors
     /// [`AddressError::Username`].
     pub fn fetched_user(&self) -> Result<Username, AddressError> {
-        Username::parse(&self.read(self.below)).map_err(AddressError::Username)
+        let name = match self.resource {
+            Resource::RawContacts => self.below.strip_suffix(RAW_END).ok_or(AddressError::Cut)?.into(),
+            Resource::Contacts | Resource::Groups => username::from_path(self.below),
+        };
+        Username::parse(&name).map_err(AddressError::Username)
     }
 
     /// The group that is fetched: all of the path.
@@ -76,7 +88,7 @@ impl<'a> Address<'a> {
     /// # Errors
     /// [`AddressError::Group`].
     pub fn fetched_group(&self) -> Result<GroupName, AddressError> {
-        GroupName::parse(&self.read(self.below)).map_err(AddressError::Group)
+        GroupName::parse(&username::from_path(self.below)).map_err(AddressError::Group)
     }
 
     /// The roster or contact that is edited. Whoever edits encodes slashes: what follows the last one is the contact's
@@ -86,7 +98,7 @@ impl<'a> Address<'a> {
     /// See [`AddressError`].
     pub fn edited_roster(&self) -> Result<Target<Username>, AddressError> {
         let (of, entry) = self.split()?;
-        Ok(Target { of: Username::parse(&self.read(of)).map_err(AddressError::Username)?, entry })
+        Ok(Target { of: Username::parse(&username::from_path(of)).map_err(AddressError::Username)?, entry })
     }
 
     /// The group or member that is edited.
@@ -95,18 +107,14 @@ impl<'a> Address<'a> {
     /// See [`AddressError`].
     pub fn edited_group(&self) -> Result<Target<GroupName>, AddressError> {
         let (of, entry) = self.split()?;
-        Ok(Target { of: GroupName::parse(&self.read(of)).map_err(AddressError::Group)?, entry })
+        Ok(Target { of: GroupName::parse(&username::from_path(of)).map_err(AddressError::Group)?, entry })
     }
 
     fn split(&self) -> Result<(&'a str, Option<ContactJid>), ContactJidError> {
         match self.below.rsplit_once('/') {
-            Some((of, entry)) => Ok((of, Some(ContactJid::parse(&self.read(entry))?))),
+            Some((of, entry)) => Ok((of, Some(ContactJid::parse(&username::from_path(entry))?))),
             None => Ok((self.below, None)),
         }
-    }
-
-    fn read<'r>(&self, raw: &'r str) -> std::borrow::Cow<'r, str> {
-        if self.literal { raw.into() } else { username::from_path(raw) }
     }
 }
 
@@ -115,7 +123,7 @@ mod tests {
     use super::*;
 
     fn contacts(path: &str) -> Address<'_> {
-        Address::of(path, None, None, false).unwrap()
+        Address::of(path, None, None).unwrap()
     }
 
     #[test]
@@ -126,12 +134,12 @@ mod tests {
             ("/files/contacts/john", Some("/files/upload/"), Some("prod")),
             ("/contacts/john", Some("/files/upload/"), None),
         ] {
-            let address = Address::of(raw, public, stage, false).unwrap();
+            let address = Address::of(raw, public, stage).unwrap();
             assert_eq!((address.resource, address.below), (Resource::Contacts, "john"), "{raw}");
         }
-        assert_eq!(Address::of("/groups/Team", None, None, false).unwrap().resource, Resource::Groups);
+        assert_eq!(Address::of("/groups/Team", None, None).unwrap().resource, Resource::Groups);
         for foreign in ["/", "/contacts", "/upload/contacts/john", "/contact/john", "contacts/john", ""] {
-            assert_eq!(Address::of(foreign, None, Some("prod"), false), None, "{foreign}");
+            assert_eq!(Address::of(foreign, None, Some("prod")), None, "{foreign}");
         }
     }
 
@@ -186,9 +194,21 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_path_is_not_decoded() {
-        let literal = |path| Address::of(path, None, None, true).unwrap().fetched_user().unwrap();
-        assert_eq!(literal("/contacts/jos%c3%a9").as_str(), "jos%c3%a9");
-        assert_eq!(contacts("/contacts/jos%c3%a9").fetched_user().unwrap().as_str(), "josé");
+    fn a_raw_path_is_taken_to_the_letter_and_whole() {
+        for (path, user) in [
+            ("/raw/contacts/jos%c3%a9/end", Ok("jos%c3%a9")),
+            ("/raw/contacts/josé/end", Ok("josé")),
+            ("/raw/contacts/end/end", Ok("end")),
+            ("/raw/contacts/a/b/end", Ok("a/b")),
+            ("/prod/raw/contacts/john/end", Ok("john")),
+            ("/raw/contacts/victim", Err(AddressError::Cut)),
+            ("/raw/contacts/victim/en", Err(AddressError::Cut)),
+            ("/raw/contacts//end", Err(AddressError::Username(NameError::Empty))),
+            ("/raw/contacts/end", Err(AddressError::Cut)),
+        ] {
+            let address = Address::of(path, None, Some("prod")).unwrap();
+            assert_eq!(address.resource, Resource::RawContacts);
+            assert_eq!(address.fetched_user().as_ref().map(Username::as_str).map_err(|&error| error), user, "{path}");
+        }
     }
 }
