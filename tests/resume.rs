@@ -4,7 +4,7 @@ mod faults;
 mod races;
 mod refusals;
 
-use satchel_aws::storage::incomplete::Draft;
+use satchel_aws::storage::{incomplete::Draft, pieces::Pieces};
 use satchel_core::{grant::UploadId, resume::progress::Progress};
 use serde_json::json;
 
@@ -78,7 +78,7 @@ async fn send_rest(world: &World, url: &str, body: &[u8], chunk: usize) {
 /// The upload's own id, as it is in its signed one.
 fn upload_id(url: &str) -> UploadId {
     let signed = url.split("upload=").nth(1).unwrap();
-    UploadId::decode(signed.split('.').nth(1).unwrap()).unwrap()
+    UploadId::decode(signed.split('.').nth(2).unwrap()).unwrap()
 }
 
 #[tokio::test]
@@ -204,6 +204,22 @@ async fn the_session_token_resumes_at_the_original_url() {
     assert_eq!(world.send(&chunk("3").body(b"lo")).await.status, 204);
     assert_eq!(world.fetch("/upload/u/a").await.body, b"hello");
     assert_eq!(world.send(&with("DELETE")).await.status, 410);
+
+    // Where the token, at the end of the path or not, names another file than the path.
+    let jwt = bearer(&claims("s", "f", 5, "", 4_000_000_000));
+    let in_path = format!("/resume/s/f/{}", jwt.strip_prefix("Bearer ").unwrap());
+    let by_header = tus("POST", "/resume/s/x/y").header("Authorization", jwt).header("Upload-Length", "5");
+    for (original, creation) in
+        [(in_path.as_str(), tus("POST", &in_path).header("Upload-Length", "5")), ("/resume/s/x/y", by_header)]
+    {
+        let created = world.send(&creation).await;
+        let token = created.header("x-session-token").unwrap();
+        for url in [original.to_owned(), resolved(original, &created)] {
+            let found = world.send(&tus("HEAD", &url).header("X-Session-Token", token)).await;
+            assert_eq!((found.status, offset_of(&found)), (200, 0), "{url}");
+        }
+        assert!(resolved(original, &created).starts_with("/resume/s/f?upload="));
+    }
     world.stop().await;
 }
 
@@ -284,7 +300,7 @@ async fn what_an_interrupted_request_has_left_is_finished_by_the_next() {
     let leave = async |url: &str, progress: Progress, waiting: &[u8]| {
         let id = upload_id(url);
         let found = storage.incomplete(id).await.unwrap().unwrap();
-        let draft = Draft::new(progress, found.metadata, &b""[..], waiting).unwrap();
+        let draft = Draft::new(progress, found.metadata, Pieces::of(waiting)).unwrap();
         storage.write_incomplete(id, &draft, Some(&found.version)).await.unwrap().unwrap();
     };
     let all = Progress::default().extended(body.len() as u64);
@@ -307,7 +323,7 @@ async fn what_an_interrupted_request_has_left_is_finished_by_the_next() {
     assert!(world.fetch("/upload/u/patch").await.body == body, "an empty chunk at the end has, too");
 
     // Finished, but not forgotten.
-    let draft = Draft::new(all, Default::default(), &b""[..], &body).unwrap();
+    let draft = Draft::new(all, Default::default(), Pieces::of(&body[..])).unwrap();
     storage.write_incomplete(upload_id(&url), &draft, None).await.unwrap().unwrap();
     assert_eq!(offset(&world, &url).await, body.len());
     assert!(world.keys("resuming/").await.is_empty());

@@ -21,7 +21,7 @@ async fn every_refusal_has_its_status_and_code_and_changes_nothing() {
     world.store("u/taken", b"first").await;
     let chunk = |offset: &str| tus("PATCH", &url).header("Content-Type", CHUNK_TYPE).header("Upload-Offset", offset);
     let created = |path: &str| tus("POST", &target(&tokens::v1(path, 5)));
-    let bad_id = url.replace("upload=1.", "upload=2.");
+    let bad_id = url.replace("upload=.1.", "upload=.2.");
     let elsewhere = url.replace("/u/a?", "/u/b?");
     let expired = bearer(&claims("s", "f", 5, "", NOW));
     let too_large = bytes(BODY_LIMIT + 1);

@@ -2,6 +2,7 @@
 
 pub mod incomplete;
 pub mod multipart;
+pub mod pieces;
 
 use std::{sync::Arc, time::Duration};
 

@@ -17,6 +17,7 @@ use satchel_core::{
         request::Creation,
         session::{MultipartId, Session},
     },
+    upload_path::UploadPath,
 };
 
 use crate::{ResumeError, State, answers, text};
@@ -27,14 +28,17 @@ use crate::{ResumeError, State, answers, text};
 /// The token allows no such upload; the headers make no sense; there is a file already; S3 failed.
 pub async fn create(state: &State, request: Request) -> Result<Response<Body>, ResumeError> {
     let creation = Creation::parse(|name| text(&request, name))?;
-    let (grant, protocol, depth) = authorize(state, &request, &creation)?;
+    let asked_at = event::resume_paths(&request, state.config.public_path.as_deref())?;
+    let (grant, protocol) = authorize(state, &request, asked_at.clone(), &creation)?;
     creation.check_chunk(|name| text(&request, name), request.body())?;
     let expires = resume::expiry(state.clock.now(), grant.expires);
     let chunk = event::into_bytes(request.into_body());
     let (offset, size) = (chunk.len() as u64, grant.size);
     let multipart = begin(&state.storage, &grant, &creation, chunk).await?;
     let session = Session { grant, multipart, expires };
-    let id = session.sign(state.config.policy.secrets.current());
+    let id = session.sign(state.config.policy.secrets.current(), &asked_at);
+    // Both readings of a path have the same slashes.
+    let depth = asked_at.first().map_or(0, |path| path.segments().count());
     let location = id.location(&session.grant.path, depth);
     let mut response = answers::created(&session, id.as_str(), &location, offset);
     log::note(&mut response, "protocol", protocol);
@@ -42,20 +46,18 @@ pub async fn create(state: &State, request: Request) -> Result<Response<Body>, R
     Ok(response)
 }
 
-/// What the token grants, the name of its protocol, and the number of the path's segments.
+/// What the token grants, and the name of its protocol.
 fn authorize(
     state: &State,
     request: &Request,
+    asked_at: Vec<UploadPath>,
     creation: &Creation,
-) -> Result<(Grant, &'static str, usize), ResumeError> {
-    let paths = event::resume_paths(request, state.config.public_path.as_deref())?;
-    let credential = event::credential(request)?;
+) -> Result<(Grant, &'static str), ResumeError> {
+    let (credential, paths) = event::credential_and_paths(request, asked_at)?;
     let (length, content_type) = (Some(creation.length), creation.content_type.as_deref());
     let put = PutRequest { paths: &paths, credential: &credential, length, content_type };
     let grant = put::authorize(&put, &state.config.policy, state.clock.now(), fresh_upload_id()?)?;
-    // Both readings of a path have the same slashes.
-    let depth = paths.first().map_or(0, |path| path.segments().count());
-    Ok((grant, credential.protocol(), depth))
+    Ok((grant, credential.protocol()))
 }
 
 /// A file that came as a whole is stored in one request; any other begins as a multipart upload.
@@ -76,7 +78,7 @@ async fn begin(
     }
     let multipart = storage.begin_multipart(grant).await?;
     let progress = Progress::default().extended(chunk.len() as u64);
-    let draft = Draft::new(progress, creation.metadata.clone(), Bytes::new(), &chunk)?;
+    let draft = Draft::new(progress, creation.metadata.clone(), chunk.into())?;
     // Nobody else knows the id yet.
     match storage.write_incomplete(grant.id, &draft, None).await? {
         Ok(_) => Ok(Some(multipart)),

@@ -1,11 +1,12 @@
 //! The upload itself: chunks become parts, parts become the file. Every sequence here may break off at any point, and
 //! whoever comes next, with PATCH or HEAD, goes on from what S3 has.
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use satchel_aws::storage::{
     Storage,
     incomplete::{Draft, Incomplete, Version},
     multipart::{Completion, Multipart},
+    pieces::Pieces,
 };
 use satchel_core::{
     grant::Grant,
@@ -34,22 +35,20 @@ pub async fn append(storage: &Storage, session: &Session, offset: u64, chunk: By
         return Ok(Appended { offset, part_put_off: None });
     };
     found.progress.accept(offset, size, grant.size)?;
-    let (mut progress, mut waiting) = (found.progress, found.waiting);
-    if progress.is_complete(grant.size) {
-        let waiting = waiting.copy_to_bytes(waiting.remaining());
-        finish(storage, upload, progress, waiting).await?;
+    if found.progress.is_complete(grant.size) {
+        finish(storage, upload, found.progress, &found.waiting).await?;
         return Ok(Appended { offset, part_put_off: None });
     }
     if chunk.is_empty() {
         return Ok(Appended { offset, part_put_off: None });
     }
+    let (mut progress, mut waiting) = (found.progress, found.waiting);
     // A request before this one was interrupted.
     if progress.is_part_due(grant.size) {
-        let part = waiting.copy_to_bytes(waiting.remaining());
-        progress = store_part(storage, upload, progress, part).await?;
+        progress = store_part(storage, upload, progress, &waiting).await?;
+        waiting = Pieces::default();
     }
-    let draft = Draft::new(progress.extended(size), found.metadata, waiting, &chunk)?;
-    drop(chunk);
+    let draft = Draft::new(progress.extended(size), found.metadata, waiting.chain(chunk.into()))?;
     let version = write(storage, grant, &draft, &found.version).await?;
     // From here on the chunk is kept, whatever happens.
     let part_put_off = settle(storage, upload, &draft, &version).await?;
@@ -126,7 +125,7 @@ async fn settle(
 
 async fn fold(storage: &Storage, upload: Multipart<'_>, draft: &Draft, version: &Version) -> Result<(), ResumeError> {
     let progress = store_part(storage, upload, draft.progress(), draft.waiting()).await?;
-    let folded = Draft::new(progress, draft.metadata().clone(), Bytes::new(), &[])?;
+    let folded = Draft::new(progress, draft.metadata().clone(), Pieces::default())?;
     write(storage, upload.grant, &folded, version).await.map(|_| ())
 }
 
@@ -135,7 +134,7 @@ async fn finish(
     storage: &Storage,
     upload: Multipart<'_>,
     mut progress: Progress,
-    waiting: Bytes,
+    waiting: &Pieces,
 ) -> Result<(), ResumeError> {
     if progress.has_waiting() {
         // Should the upload be gone, completing finds out what became of it.
@@ -160,7 +159,7 @@ async fn store_part(
     storage: &Storage,
     upload: Multipart<'_>,
     progress: Progress,
-    waiting: Bytes,
+    waiting: &Pieces,
 ) -> Result<Progress, ResumeError> {
     match storage.upload_part(upload, progress.next_part(), waiting).await? {
         Ok(()) => Ok(progress.flushed()),

@@ -3,15 +3,14 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_s3::primitives::{AggregatedBytes, ByteStream};
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use satchel_core::{
     grant::UploadId,
     object_key::Key,
     resume::{progress::Progress, upload_metadata::UploadMetadata},
 };
 
-use super::{CONFLICT_TRIES, Storage, StorageError, back_off, failed, status};
+use super::{CONFLICT_TRIES, Storage, StorageError, back_off, failed, pieces::Pieces, status};
 use crate::{
     clock,
     s3_client::{DEADLINE, within},
@@ -32,7 +31,7 @@ pub struct Incomplete {
     /// What the client said about its file.
     pub metadata: UploadMetadata,
     /// The bytes that wait.
-    pub waiting: AggregatedBytes,
+    pub waiting: Pieces,
     /// Which version it is.
     pub version: Version,
 }
@@ -46,28 +45,17 @@ pub struct Version(String);
 pub struct Draft {
     progress: Progress,
     metadata: UploadMetadata,
-    revision: String,
-    body: Bytes,
+    revision: [u8; REVISION_BYTES],
+    waiting: Pieces,
 }
 
 impl Draft {
-    /// A version in which `waiting` and then `chunk` wait, as `progress` says.
+    /// A version in which these bytes wait, as `progress` says.
     ///
     /// # Errors
     /// The operating system has no randomness to give.
-    pub fn new(
-        progress: Progress,
-        metadata: UploadMetadata,
-        mut waiting: impl Buf,
-        chunk: &[u8],
-    ) -> Result<Self, getrandom::Error> {
-        let revision = clock::random::<REVISION_BYTES>()?;
-        let mut body = BytesMut::with_capacity(REVISION_BYTES + waiting.remaining() + chunk.len());
-        body.put_slice(&revision);
-        body.put(&mut waiting);
-        body.put_slice(chunk);
-        let revision = format!("{:032x}", u128::from_be_bytes(revision));
-        Ok(Self { progress, metadata, revision, body: body.freeze() })
+    pub fn new(progress: Progress, metadata: UploadMetadata, waiting: Pieces) -> Result<Self, getrandom::Error> {
+        Ok(Self { progress, metadata, revision: clock::random()?, waiting })
     }
 
     /// How far the upload is with it.
@@ -84,13 +72,21 @@ impl Draft {
 
     /// The bytes that wait.
     #[must_use]
-    pub fn waiting(&self) -> Bytes {
-        self.body.slice(REVISION_BYTES..)
+    pub const fn waiting(&self) -> &Pieces {
+        &self.waiting
+    }
+
+    fn revision(&self) -> String {
+        format!("{:032x}", u128::from_be_bytes(self.revision))
+    }
+
+    fn body(&self) -> Pieces {
+        Pieces::from(Bytes::copy_from_slice(&self.revision)).chain(self.waiting.clone())
     }
 
     fn entries(&self) -> HashMap<String, String> {
         let own = self.progress.entries().map(|(name, value)| (name.to_owned(), value));
-        let revision = (REVISION.to_owned(), self.revision.clone());
+        let revision = (REVISION.to_owned(), self.revision());
         let client = (CLIENT_METADATA.to_owned(), self.metadata.as_str().to_owned());
         own.chain([revision, client]).filter(|(_, value)| !value.is_empty()).collect()
     }
@@ -130,7 +126,7 @@ impl Storage {
         let broken_off = |error| StorageError { operation: "GetObject", cause: format!("broke off: {error}") };
         let mut waiting = found.body.collect().await.map_err(broken_off)?;
         waiting.advance(REVISION_BYTES.min(waiting.remaining()));
-        Ok(Some(Incomplete { progress, metadata, waiting, version }))
+        Ok(Some(Incomplete { progress, metadata, waiting: Pieces::of(waiting), version }))
     }
 
     /// Writes a version: the first one where `replaced` is `None`, else in place of that one and no other.
@@ -151,7 +147,7 @@ impl Storage {
                 Some(version) => put.if_match(&version.0),
                 None => put.if_none_match("*"),
             };
-            let put = put.set_metadata(Some(draft.entries())).body(ByteStream::from(draft.body.clone()));
+            let put = put.set_metadata(Some(draft.entries())).body(draft.body().to_stream());
             match put.customize().disable_payload_signing().config_override(within(DEADLINE)).send().await {
                 Ok(written) => return Ok(Ok(Version(written.e_tag.unwrap_or_default()))),
                 Err(error) if status(&error) == Some(409) => {}
@@ -166,7 +162,7 @@ impl Storage {
 
     async fn own_version(&self, key: &Key, draft: &Draft) -> Result<Result<Version, Overtaken>, StorageError> {
         match self.client.head_object().bucket(&*self.bucket).key(key.as_str()).send().await {
-            Ok(head) if head.metadata().and_then(|known| known.get(REVISION)) == Some(&draft.revision) => {
+            Ok(head) if head.metadata().and_then(|known| known.get(REVISION)) == Some(&draft.revision()) => {
                 Ok(Ok(Version(head.e_tag.unwrap_or_default())))
             }
             Ok(_) => Ok(Err(Overtaken)),

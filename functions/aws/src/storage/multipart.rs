@@ -4,17 +4,15 @@
 use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
     operation::list_parts::ListPartsOutput,
-    primitives::ByteStream,
     types::{CompletedMultipartUpload, CompletedPart},
 };
-use bytes::Bytes;
 use satchel_core::{
     grant::Grant,
     object_key::Key,
     resume::{progress::Progress, session::MultipartId},
 };
 
-use super::{CONFLICT_TRIES, Storage, StorageError, back_off, failed, metadata, status};
+use super::{CONFLICT_TRIES, Storage, StorageError, back_off, failed, metadata, pieces::Pieces, status};
 use crate::s3_client::{DEADLINE, within};
 
 /// A multipart upload and the object that it is to become.
@@ -62,12 +60,12 @@ impl Storage {
         &self,
         upload: Multipart<'_>,
         number: u32,
-        bytes: Bytes,
+        bytes: &Pieces,
     ) -> Result<Result<(), NoSuchUpload>, StorageError> {
         let key = Key::of_upload(&upload.grant.path);
         let number = i32::try_from(number).map_err(|_| inconsistent("UploadPart", "has a part number out of range"))?;
         let part = self.client.upload_part().bucket(&*self.bucket).key(key.as_str()).upload_id(upload.id.as_str());
-        let part = part.part_number(number).body(ByteStream::from(bytes)).customize().disable_payload_signing();
+        let part = part.part_number(number).body(bytes.to_stream()).customize().disable_payload_signing();
         match part.config_override(within(DEADLINE)).send().await {
             Ok(_) => Ok(Ok(())),
             Err(error) if is_no_such_upload(&error) => Ok(Err(NoSuchUpload)),

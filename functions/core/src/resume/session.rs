@@ -75,10 +75,11 @@ impl fmt::Debug for SignedId {
 }
 
 impl Session {
-    /// Signs the session. The path is signed, too, but no part of the id, as it is in the URL.
+    /// Signs the session, which was asked for at one of these paths. The file's own path is signed in any case, but part
+    /// of the id only where it is none of them: a JWT names the file itself.
     #[must_use]
-    pub fn sign(&self, secret: &Secret) -> SignedId {
-        let fields = self.fields();
+    pub fn sign(&self, secret: &Secret, asked_at: &[UploadPath]) -> SignedId {
+        let fields = self.fields(asked_at);
         let mac = mac::keyed(secret.as_bytes(), &message(&self.grant.path, &fields)).finalize().into_bytes();
         SignedId(format!("{fields}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac)))
     }
@@ -91,31 +92,38 @@ impl Session {
     pub fn verify(id: &str, paths: &[UploadPath], secrets: &Secrets, now: Timestamp) -> Result<Self, ResumeRefusal> {
         let (fields, mac) = id.rsplit_once('.').ok_or(ResumeRefusal::Unknown)?;
         let mac = BASE64_URL_SAFE_NO_PAD.decode(mac).map_err(|_| ResumeRefusal::Unknown)?;
+        let (own_path, rest) = fields.split_once('.').ok_or(ResumeRefusal::Unknown)?;
+        let own_path = decode_text(own_path).and_then(|path| UploadPath::parse_decoded(&path).ok());
         let signs = |path: &&UploadPath| {
             let message = message(path, fields);
             secrets.iter().any(|secret| mac::keyed(secret.as_bytes(), &message).verify_slice(&mac).is_ok())
         };
-        let path = paths.iter().find(signs).ok_or(ResumeRefusal::Unknown)?;
-        let session = Self::decode(path, fields).ok_or(ResumeRefusal::Unknown)?;
+        let path = own_path.iter().chain(paths).find(signs).ok_or(ResumeRefusal::Unknown)?;
+        let session = Self::decode(path, rest).ok_or(ResumeRefusal::Unknown)?;
         if session.expires.is_reached(now) { Err(ResumeRefusal::Expired) } else { Ok(session) }
     }
 
-    fn fields(&self) -> String {
+    fn fields(&self, asked_at: &[UploadPath]) -> String {
+        let path = if asked_at.contains(&self.grant.path) { "" } else { self.grant.path.as_str() };
         let multipart = self.multipart.as_ref().map_or("", MultipartId::as_str);
-        let (grant, expires) = (self.grant.encode_fields(), self.expires.as_seconds());
-        format!("{grant}.{expires}.{}", BASE64_URL_SAFE_NO_PAD.encode(multipart))
+        let [path, multipart] = [path, multipart].map(|text| BASE64_URL_SAFE_NO_PAD.encode(text));
+        format!("{path}.{}.{}.{multipart}", self.grant.encode_fields(), self.expires.as_seconds())
     }
 
     fn decode(path: &UploadPath, fields: &str) -> Option<Self> {
         let (rest, multipart) = fields.rsplit_once('.')?;
         let (grant, expires) = rest.rsplit_once('.')?;
-        let multipart = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(multipart).ok()?).ok()?;
+        let multipart = decode_text(multipart)?;
         Some(Self {
             grant: Grant::decode(path.clone(), grant)?,
             multipart: (!multipart.is_empty()).then_some(MultipartId(multipart)),
             expires: Timestamp::from_seconds(expires.parse().ok()?),
         })
     }
+}
+
+fn decode_text(base64: &str) -> Option<String> {
+    String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(base64).ok()?).ok()
 }
 
 fn message(path: &UploadPath, fields: &str) -> Vec<u8> {
@@ -161,7 +169,7 @@ mod tests {
     fn a_session_survives_its_id_whichever_secret_signed_it() {
         for multipart in [None, Some("2~a.b/c"), Some("x")] {
             let session = session(multipart);
-            let id = session.sign(&"old".into());
+            let id = session.sign(&"old".into(), &[path("a/b c.jpg")]);
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
             assert!(id.as_str().bytes().all(plain), "{}", id.as_str());
             let paths = [path("a/b%20c.jpg"), path("a/b c.jpg")];
@@ -171,9 +179,18 @@ mod tests {
     }
 
     #[test]
+    fn an_upload_that_was_asked_for_elsewhere_is_known_there_too() {
+        let (session, own, elsewhere) = (session(Some("x")), path("a/b c.jpg"), path("a/other/eyJ"));
+        let id = session.sign(&"key".into(), std::slice::from_ref(&elsewhere));
+        for paths in [&[own][..], &[elsewhere]] {
+            assert_eq!(verify(id.as_str(), paths, "key").as_ref(), Ok(&session));
+        }
+    }
+
+    #[test]
     fn only_what_was_signed_for_the_path_is_an_upload() {
-        let id = session(Some("x")).sign(&"key".into()).as_str().to_owned();
         let known = [path("a/b c.jpg")];
+        let id = session(Some("x")).sign(&"key".into(), &known).as_str().to_owned();
         assert!(verify(&id, &known, "key").is_ok());
         assert_eq!(verify(&id, &known, "other"), Err(ResumeRefusal::Unknown));
         assert_eq!(verify(&id, &[path("a/b")], "key"), Err(ResumeRefusal::Unknown));
@@ -193,7 +210,8 @@ mod tests {
     #[test]
     fn an_id_is_good_until_the_second_of_its_expiry() {
         let (session, secrets) = (session(None), Secrets::parse("key").unwrap());
-        let (id, paths) = (session.sign(secrets.current()), [session.grant.path]);
+        let paths = [session.grant.path.clone()];
+        let id = session.sign(secrets.current(), &paths);
         let at = |now| Session::verify(id.as_str(), &paths, &secrets, now).map(|_| ());
         assert_eq!(at(BEFORE), Ok(()));
         assert_eq!(at(EXPIRES), Err(ResumeRefusal::Expired));
@@ -202,7 +220,7 @@ mod tests {
     #[test]
     fn an_id_is_no_upload_token() {
         let session = session(None);
-        let id = session.sign(&"key".into());
+        let id = session.sign(&"key".into(), &[path("a/b c.jpg")]);
         let (fields, mac) = id.as_str().rsplit_once('.').unwrap();
         let mac = HexMac::parse(&hex::encode(BASE64_URL_SAFE_NO_PAD.decode(mac).unwrap())).unwrap();
         let secrets = Secrets::parse("key").unwrap();
