@@ -205,10 +205,8 @@ impl SlotRefusal {
             Self::Domain => StatusCode::FORBIDDEN,
             Self::Quota(_) => StatusCode::PAYMENT_REQUIRED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Address | Self::Size | Self::FileNameMissing | Self::FileName(_) | Self::ContentType(_) => {
-                StatusCode::BAD_REQUEST
-            }
-            Self::Expiry | Self::Purpose => StatusCode::BAD_REQUEST,
+            Self::Address | Self::Size | Self::FileNameMissing | Self::FileName(_) => StatusCode::BAD_REQUEST,
+            Self::ContentType(_) | Self::Expiry | Self::Purpose => StatusCode::BAD_REQUEST,
         };
         Problem::new(status, self.code(), self.to_string())
     }

@@ -12,6 +12,8 @@ use crate::{
     stanza::element::Element,
 };
 
+mod messages;
+
 const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 const ROMEO: &str = "romeo@example.org/garden";
 const UPLOAD: &str = "upload.example.org";
@@ -220,53 +222,6 @@ fn the_servers_word_on_who_sends_counts_and_not_the_stanzas() {
 fn sets_are_not_answered_with_results() {
     let stanza = iq(&format!("<query xmlns='{DISCO_INFO}'/>")).replace("'get'", "'set'");
     assert_eq!(condition(&answer(&envelope(ROMEO, UPLOAD, "iq", &stanza)).unwrap()), ("cancel", "service-unavailable"));
-}
-
-#[test]
-fn answers_presences_and_messages_without_text_are_met_with_silence() {
-    for (kind, stanza) in [
-        ("iq", "<iq type='result' id='1'/>"),
-        ("iq", "<iq type='error' id='1'><error type='cancel'/></iq>"),
-        ("message", "<message type='chat'><active xmlns='http://jabber.org/protocol/chatstates'/></message>"),
-        ("presence", "<presence/>"),
-    ] {
-        assert_eq!(decided(&envelope(ROMEO, UPLOAD, kind, stanza)).unwrap(), Decision::Silence, "{stanza}");
-    }
-}
-
-fn message(from: &str, attributes: &str, body: &str) -> Decision {
-    let stanza = format!("<message{attributes}><body>as above</body></message>");
-    let posted = json!({ "to": UPLOAD, "from": from, "kind": "message", "body": body, "stanza": stanza });
-    decided(posted.to_string().as_bytes()).unwrap()
-}
-
-#[test]
-fn messages_of_accounts_are_answered_in_their_own_type() {
-    let owners: Vec<_> =
-        ["key", "previous"].map(|key| OwnerId::of_bare_jid("romeo@example.org", &Secret::from(key))).into();
-    for (attributes, kind) in [
-        (" type='chat'", MessageType::Chat),
-        (" type='normal'", MessageType::Normal),
-        ("", MessageType::Normal),
-        (" type='unheard-of'", MessageType::Normal),
-    ] {
-        let chat = Chat { command: Command::List, owners: owners.clone(), kind };
-        assert_eq!(message(ROMEO, attributes, "list"), Decision::Chat(chat), "{attributes}");
-    }
-}
-
-#[test]
-fn errors_rooms_and_strangers_get_no_reply() {
-    for (from, attributes, body) in [
-        (ROMEO, " type='error'", "help"),
-        (ROMEO, " type='groupchat'", "help"),
-        (ROMEO, " type='headline'", "help"),
-        (ROMEO, " type='chat'", " \n"),
-        ("romeo@evil.example/x", " type='chat'", "help"),
-        ("@", " type='chat'", "help"),
-    ] {
-        assert_eq!(message(from, attributes, body), Decision::Silence, "{from}{attributes}");
-    }
 }
 
 #[test]
