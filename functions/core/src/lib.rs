@@ -11,6 +11,7 @@ pub mod credential;
 pub mod date_time;
 pub mod digest;
 pub mod disposition;
+pub mod expiry;
 pub mod grant;
 pub mod jwt;
 pub mod mac;

@@ -1,15 +1,21 @@
 //! Every object Satchel stores has its key here.
 
 use crate::{
+    date_time,
+    expiry::entry::Entry,
     grant::{Grant, OwnerId, UploadId},
     purpose::Purpose,
     roster::{group::GroupName, username::Username},
+    time::Timestamp,
     upload_path::{MAX_KEY_BYTES, PathError, UploadPath},
 };
 
-const INCOMING: &str = "incoming/";
 const LEDGER: &str = "ledger/";
-const RESUMING: &str = "resuming/";
+/// What waits to be sealed.
+pub const INCOMING: &str = "incoming/";
+/// What resumable uploads have not made a part of yet.
+pub const RESUMING: &str = "resuming/";
+const REPORTS: &str = "reports/";
 
 /// A key as S3 takes it: at most 1,024 bytes of UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +59,20 @@ impl Key {
     #[must_use]
     pub fn of_incomplete_part(upload: UploadId) -> Self {
         Self(format!("{RESUMING}{}", upload.encode()))
+    }
+
+    /// `expiry/<hour>/<second>/<object key>`: that, and when, an upload expires.
+    #[must_use]
+    pub fn of_entry(entry: &Entry) -> Self {
+        Self(entry.encode())
+    }
+
+    /// `reports/<date>/<time>-<run>.jsonl`: what a run of `expire` has deleted.
+    #[must_use]
+    pub fn of_report(started: Timestamp, run: &str) -> Self {
+        let at = date_time::format(started);
+        let (date, time) = (&at[..10], at[11..19].replace(':', ""));
+        Self(format!("{REPORTS}{date}/{time}-{run}.jsonl"))
     }
 
     /// The key, decoded.
@@ -144,6 +164,12 @@ mod tests {
             assert_eq!(Key::of_upload(&path).as_str(), key);
             assert_eq!(StoredObject::parse(key), Some(StoredObject::Upload(path)));
         }
+    }
+
+    #[test]
+    fn a_report_is_found_by_its_date() {
+        let key = Key::of_report(Timestamp::from_seconds(1_512_344_525), "a_-b");
+        assert_eq!(key.as_str(), "reports/2017-12-03/234205-a_-b.jsonl");
     }
 
     #[test]

@@ -90,7 +90,9 @@ pub struct Retention {
 }
 
 impl Retention {
-    const fn of(&self, purpose: Purpose) -> Option<u64> {
+    /// The seconds for one purpose.
+    #[must_use]
+    pub const fn of(&self, purpose: Purpose) -> Option<u64> {
         match purpose {
             Purpose::Message => self.message,
             Purpose::Profile => self.profile,
