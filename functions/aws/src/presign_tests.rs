@@ -1,12 +1,19 @@
 //! Presigned URLs, against AWS's published example and for every way to address a bucket.
 
-use satchel_core::upload_path::UploadPath;
+use satchel_core::{slot::Retention, upload_path::UploadPath};
 
 use super::*;
 
 fn config(bucket: &str, endpoint: Option<&str>, path_style: bool) -> S3Config {
     let endpoint = endpoint.map(|url| Url::parse(url).unwrap());
-    S3Config { bucket: bucket.into(), region: "us-east-1".into(), endpoint, public_endpoint: None, path_style }
+    S3Config {
+        bucket: bucket.into(),
+        region: "us-east-1".into(),
+        endpoint,
+        public_endpoint: None,
+        path_style,
+        retention: Retention::default(),
+    }
 }
 
 fn presigner(config: &S3Config) -> Presigner {

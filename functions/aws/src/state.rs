@@ -1,7 +1,7 @@
 //! What a function that serves files keeps while it is warm.
 
 use satchel_core::{
-    config::{ConfigError, DownloadConfig, ResumeConfig, S3Config, SealConfig, UploadConfig},
+    config::{ConfigError, DownloadConfig, ExpireConfig, ResumeConfig, S3Config, SealConfig, UploadConfig},
     time::Timestamp,
 };
 
@@ -43,7 +43,7 @@ impl<C: Configuration> State<C> {
     /// Puts a state together from parts that come from elsewhere.
     #[must_use]
     pub fn new(config: C, credentials: aws_credential_types::Credentials, clock: Clock) -> Self {
-        let storage = Storage::new(config.s3(), credentials.clone());
+        let storage = Storage::new(config.s3(), credentials.clone()).with_clock(clock.clone());
         let presigner = Presigner::new(config.s3(), credentials);
         Self { config, storage, presigner, clock }
     }
@@ -77,6 +77,12 @@ impl Configuration for ResumeConfig {
 }
 
 impl Configuration for SealConfig {
+    fn s3(&self) -> &S3Config {
+        &self.s3
+    }
+}
+
+impl Configuration for ExpireConfig {
     fn s3(&self) -> &S3Config {
         &self.s3
     }

@@ -1,5 +1,6 @@
 //! Objects in S3: created once, never overwritten.
 
+mod entries;
 pub mod incomplete;
 pub mod multipart;
 pub mod pieces;
@@ -18,10 +19,14 @@ use satchel_core::{
     grant::Grant,
     metadata::Metadata,
     object_key::{Key, StoredObject},
+    slot::Retention,
     upload_path::{UploadPath, encode_path},
 };
 
-use crate::s3_client::{self, DEADLINE, within};
+use crate::{
+    clock::Clock,
+    s3_client::{self, DEADLINE, within},
+};
 
 /// S3 answers 409 where two conditional writes of one key meet (AWS: "Conditional requests").
 const CONFLICT_TRIES: u32 = 5;
@@ -87,6 +92,8 @@ pub struct Incoming {
 pub struct Storage {
     client: Client,
     bucket: Arc<str>,
+    retention: Retention,
+    clock: Clock,
     copy_deadline: Duration,
 }
 
@@ -97,8 +104,16 @@ impl Storage {
         Self {
             client: s3_client::connected_to(config, credentials),
             bucket: config.bucket.as_str().into(),
+            retention: config.retention,
+            clock: Clock::System,
             copy_deadline: DEADLINE,
         }
+    }
+
+    /// Tells by another clock which uploads expire before their lifecycle rule comes.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Waits this long for a copy, where no API Gateway waits for the answer.
@@ -107,7 +122,8 @@ impl Storage {
         Self { copy_deadline, ..self }
     }
 
-    /// Stores a body as the object of its grant, in one request, unless there is one already.
+    /// Stores a body as the object of its grant, in one request, unless there is one already; and its entry in the
+    /// index of expiries, where it needs one.
     ///
     /// # Errors
     /// S3 failed; whether the object exists is unknown then.
@@ -117,6 +133,10 @@ impl Storage {
         body: Bytes,
         digest: Option<Sha256Digest>,
     ) -> Result<Creation, StorageError> {
+        self.indexed(grant, self.put(grant, body, digest)).await
+    }
+
+    async fn put(&self, grant: &Grant, body: Bytes, digest: Option<Sha256Digest>) -> Result<Creation, StorageError> {
         let key = Key::of_upload(&grant.path);
         for attempt in 0..CONFLICT_TRIES {
             back_off(attempt).await;
@@ -157,11 +177,15 @@ impl Storage {
     }
 
     /// Copies an upload to its place, the grant becoming its metadata, unless there is an object or the
-    /// source has changed since it was looked at.
+    /// source has changed since it was looked at; and writes its entry in the index of expiries, where it needs one.
     ///
     /// # Errors
     /// S3 failed.
     pub async fn promote(&self, incoming: &Incoming) -> Result<Promotion, StorageError> {
+        self.indexed(&incoming.grant, self.copy(incoming)).await
+    }
+
+    async fn copy(&self, incoming: &Incoming) -> Result<Promotion, StorageError> {
         let source = format!("{}/{}", self.bucket, encode_path(waiting_key(&incoming.grant)?.as_str()));
         let key = Key::of_upload(&incoming.grant.path);
         for attempt in 0..CONFLICT_TRIES {

@@ -36,6 +36,9 @@ pub struct S3Config {
     pub public_endpoint: Option<Url>,
     /// `SATCHEL_S3_PATH_STYLE`: the bucket in the path instead of the host name.
     pub path_style: bool,
+    /// `SATCHEL_RETENTION_DAYS`, `SATCHEL_PROFILE_RETENTION_DAYS`, `SATCHEL_EPHEMERAL_RETENTION_DAYS`: when the
+    /// bucket's lifecycle rules delete what is older, in seconds.
+    pub retention: Retention,
 }
 
 /// What `upload` is configured with.
@@ -78,6 +81,15 @@ pub struct DownloadConfig {
 pub struct SealConfig {
     /// Where files are.
     pub s3: S3Config,
+}
+
+/// What `expire` is configured with.
+#[derive(Debug, Clone)]
+pub struct ExpireConfig {
+    /// Where files are.
+    pub s3: S3Config,
+    /// `SATCHEL_MAX_TOTAL_BYTES`: what all files together may have.
+    pub max_total_bytes: Option<u64>,
 }
 
 /// What `component` is configured with.
@@ -154,7 +166,7 @@ impl UploadConfig {
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut environment = Environment::new(&lookup);
         let s3 = environment.s3();
-        let policy = environment.put_policy();
+        let policy = environment.put_policy(s3.retention.message);
         let public_path = environment.public_path();
         let delete_secret = environment.text("SATCHEL_METRONOME_DELETE_SECRET").map(DeleteSecret);
         environment.finish(policy.map(|policy| Self { s3, policy, public_path, delete_secret }))
@@ -169,7 +181,7 @@ impl ResumeConfig {
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut environment = Environment::new(&lookup);
         let s3 = environment.s3();
-        let policy = environment.put_policy();
+        let policy = environment.put_policy(s3.retention.message);
         let public_path = environment.public_path();
         environment.finish(policy.map(|policy| Self { s3, policy, public_path }))
     }
@@ -201,6 +213,19 @@ impl SealConfig {
     }
 }
 
+impl ExpireConfig {
+    /// Reads the environment through `lookup`.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed, in one value.
+    pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut environment = Environment::new(&lookup);
+        let s3 = environment.s3();
+        let max_total_bytes = environment.number("SATCHEL_MAX_TOTAL_BYTES", 1, u64::MAX);
+        environment.finish(Some(Self { s3, max_total_bytes }))
+    }
+}
+
 impl ComponentConfig {
     /// Reads the environment through `lookup`.
     ///
@@ -214,11 +239,7 @@ impl ComponentConfig {
         let max_size = environment.number("SATCHEL_MAX_SIZE", 1, S3_PUT_LIMIT).unwrap_or(S3_PUT_LIMIT);
         // What no day has room for is too large, not to be tried again tomorrow.
         let max_size = max_size.min(daily_quota.unwrap_or(u64::MAX));
-        let retention = Retention {
-            message: environment.days("SATCHEL_RETENTION_DAYS"),
-            profile: environment.days("SATCHEL_PROFILE_RETENTION_DAYS"),
-            ephemeral: environment.days("SATCHEL_EPHEMERAL_RETENTION_DAYS"),
-        };
+        let retention = s3.retention;
         let purposes = environment.purposes();
         let domains = environment.allowed_domains();
         let callers = environment.callers("SATCHEL_COMPONENT_CREDENTIALS");
@@ -295,6 +316,11 @@ mod tests {
         assert!(max_size("0").is_err() && max_size("5368709121").is_err());
         let days = UploadConfig::parse(with(&[("SATCHEL_RETENTION_DAYS", "30")])).unwrap();
         assert_eq!(days.policy.retention, Some(30 * SECONDS_PER_DAY));
+        assert_eq!((days.s3.retention.message, days.s3.retention.profile), (Some(30 * SECONDS_PER_DAY), None));
+        let total = |text: &str| ExpireConfig::parse(with(&[("SATCHEL_MAX_TOTAL_BYTES", text)]));
+        assert_eq!(total("").unwrap().max_total_bytes, None);
+        assert_eq!(total("1").unwrap().max_total_bytes, Some(1));
+        assert!(total("0").is_err() && total("10G").is_err());
     }
 
     #[test]

@@ -137,7 +137,8 @@ impl Stack {
         let s3_address = bound.as_ref().map_or(options.s3_listen, |(_, _, s3_address)| *s3_address);
         let settings = options.settings.listening_on(address, s3_address);
         let configs = Configs::parse(&settings)?;
-        let storage = Storage::new(configs.s3(), settings.credentials()).with_copy_deadline(COPY_DEADLINE);
+        let storage = Storage::new(configs.s3(), settings.credentials());
+        let storage = storage.with_copy_deadline(COPY_DEADLINE).with_clock(options.clock.clone());
         let front = Front::new(configs.s3(), storage).map_err(StackError::Tls)?;
         let functions = Arc::new(Functions::new(configs, &settings, &options.clock));
         let gateway = Arc::new(Gateway::new(Arc::clone(&functions), front, options.strict_aws, options.log));

@@ -11,7 +11,7 @@ use crate::{
     purpose::Purpose,
     put::PutPolicy,
     secret::Secrets,
-    slot::{AllowedDomains, front::PutTarget},
+    slot::{AllowedDomains, Retention, front::PutTarget},
 };
 
 /// More would overflow nothing, but can only be a slip.
@@ -69,8 +69,16 @@ impl<'a> Environment<'a> {
     }
 
     /// Days, as seconds.
-    pub(super) fn days(&mut self, name: &'static str) -> Option<u64> {
+    fn days(&mut self, name: &'static str) -> Option<u64> {
         self.number(name, 1, MAX_RETENTION_DAYS).map(|days| days * SECONDS_PER_DAY)
+    }
+
+    fn retention(&mut self) -> Retention {
+        Retention {
+            message: self.days("SATCHEL_RETENTION_DAYS"),
+            profile: self.days("SATCHEL_PROFILE_RETENTION_DAYS"),
+            ephemeral: self.days("SATCHEL_EPHEMERAL_RETENTION_DAYS"),
+        }
     }
 
     /// The purposes that slots may be asked for besides `message`, which every file can be.
@@ -131,6 +139,7 @@ impl<'a> Environment<'a> {
             endpoint: self.endpoint(own),
             public_endpoint: self.endpoint("SATCHEL_S3_PUBLIC_URL"),
             path_style: self.flag("SATCHEL_S3_PATH_STYLE"),
+            retention: self.retention(),
         }
     }
 
@@ -146,10 +155,9 @@ impl<'a> Environment<'a> {
     }
 
     /// What `upload` and `resume` check tokens with.
-    pub(super) fn put_policy(&mut self) -> Option<PutPolicy> {
+    pub(super) fn put_policy(&mut self, retention: Option<u64>) -> Option<PutPolicy> {
         let secrets = self.secrets();
         let max_size = self.number("SATCHEL_MAX_SIZE", 1, S3_PUT_LIMIT).unwrap_or(S3_PUT_LIMIT);
-        let retention = self.days("SATCHEL_RETENTION_DAYS");
         Some(PutPolicy { secrets: secrets?, max_size, retention })
     }
 
