@@ -11,6 +11,7 @@ mod store;
 pub use server::credentials::Credentials;
 pub use server::requests::Requests;
 pub use server::{Server, ServerOptions};
-pub use store::Store;
 pub use store::error::{OpenError, Refusal, StoreError};
 pub use store::events::{CreatedBy, ObjectCreated, Receiver};
+pub use store::lifecycle::{Expired, LifecycleRule};
+pub use store::{Clock, Store};

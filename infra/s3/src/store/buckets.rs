@@ -4,10 +4,10 @@ use std::ops::Bound;
 
 use redb::ReadableTable;
 
+use super::Store;
 use super::error::{Refusal, StoreError};
 use super::index::Tables;
 use super::record::{BucketRecord, decode, encode};
-use super::{Store, now};
 
 impl Tables<'_> {
     pub(super) fn bucket(&self, name: &str) -> Result<Option<BucketRecord>, StoreError> {
@@ -34,10 +34,10 @@ impl Store {
     /// # Errors
     /// The index cannot be written.
     pub async fn create_bucket(&self, name: &str) -> Result<(), StoreError> {
-        let name = name.to_owned();
+        let (name, created) = (name.to_owned(), self.now());
         let mutation = move |tables: &mut Tables<'_>| {
             if !tables.has_bucket(&name)? {
-                let record = BucketRecord { created: now(), ..BucketRecord::default() };
+                let record = BucketRecord { created, ..BucketRecord::default() };
                 tables.buckets.insert(name.as_str(), encode(&record)?.as_slice())?;
             }
             Ok(Ok(()))

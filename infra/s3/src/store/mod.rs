@@ -6,6 +6,7 @@ mod epoch;
 pub(crate) mod error;
 pub(crate) mod events;
 mod index;
+pub(crate) mod lifecycle;
 pub(crate) mod listing;
 pub(crate) mod multipart;
 pub(crate) mod objects;
@@ -32,6 +33,9 @@ use index::Snapshot;
 use reaper::Order;
 use writer::{Shared, Writer};
 
+/// Gives the time, in milliseconds since 1970.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
 /// Buckets and objects in one folder, owned by one process. Clones share it.
 ///
 /// A process that is killed at any instant leaves every object whole or absent. [`Store::close`] only makes the
@@ -48,6 +52,7 @@ struct Inner {
     writer: Writer,
     writer_thread: Mutex<Option<JoinHandle<()>>>,
     reaper: Sender<Order>,
+    clock: Clock,
 }
 
 impl std::fmt::Debug for Store {
@@ -63,11 +68,19 @@ impl Store {
     /// # Errors
     /// See [`OpenError`]; above all [`OpenError::InUse`].
     pub async fn open(dir: &Path) -> Result<Self, OpenError> {
+        Self::open_with(dir, Arc::new(system_time)).await
+    }
+
+    /// The same with another clock than the machine's, for `Last-Modified` and lifecycle rules.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_with(dir: &Path, clock: Clock) -> Result<Self, OpenError> {
         let io = |source| OpenError::Io { folder: dir.to_owned(), source };
         std::fs::create_dir_all(dir).map_err(io)?;
         let opened = index::open(dir).await?;
         let blobs = Blobs::open(dir, opened.generation).map_err(io)?;
-        let inner = Inner::start(Arc::new(opened.database), blobs).map_err(io)?;
+        let inner = Inner::start(Arc::new(opened.database), blobs, clock).map_err(io)?;
         let store = Self(Arc::new(inner));
         if opened.unclean {
             store.sweep().map_err(io)?;
@@ -116,6 +129,11 @@ impl Store {
         database.clone().ok_or(StoreError::Closed)
     }
 
+    /// Milliseconds since 1970.
+    fn now(&self) -> u64 {
+        (self.0.clock)()
+    }
+
     fn enter(&self) -> ReadGuard {
         self.0.epochs.enter()
     }
@@ -130,7 +148,7 @@ impl Store {
 }
 
 impl Inner {
-    fn start(database: Arc<Database>, blobs: Blobs) -> std::io::Result<Self> {
+    fn start(database: Arc<Database>, blobs: Blobs, clock: Clock) -> std::io::Result<Self> {
         let reaper = reaper::start(blobs.clone())?;
         let epochs = Arc::new(Epochs::new(reaper.clone()));
         let subscribers = Arc::new(Subscribers::default());
@@ -149,6 +167,7 @@ impl Inner {
             writer,
             writer_thread: Mutex::new(Some(thread)),
             reaper,
+            clock,
         })
     }
 
@@ -178,8 +197,8 @@ impl Inner {
     }
 }
 
-/// Milliseconds since 1970. The store is the clock's boundary: S3's `Last-Modified` is the server's business.
-pub(crate) fn now() -> u64 {
+/// The machine's clock. The store is its boundary: S3's `Last-Modified` is the server's business.
+fn system_time() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Store;
 use super::error::{Refusal, StoreError};
 use super::events::CreatedBy;
 use super::index::Tables;
@@ -9,7 +10,6 @@ use super::objects::WriteCondition;
 use super::receive::{digest, md5};
 use super::record::{Checksum, EntityTag, ObjectHead, ObjectRecord, PartRecord, UploadRecord};
 use super::uploads::UploadAddress;
-use super::{Store, now};
 
 /// S3's lower limit for all parts but the last, in bytes.
 pub(crate) const MIN_PART_BYTES: u64 = 5 << 20;
@@ -31,7 +31,8 @@ impl Store {
         named: Vec<NamedPart>,
         condition: WriteCondition,
     ) -> Result<ObjectHead, StoreError> {
-        self.writer().apply(move |tables| tables.complete_upload(&at, &named, &condition)).await
+        let now = self.now();
+        self.writer().apply(move |tables| tables.complete_upload(&at, &named, &condition, now)).await
     }
 }
 
@@ -41,6 +42,7 @@ impl Tables<'_> {
         at: &UploadAddress,
         named: &[NamedPart],
         condition: &WriteCondition,
+        now: u64,
     ) -> Result<Result<ObjectHead, Refusal>, StoreError> {
         let Some(upload) = self.upload(at)? else { return Ok(Err(Refusal::NoSuchUpload)) };
         let parts = self.parts(&at.id)?;
@@ -48,7 +50,7 @@ impl Tables<'_> {
             Ok(chosen) => chosen,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let record = assemble(upload, &chosen);
+        let record = assemble(upload, &chosen, now);
         if let Err(refusal) = self.put_object(&at.object, &record, condition, CreatedBy::CompleteMultipartUpload)? {
             return Ok(Err(refusal));
         }
@@ -81,14 +83,14 @@ fn etag_of(part: &PartRecord) -> String {
     EntityTag { md5: part.md5, parts: 0 }.to_string()
 }
 
-fn assemble(upload: UploadRecord, chosen: &[&PartRecord]) -> ObjectRecord {
+fn assemble(upload: UploadRecord, chosen: &[&PartRecord], now: u64) -> ObjectRecord {
     let md5s: Vec<u8> = chosen.iter().flat_map(|part| part.md5).collect();
     // S3 and the API layer allow part numbers up to 10,000.
     let parts = u16::try_from(chosen.len()).unwrap_or(u16::MAX);
     let head = ObjectHead {
         size: chosen.iter().map(|part| part.size).sum(),
         etag: EntityTag { md5: md5(&md5s), parts },
-        modified: now(),
+        modified: now,
         checksum: composite(&upload, chosen, parts),
         headers: upload.headers,
     };

@@ -5,6 +5,7 @@ use std::ops::Range;
 use redb::ReadableTable;
 use tokio::task::spawn_blocking;
 
+use super::Store;
 use super::blobs::PendingBlob;
 use super::epoch::ReadGuard;
 use super::error::{Refusal, StoreError};
@@ -13,7 +14,6 @@ use super::index::Tables;
 use super::read::BlobStream;
 use super::receive::Received;
 use super::record::{EntityTag, Headers, ObjectHead, ObjectRecord, Segment, decode, encode};
-use super::{Store, now};
 
 /// What must hold about the present object for a write to happen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl Store {
         let head = ObjectHead {
             size: received.size,
             etag: EntityTag { md5: received.md5, parts: 0 },
-            modified: now(),
+            modified: self.now(),
             checksum: received.checksum.clone(),
             headers,
         };
@@ -136,7 +136,7 @@ impl Store {
         let Found { record, guard } = found;
         let (segments, links) = self.link(record.segments, guard).await?;
         let mut head = record.head;
-        head.modified = now();
+        head.modified = self.now();
         head.headers = headers.unwrap_or(head.headers);
         self.store(to, ObjectRecord { head, segments }, links, condition, CreatedBy::Copy).await
     }
@@ -228,10 +228,16 @@ impl Tables<'_> {
             (Err(refusal), _) => Ok(Err(refusal)),
             (Ok(()), None) => Ok(Ok(())),
             (Ok(()), Some(record)) => {
-                self.objects.remove(at.index_key())?;
-                self.discard(&record.segments);
+                self.remove_object(at, &record)?;
                 Ok(Ok(()))
             }
         }
+    }
+
+    /// Takes away `record`, which is what is at `at`.
+    pub(super) fn remove_object(&mut self, at: &Address, record: &ObjectRecord) -> Result<(), StoreError> {
+        self.objects.remove(at.index_key())?;
+        self.discard(&record.segments);
+        Ok(())
     }
 }

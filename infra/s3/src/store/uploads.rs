@@ -2,12 +2,12 @@
 
 use redb::ReadableTable;
 
+use super::Store;
 use super::error::{Refusal, StoreError};
 use super::index::Tables;
 use super::objects::Address;
 use super::receive::Received;
 use super::record::{ChecksumAlgorithm, Headers, PartRecord, UploadRecord, decode, encode};
-use super::{Store, now};
 
 /// Names an upload under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Store {
         algorithm: Option<ChecksumAlgorithm>,
         full_object: bool,
     ) -> Result<String, StoreError> {
-        let initiated = now();
+        let initiated = self.now();
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(StoreError::Random)?;
         let id = format!("{initiated:012x}{:032x}", u128::from_be_bytes(random));
@@ -90,7 +90,7 @@ impl Store {
         let part = PartRecord {
             size: received.size,
             md5: received.md5,
-            modified: now(),
+            modified: self.now(),
             checksum: received.checksum.clone(),
             segments: received.segments(),
         };

@@ -10,6 +10,7 @@ mod copies;
 mod cors;
 mod deletes;
 mod kill;
+mod lifecycle;
 mod listing;
 mod multipart;
 mod presigned;

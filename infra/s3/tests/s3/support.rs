@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -45,6 +47,20 @@ impl Fixture {
     /// A server on a folder that may hold something already.
     pub async fn on(dir: tempfile::TempDir, options: ServerOptions) -> Self {
         let store = Store::open(dir.path()).await.unwrap();
+        Self::serving(dir, store, options).await
+    }
+
+    /// A server with one empty bucket, for which it is as late as `clock` says, in milliseconds since 1970.
+    pub async fn at(clock: &Arc<AtomicU64>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::clone(clock);
+        let store = Store::open_with(dir.path(), Arc::new(move || clock.load(Ordering::SeqCst))).await.unwrap();
+        let fixture = Self::serving(dir, store, ServerOptions::default()).await;
+        fixture.client.create_bucket().bucket(BUCKET).send().await.unwrap();
+        fixture
+    }
+
+    async fn serving(dir: tempfile::TempDir, store: Store, options: ServerOptions) -> Self {
         let server = Server::bind("127.0.0.1:0", store.clone(), credentials(), options).await.unwrap();
         let addr = server.local_addr().unwrap();
         let requests = server.requests();
