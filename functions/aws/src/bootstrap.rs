@@ -1,7 +1,11 @@
 //! The only copy of `main`'s boilerplate: configuration, then the runtime loop, with a log line per
 //! request.
 
-use std::{process::ExitCode, sync::Arc, time::Instant};
+use std::{
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use http::Method;
 use lambda_http::{Body, Error, LambdaEvent, Request, RequestExt, Response, service_fn};
@@ -65,11 +69,40 @@ where
     F: Future<Output = Result<Value, E>> + Send,
     E: std::error::Error + Send + Sync + 'static,
 {
+    serve_invocations(function, state, |state, invocation| handle(state, invocation.event)).await
+}
+
+/// An event, and how long there is for it.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// What Lambda was invoked with.
+    pub event: Value,
+    /// When Lambda ends the function, finished or not (template.yaml: `Timeout`).
+    pub deadline: Instant,
+}
+
+impl Invocation {
+    fn of(event: LambdaEvent<Value>) -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let left = Duration::from_millis(event.context.deadline).saturating_sub(since_epoch);
+        Self { event: event.payload, deadline: Instant::now() + left }
+    }
+}
+
+/// The same as [`serve_events`], for a handler that has to know how long it may take.
+pub async fn serve_invocations<S, H, F, E>(function: &'static str, state: Result<S, StartError>, handle: H) -> ExitCode
+where
+    S: Send + Sync + 'static,
+    H: Fn(Arc<S>, Invocation) -> F + Send + Sync,
+    F: Future<Output = Result<Value, E>> + Send,
+    E: std::error::Error + Send + Sync + 'static,
+{
     let Some(state) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
     let service = service_fn(|event: LambdaEvent<Value>| {
+        let request_id = event.context.request_id.clone();
         // Boxed, as the SDK's futures nest deeper than the compiler computes layouts.
-        let done = Box::pin(handle(Arc::clone(&state), event.payload));
-        logged(function, event.context.request_id, done)
+        let done = Box::pin(handle(Arc::clone(&state), Invocation::of(event)));
+        logged(function, request_id, done)
     });
     ended(function, lambda_http::lambda_runtime::run(service).await)
 }
@@ -165,5 +198,25 @@ impl Seen {
     #[must_use]
     pub fn line(&self, response: &Response<Body>) -> Line {
         Line::of(self.function, &self.request_id, self.method.clone(), response, self.at.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lambda_http::Context;
+
+    #[test]
+    fn an_invocation_ends_when_lambda_says_and_never_before_it_began() {
+        let began = Instant::now();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let left = |deadline: Duration| {
+            let mut context = Context::default();
+            context.deadline = u64::try_from(deadline.as_millis()).unwrap();
+            Invocation::of(LambdaEvent::new(Value::Null, context)).deadline.duration_since(began)
+        };
+        let hour = Duration::from_secs(3_600);
+        assert!((hour - Duration::from_secs(60)..=hour).contains(&left(now + hour)));
+        assert!(left(Duration::ZERO) < hour, "long past");
     }
 }

@@ -117,7 +117,8 @@ mod tests {
     #[test]
     fn the_oldest_go_until_the_rest_fits() {
         let files = [(10, 5), (7_200, 5), (7_201, 5), (90_000, 5)];
-        for (room, stay) in [(20, &files[..]), (19, &files[1..]), (15, &files[1..]), (14, &files[2..]), (5, &files[3..])]
+        for (room, stay) in
+            [(20, &files[..]), (19, &files[1..]), (15, &files[1..]), (14, &files[2..]), (5, &files[3..])]
         {
             assert_eq!(kept(&files, room), stay, "{room}");
         }
