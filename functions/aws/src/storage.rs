@@ -1,16 +1,17 @@
 //! Objects in S3: created once, never overwritten.
 
+pub mod bulk;
 mod entries;
+mod error;
 pub mod incomplete;
 pub mod multipart;
 pub mod pieces;
+pub mod report;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use aws_credential_types::Credentials;
-use aws_sdk_s3::{
-    Client, error::SdkError, operation::head_object::HeadObjectOutput, primitives::ByteStream, types::MetadataDirective,
-};
+use aws_sdk_s3::{Client, operation::head_object::HeadObjectOutput, primitives::ByteStream, types::MetadataDirective};
 use bytes::Bytes;
 use satchel_core::{
     config::S3Config,
@@ -23,6 +24,9 @@ use satchel_core::{
     upload_path::{UploadPath, encode_path},
 };
 
+pub use error::StorageError;
+use error::{back_off, failed, status};
+
 use crate::{
     clock::Clock,
     s3_client::{self, DEADLINE, within},
@@ -30,14 +34,6 @@ use crate::{
 
 /// S3 answers 409 where two conditional writes of one key meet (AWS: "Conditional requests").
 const CONFLICT_TRIES: u32 = 5;
-
-/// S3 said no or nothing at all. The message is for the log, never for a client.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("S3 {operation} failed: {cause}")]
-pub struct StorageError {
-    operation: &'static str,
-    cause: String,
-}
 
 /// What storing a body came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -261,7 +257,7 @@ fn waiting_key(grant: &Grant) -> Result<Key, StorageError> {
     Key::of_grant(grant).map_err(|error| StorageError { operation: "key", cause: error.to_string() })
 }
 
-fn metadata(grant: &Grant) -> std::collections::HashMap<String, String> {
+fn metadata(grant: &Grant) -> HashMap<String, String> {
     Metadata::of(grant).entries().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
@@ -270,29 +266,16 @@ fn stored(head: &HeadObjectOutput) -> Stored {
     Stored {
         size: head.content_length.unwrap_or_default().unsigned_abs(),
         content_type: ContentType::parse(content_type).unwrap_or_default(),
-        metadata: Metadata::read(|name| head.metadata.as_ref()?.get(name).map(String::as_str)),
+        metadata: read_metadata(head.metadata.as_ref()),
     }
+}
+
+fn read_metadata(metadata: Option<&HashMap<String, String>>) -> Metadata {
+    Metadata::read(|name| metadata?.get(name).map(String::as_str))
 }
 
 fn incoming(object: &aws_sdk_s3::types::Object) -> Option<Incoming> {
     let Some(StoredObject::Incoming(grant)) = StoredObject::parse(object.key.as_deref()?) else { return None };
     let size = object.size.unwrap_or_default().unsigned_abs();
     Some(Incoming { grant: *grant, size, etag: object.e_tag.clone()? })
-}
-
-/// Nothing before the first attempt, then 50, 100, 200 ms.
-async fn back_off(attempt: u32) {
-    if let Some(doublings) = attempt.checked_sub(1) {
-        tokio::time::sleep(Duration::from_millis(50 << doublings)).await;
-    }
-}
-
-fn status<E>(error: &SdkError<E>) -> Option<u16> {
-    error.raw_response().map(|response| response.status().as_u16())
-}
-
-/// Keeps S3's code and message, or the chain of causes where there was no answer.
-fn failed<E: std::error::Error + 'static>(operation: &'static str, error: &SdkError<E>) -> StorageError {
-    let cause = aws_sdk_s3::error::DisplayErrorContext(error).to_string();
-    StorageError { operation, cause }
 }

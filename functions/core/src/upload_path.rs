@@ -33,7 +33,8 @@ pub enum PathError {
     /// `.` or `..`, also between backslashes.
     #[error("the path has a '.' or '..' segment")]
     DotSegment,
-    /// NUL or another control character.
+    /// NUL or another control character, or U+FFFE or U+FFFF, which XML cannot carry: a listing with one in it, which
+    /// S3 gives as XML, could not be read.
     #[error("the path has a control character")]
     ControlCharacter,
     /// `%2F` would be a second way to write another path.
@@ -153,7 +154,7 @@ fn check(segment: &str) -> Result<(), PathError> {
     if segment.contains('/') {
         return Err(PathError::EncodedSlash);
     }
-    if segment.chars().any(char::is_control) {
+    if segment.chars().any(|character| character.is_control() || matches!(character, '\u{fffe}' | '\u{ffff}')) {
         return Err(PathError::ControlCharacter);
     }
     // A backslash is a legal character of a file name, but some clients and proxies take it for a
@@ -182,6 +183,7 @@ mod tests {
             ("u/...", "u/..."),
             ("u/a\\b", "u/a\\b"),
             ("u/%3f%23%26", "u/?#&"),
+            ("u/%ef%bf%bd", "u/\u{fffd}"),
         ] {
             assert_eq!(UploadPath::parse_encoded(raw).unwrap().as_str(), decoded, "{raw}");
         }
@@ -209,6 +211,8 @@ mod tests {
             ("a/b%0d%0ac", ControlCharacter),
             ("a/%7f", ControlCharacter),
             ("a/%c2%85", ControlCharacter),
+            ("a/%ef%bf%be", ControlCharacter),
+            ("a/%ef%bf%bf", ControlCharacter),
             ("a/%e8", Encoding),
             ("a/100%", Encoding),
             ("a/%zz", Encoding),

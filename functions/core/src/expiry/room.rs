@@ -25,13 +25,14 @@ pub struct Cut {
     left: u64,
 }
 
-impl Ages {
+impl Default for Ages {
     /// Adds up by the hour.
-    #[must_use]
-    pub const fn by_hour() -> Self {
+    fn default() -> Self {
         Self { width: SECONDS_PER_HOUR, bytes: BTreeMap::new() }
     }
+}
 
+impl Ages {
     /// Takes a file of `size` bytes in, stored at `at`.
     pub fn add(&mut self, at: Timestamp, size: u64) {
         let span = self.bytes.entry(at.as_seconds() / self.width).or_default();
@@ -104,7 +105,7 @@ mod tests {
 
     /// The files that stay, as `expire` goes about it.
     fn kept(files: &[File], room: u64) -> Vec<File> {
-        let mut hours = Ages::by_hour();
+        let mut hours = Ages::default();
         files.iter().for_each(|(at, size)| hours.add(Timestamp::from_seconds(*at), *size));
         let Some(cut) = hours.cut(room) else { return files.to_vec() };
         let mut seconds = cut.by_second();
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_span_that_fits_by_now_stays_whole() {
-        let mut hours = Ages::by_hour();
+        let mut hours = Ages::default();
         [(10, 5), (3_600, 5)].iter().for_each(|(at, size)| hours.add(Timestamp::from_seconds(*at), *size));
         let cut = hours.cut(7).unwrap();
         let mut sieve = cut.refine(&cut.by_second());

@@ -1,0 +1,232 @@
+//! Many objects at once: listing, looking, deleting in batches, for work that nobody waits for. It is more patient with
+//! an S3 that is busy (`SlowDown`, 503) than requests that a client waits for.
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_sdk_s3::{
+    Config,
+    config::{retry::RetryConfig, timeout::TimeoutConfig},
+    operation::delete_objects::DeleteObjectsOutput,
+    primitives::DateTime,
+    types::{Delete, MultipartUpload, Object, ObjectIdentifier},
+};
+use satchel_core::{date_time, expiry::report::Fate, metadata::Metadata, time::Timestamp};
+
+use super::{Storage, StorageError, back_off, failed, read_metadata, status};
+
+/// Keys that S3 takes in one batch (AWS: "DeleteObjects").
+pub const BATCH: usize = 1_000;
+
+const TRIES: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// All tries of one request together.
+const DEADLINE: Duration = Duration::from_secs(40);
+
+/// How often keys that S3 was too busy for are tried again within a batch.
+const BATCH_TRIES: u32 = 4;
+/// Its codes for that.
+const BUSY: [&str; 5] = ["InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout", "OperationAborted"];
+/// The object is another than the ETag says, or gone (AWS: "How to perform conditional deletes").
+const CHANGED: [&str; 3] = ["PreconditionFailed", "NoSuchKey", "ConditionalRequestConflict"];
+
+/// An object as a listing tells.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Its key.
+    pub key: String,
+    /// Bytes.
+    pub size: u64,
+    /// When it was stored.
+    pub stored: Timestamp,
+    /// Which bytes they are.
+    pub etag: Option<String>,
+}
+
+/// Some of a listing, in the order of the keys.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// At most 1,000.
+    pub entries: Vec<T>,
+    /// Where the rest begins, if there is more.
+    pub next: Option<String>,
+}
+
+/// An object as HeadObject tells.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    /// What the listing would tell.
+    pub listed: Listed,
+    /// What the object says of itself.
+    pub metadata: Metadata,
+}
+
+/// A multipart upload that is neither completed nor aborted.
+#[derive(Debug, Clone)]
+pub struct Unfinished {
+    /// The key it is to become an object at.
+    pub key: String,
+    /// Which upload of that key.
+    pub id: String,
+    /// When it was begun.
+    pub begun: Timestamp,
+}
+
+impl Storage {
+    /// Lists the keys that begin with `prefix`, from where the page before says.
+    ///
+    /// # Errors
+    /// S3 failed, all tries included.
+    pub async fn list(&self, prefix: &str, from: Option<String>) -> Result<Page<Listed>, StorageError> {
+        let list = self.client.list_objects_v2().bucket(&*self.bucket).prefix(prefix).set_continuation_token(from);
+        let listed = list.customize().config_override(patient()).send().await;
+        let listed = listed.map_err(|error| failed("ListObjectsV2", &error))?;
+        let next = listed.next_continuation_token.filter(|_| listed.is_truncated == Some(true));
+        Ok(Page { entries: listed.contents.unwrap_or_default().into_iter().filter_map(of_listing).collect(), next })
+    }
+
+    /// Looks at one object, if it is there.
+    ///
+    /// # Errors
+    /// S3 failed, all tries included.
+    pub async fn look(&self, key: &str) -> Result<Option<Looked>, StorageError> {
+        let head = self.client.head_object().bucket(&*self.bucket).key(key).customize();
+        match head.config_override(patient()).send().await {
+            Ok(head) => Ok(Some(Looked {
+                listed: Listed {
+                    key: key.to_owned(),
+                    size: head.content_length.unwrap_or_default().unsigned_abs(),
+                    stored: timestamp(head.last_modified),
+                    etag: head.e_tag.clone(),
+                },
+                metadata: read_metadata(head.metadata.as_ref()),
+            })),
+            Err(error) if status(&error) == Some(404) => Ok(None),
+            Err(error) => Err(failed("HeadObject", &error)),
+        }
+    }
+
+    /// Deletes at most [`BATCH`] keys, each on the condition that it has the ETag that goes with it; says for each,
+    /// in the order of `keys`, what became of it.
+    ///
+    /// # Errors
+    /// S3 failed as a whole; which of the objects are gone is unknown then.
+    pub async fn delete_batch(&self, keys: &[(String, Option<String>)]) -> Result<Vec<Fate>, StorageError> {
+        let mut fates = vec![Fate::Changed; keys.len()];
+        let mut waiting: Vec<usize> = (0..keys.len()).collect();
+        for attempt in 0..BATCH_TRIES {
+            if waiting.is_empty() {
+                break;
+            }
+            back_off(attempt).await;
+            let answer = self.delete_once(waiting.iter().map(|at| &keys[*at])).await?;
+            let mut busy = Vec::new();
+            for at in waiting {
+                let (is_busy, fate) = answer.fate(&keys[at].0);
+                fates[at] = fate;
+                if is_busy {
+                    busy.push(at);
+                }
+            }
+            waiting = busy;
+        }
+        Ok(fates)
+    }
+
+    async fn delete_once(
+        &self,
+        keys: impl Iterator<Item = &(String, Option<String>)>,
+    ) -> Result<BatchAnswer, StorageError> {
+        let identifier = |(key, etag): &(String, Option<String>)| {
+            ObjectIdentifier::builder().key(key).set_e_tag(etag.clone()).build()
+        };
+        let objects = keys.map(identifier).collect::<Result<Vec<_>, _>>().map_err(unbuilt)?;
+        let delete = Delete::builder().set_objects(Some(objects)).build().map_err(unbuilt)?;
+        let deleted = self.client.delete_objects().bucket(&*self.bucket).delete(delete).customize();
+        let deleted = deleted.config_override(patient()).send().await;
+        Ok(BatchAnswer::of(deleted.map_err(|error| failed("DeleteObjects", &error))?))
+    }
+
+    /// Lists the multipart uploads of the bucket, from where the page before says.
+    ///
+    /// # Errors
+    /// S3 failed, all tries included.
+    pub async fn unfinished(&self, from: Option<&Unfinished>) -> Result<(Vec<Unfinished>, bool), StorageError> {
+        let list = self.client.list_multipart_uploads().bucket(&*self.bucket);
+        let list = list.set_key_marker(from.map(|upload| upload.key.clone()));
+        let list = list.set_upload_id_marker(from.map(|upload| upload.id.clone()));
+        let listed = list.customize().config_override(patient()).send().await;
+        let listed = listed.map_err(|error| failed("ListMultipartUploads", &error))?;
+        let more = listed.is_truncated == Some(true);
+        Ok((listed.uploads.unwrap_or_default().into_iter().filter_map(of_uploads).collect(), more))
+    }
+
+    /// Ends a multipart upload without an object; says whether it was still under way.
+    ///
+    /// # Errors
+    /// S3 failed, all tries included.
+    pub async fn abort(&self, upload: &Unfinished) -> Result<bool, StorageError> {
+        let abort = self.client.abort_multipart_upload().bucket(&*self.bucket).key(&upload.key).upload_id(&upload.id);
+        match abort.customize().config_override(patient()).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if status(&error) == Some(404) => Ok(false),
+            Err(error) => Err(failed("AbortMultipartUpload", &error)),
+        }
+    }
+}
+
+/// What S3 said of each key of a batch: nothing where it is deleted, else code and message.
+struct BatchAnswer(HashMap<String, Option<(String, String)>>);
+
+impl BatchAnswer {
+    fn of(answer: DeleteObjectsOutput) -> Self {
+        let deleted = answer.deleted.unwrap_or_default().into_iter().filter_map(|deleted| Some((deleted.key?, None)));
+        let refused = answer.errors.unwrap_or_default().into_iter().filter_map(|error| {
+            let said = (error.code.unwrap_or_default(), error.message.unwrap_or_default());
+            Some((error.key?, Some(said)))
+        });
+        Self(deleted.chain(refused).collect())
+    }
+
+    /// Whether it is worth another try, and what there is to say until then.
+    fn fate(&self, key: &str) -> (bool, Fate) {
+        match self.0.get(key) {
+            Some(None) => (false, Fate::Deleted),
+            Some(Some((code, _))) if CHANGED.contains(&code.as_str()) => (false, Fate::Changed),
+            Some(Some((code, message))) => (BUSY.contains(&code.as_str()), Fate::Failed(format!("{code}: {message}"))),
+            None => (false, Fate::Failed("S3's answer does not mention it".into())),
+        }
+    }
+}
+
+/// Waits and tries again where S3 is busy or does not answer.
+pub(super) fn patient() -> aws_sdk_s3::config::Builder {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(DEADLINE);
+    let retry = RetryConfig::standard().with_max_attempts(TRIES);
+    let retry = retry.with_initial_backoff(FIRST_PAUSE).with_max_backoff(LONGEST_PAUSE);
+    Config::builder().timeout_config(timeouts.build()).retry_config(retry)
+}
+
+fn of_listing(object: Object) -> Option<Listed> {
+    Some(Listed {
+        key: object.key?,
+        size: object.size.unwrap_or_default().unsigned_abs(),
+        stored: timestamp(object.last_modified),
+        etag: object.e_tag,
+    })
+}
+
+fn of_uploads(upload: MultipartUpload) -> Option<Unfinished> {
+    Some(Unfinished { key: upload.key?, id: upload.upload_id?, begun: timestamp(upload.initiated) })
+}
+
+/// A store that does not tell how old something is must not lose it: then it is as young as can be.
+fn timestamp(at: Option<DateTime>) -> Timestamp {
+    at.and_then(|at| u64::try_from(at.secs()).ok()).map_or(date_time::LAST, Timestamp::from_seconds)
+}
+
+/// Only without a key, which every one of ours has.
+fn unbuilt(error: aws_sdk_s3::error::BuildError) -> StorageError {
+    StorageError { operation: "DeleteObjects", cause: error.to_string() }
+}

@@ -1,0 +1,77 @@
+//! `expire`: by schedule or by hand, deletes what is past its own expiry, makes room under a total limit, clears away
+//! what interrupted work has left, and writes a report. Safe when two run at once, or when one is killed: the next
+//! goes on.
+
+mod book;
+mod due;
+mod leftovers;
+mod room;
+mod run;
+
+use std::time::{Duration, Instant};
+
+use satchel_aws::bootstrap::Invocation;
+use satchel_core::{
+    config::ExpireConfig,
+    expiry::{
+        order::{Order, OrderError},
+        report::Summary,
+    },
+};
+use serde_json::{Value, json};
+
+pub use run::{Options, run};
+
+/// Everything an event needs, built once per cold start.
+pub type State = satchel_aws::state::State<ExpireConfig>;
+
+/// Of the time that Lambda gives, this much is kept for what is under way when no more is begun: a batch of S3
+/// requests, each with its retries, and the report.
+const RESERVE: Duration = Duration::from_secs(120);
+
+/// Why a run is not all that it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum ExpireError {
+    /// Nothing was done.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// What S3 said no to is left for the next run.
+    #[error("{} thing(s) failed and are left for the next run; summary: {}", .0.errors, json!(.0))]
+    Incomplete(Box<Summary>),
+    /// No randomness.
+    #[error("the run could not be given a name, nothing was deleted: {0}")]
+    Randomness(#[from] getrandom::Error),
+}
+
+/// Runs once, as the event says; gives the summary.
+///
+/// # Errors
+/// See [`ExpireError`]. A run that stops for lack of time is none.
+pub async fn handle(state: &State, invocation: Invocation) -> Result<Value, ExpireError> {
+    let order = Order::parse(&invocation.event)?;
+    let end = last_start(Instant::now(), invocation.deadline);
+    let options = Options { count_all: false, is_over: &|| Instant::now() >= end, watch: &mut |_| {} };
+    let summary = run(state, order, options).await?;
+    if summary.errors > 0 { Err(ExpireError::Incomplete(Box::new(summary))) } else { Ok(json!(summary)) }
+}
+
+/// Until when something new may be begun.
+fn last_start(now: Instant, deadline: Instant) -> Instant {
+    let time = deadline.saturating_duration_since(now);
+    now + time.saturating_sub(RESERVE).max(time / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_begun_in_the_reserve() {
+        let now = Instant::now();
+        for (time, begun) in [(900, 780), (240, 120), (100, 50), (0, 0)] {
+            let deadline = now + Duration::from_secs(time);
+            assert_eq!(last_start(now, deadline), now + Duration::from_secs(begun), "{time} s");
+        }
+        assert_eq!(last_start(now + RESERVE, now), now + RESERVE, "long past");
+    }
+}

@@ -1,0 +1,13 @@
+//! The Lambda function `expire`.
+
+use std::process::ExitCode;
+
+use satchel_aws::bootstrap;
+use satchel_core::config::ExpireConfig;
+use satchel_expire::{State, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let state = State::load(ExpireConfig::parse(bootstrap::environment)).await;
+    bootstrap::serve_invocations("expire", state, async |state, invocation| handle(&state, invocation).await).await
+}
