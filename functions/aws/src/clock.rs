@@ -37,6 +37,20 @@ impl Clock {
     }
 }
 
+impl Clock {
+    /// The time now in milliseconds since the epoch, as exact as the clock is.
+    #[must_use]
+    pub fn milliseconds(&self) -> u64 {
+        match self {
+            Self::System => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+            }
+            Self::Fixed(_) => self.now().as_seconds().saturating_mul(1_000),
+        }
+    }
+}
+
 /// Bytes from the operating system's randomness.
 ///
 /// # Errors

@@ -1,17 +1,20 @@
 //! The command line: start, print what to paste, stop on a signal.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use satchel_aws::{bootstrap::BAD_CONFIGURATION, clock::Clock};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
+    expire::expire,
     settings::Settings,
     snippet,
     stack::{Options, Stack, StackError},
 };
 
+/// As template.yaml schedules it.
+const EXPIRE_EVERY: Duration = Duration::from_secs(3_600);
 /// What a shell reports for a process that Ctrl-C has ended.
 const INTERRUPTED: i32 = 130;
 
@@ -20,29 +23,50 @@ const INTERRUPTED: i32 = 130;
 #[derive(Debug, Parser)]
 #[command(name = "satchel", version, after_help = AFTER_HELP)]
 pub struct Arguments {
+    /// What to do instead of serving
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// Where the gateway listens; XMPP clients upload and download here
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
     /// Where the S3 server listens; downloads are redirected here
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9000")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9000", global = true)]
     pub s3_listen: SocketAddr,
     /// The folder that keeps files, index and secrets
-    #[arg(long, value_name = "DIR", default_value = ".satchel")]
+    #[arg(long, value_name = "DIR", default_value = ".satchel", global = true)]
     pub data: PathBuf,
     /// Refuse what AWS would refuse: bodies that no Lambda event can hold (413)
     #[arg(long)]
     pub strict_aws: bool,
 }
 
+/// What can be done besides serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Delete now what has expired, what is over SATCHEL_MAX_TOTAL_BYTES, and what interrupted work has left; a running
+    /// stack does so every hour
+    Expire {
+        /// Write the report of what would be deleted, and delete nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
 const AFTER_HELP: &str = "Environment: SATCHEL_UPLOAD_SECRETS (one per line, made and kept in the data folder where \
-missing), SATCHEL_PUBLIC_URL, SATCHEL_MAX_SIZE, SATCHEL_RETENTION_DAYS, SATCHEL_SAFE_TYPES, \
+missing), SATCHEL_PUBLIC_URL, SATCHEL_MAX_SIZE, SATCHEL_RETENTION_DAYS, SATCHEL_MAX_TOTAL_BYTES, SATCHEL_SAFE_TYPES, \
 SATCHEL_METRONOME_DELETE_SECRET, SATCHEL_S3_PUBLIC_URL; AWS_ENDPOINT_URL_S3 with SATCHEL_BUCKET and AWS \
 credentials uses another S3 instead of the folder. README.md explains each.";
 
-/// Runs the stack until SIGTERM or Ctrl-C, which let running requests finish; a second signal does not wait.
+/// Does what the command line says: without a command it runs the stack until SIGTERM or Ctrl-C, which let running
+/// requests finish; a second signal does not wait.
 pub async fn run(arguments: Arguments) -> ExitCode {
-    match serve(arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
+    let done = match arguments.command {
+        Some(Command::Expire { dry_run }) => expire(&arguments, dry_run).await,
+        None => serve(arguments).await.map(|()| true),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("satchel: {error}");
             match error {
@@ -63,6 +87,7 @@ async fn serve(arguments: Arguments) -> Result<(), StackError> {
         strict_aws: arguments.strict_aws,
         settings: settings.clone(),
         clock: Clock::System,
+        expire_every: Some(EXPIRE_EVERY),
         log: |line| println!("{}", line.to_text()),
     })
     .await?;

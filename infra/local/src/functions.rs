@@ -4,7 +4,9 @@ use http::Method;
 use lambda_http::{Body, Request, Response};
 use satchel_aws::{bootstrap::Seen, clock::Clock, state::State};
 use satchel_core::{
-    config::{ComponentConfig, ConfigError, DownloadConfig, ResumeConfig, S3Config, SealConfig, UploadConfig},
+    config::{
+        ComponentConfig, ConfigError, DownloadConfig, ExpireConfig, ResumeConfig, S3Config, SealConfig, UploadConfig,
+    },
     route::{Resource, Route},
     time::Timestamp,
 };
@@ -21,6 +23,7 @@ pub struct Configs {
     resume: ResumeConfig,
     download: DownloadConfig,
     seal: SealConfig,
+    expire: ExpireConfig,
     component: Option<ComponentConfig>,
     rosters: RosterConfigs,
 }
@@ -37,16 +40,17 @@ impl Configs {
         let resume = problems.note(ResumeConfig::parse(lookup));
         let download = problems.note(DownloadConfig::parse(lookup));
         let seal = problems.note(SealConfig::parse(lookup));
+        let expire = problems.note(ExpireConfig::parse(lookup));
         // Without credentials to ask for, nobody may ask.
         let callers = ["SATCHEL_COMPONENT_CREDENTIALS", "SATCHEL_SLOT_CREDENTIALS"].map(|name| settings.given(name));
         let component = callers.iter().flatten().next().map(|_| ComponentConfig::parse(lookup));
         let component = component.and_then(|parsed| problems.note(parsed));
         let rosters = problems.note(RosterConfigs::parse(settings));
-        match (upload, resume, download, seal, rosters, problems.0) {
-            (Some(upload), Some(resume), Some(download), Some(seal), Some(rosters), None) => {
-                Ok(Self { upload, resume, download, seal, component, rosters })
+        match (upload, resume, download, seal, expire, rosters, problems.0) {
+            (Some(upload), Some(resume), Some(download), Some(seal), Some(expire), Some(rosters), None) => {
+                Ok(Self { upload, resume, download, seal, expire, component, rosters })
             }
-            (_, _, _, _, _, problems) => Err(problems.unwrap_or_default()),
+            (.., problems) => Err(problems.unwrap_or_default()),
         }
     }
 
@@ -84,6 +88,7 @@ pub struct Functions {
     component: Option<satchel_component::State>,
     rosters: Rosters,
     seal: satchel_seal::State,
+    expire: satchel_expire::State,
 }
 
 impl Functions {
@@ -100,6 +105,7 @@ impl Functions {
                 .map(|config| satchel_component::State::new(config, credentials(), clock.clone())),
             rosters: Rosters::new(configs.rosters, settings, &clock),
             seal: State::new(configs.seal, credentials(), clock.clone()),
+            expire: State::new(configs.expire, credentials(), clock.clone()),
             clock,
         }
     }
@@ -114,6 +120,12 @@ impl Functions {
     #[must_use]
     pub fn seal(&self) -> &satchel_seal::State {
         &self.seal
+    }
+
+    /// The function that the schedule runs.
+    #[must_use]
+    pub fn expire(&self) -> &satchel_expire::State {
+        &self.expire
     }
 
     /// The functions of rosters.

@@ -5,7 +5,11 @@ use std::{collections::HashMap, io, net::SocketAddr, path::Path};
 use aws_credential_types::Credentials;
 use satchel_core::config::{ConfigError, ConfigProblem};
 
-use crate::{keys, stack::StackError};
+use crate::{
+    keys,
+    lifecycle::{Parameter, Template},
+    stack::StackError,
+};
 
 const SECRET_FILE: &str = "upload-secret";
 const S3_SECRET_FILE: &str = "s3-secret";
@@ -23,6 +27,7 @@ const VARIABLES: &[&str] = &[
     "SATCHEL_RETENTION_DAYS",
     "SATCHEL_PROFILE_RETENTION_DAYS",
     "SATCHEL_EPHEMERAL_RETENTION_DAYS",
+    "SATCHEL_MAX_TOTAL_BYTES",
     "SATCHEL_PURPOSES",
     "SATCHEL_DAILY_QUOTA",
     "SATCHEL_METRONOME_DELETE_SECRET",
@@ -62,7 +67,7 @@ impl Settings {
     /// Takes what `environment` has; makes and keeps secrets in `data` for what is missing.
     ///
     /// # Errors
-    /// The data folder cannot be written.
+    /// The data folder cannot be written; the template's lifecycle rules cannot be read.
     pub fn load(data: &Path, environment: impl Fn(&str) -> Option<String>) -> Result<Self, StackError> {
         let given = |name: &&str| Some(((*name).to_owned(), environment(name).filter(|value| !value.is_empty())?));
         let variables: HashMap<String, String> = VARIABLES.iter().filter_map(given).collect();
@@ -70,6 +75,12 @@ impl Settings {
         let session_token = environment("AWS_SESSION_TOKEN");
         let mut settings = Self { variables, session_token, embedded, made_secret: false };
         settings.complete(data).map_err(|cause| StackError::DataFolder { folder: data.to_owned(), cause })?;
+        if embedded {
+            // The functions must know what the bucket's rules do.
+            for Parameter { variable, default } in Template::own()?.parameters()? {
+                settings.variables.entry(variable).or_insert(default);
+            }
+        }
         Ok(settings)
     }
 

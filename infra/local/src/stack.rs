@@ -19,6 +19,8 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use crate::{
     functions::{Configs, Functions},
     gateway::{Gateway, front::Front},
+    housekeeping::Housekeeper,
+    lifecycle::{Template, TemplateError},
     rosters, sealer,
     settings::Settings,
 };
@@ -39,8 +41,10 @@ pub struct Options {
     pub strict_aws: bool,
     /// The functions' environment.
     pub settings: Settings,
-    /// The functions' time.
+    /// The functions' time, and the S3 server's.
     pub clock: Clock,
+    /// How often lifecycle rules are applied and `expire` runs, from the start on; `None`: never by itself.
+    pub expire_every: Option<Duration>,
     /// Takes the line of each request.
     pub log: fn(&Line),
 }
@@ -75,6 +79,20 @@ pub enum StackError {
     /// The bucket cannot be made.
     #[error("the bucket cannot be created: {0}")]
     Bucket(#[from] StoreError),
+    /// The lifecycle rules of the template cannot be followed.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// A stack has the files open, and is not where it was looked for.
+    #[error("a stack has {} open, but its S3 does not answer on {s3_listen}; name its address with --s3-listen", data.display())]
+    InUseElsewhere {
+        /// The data folder.
+        data: PathBuf,
+        /// Where it was looked for.
+        s3_listen: SocketAddr,
+    },
+    /// No randomness.
+    #[error("the system gives no random bytes: {0}")]
+    Randomness(#[from] getrandom::Error),
     /// No signals.
     #[error("signals cannot be received: {0}")]
     Signals(io::Error),
@@ -90,6 +108,8 @@ pub struct Stack {
     public_url: String,
     data: PathBuf,
     gateway: Running,
+    housekeeper: Arc<Housekeeper>,
+    schedule: Option<JoinHandle<()>>,
     s3: Option<EmbeddedS3>,
 }
 
@@ -105,18 +125,20 @@ struct EmbeddedS3 {
 
 /// A server that can be told to stop and waited for.
 #[derive(Debug)]
-struct Running {
+pub(crate) struct Running {
     stop: oneshot::Sender<()>,
     stopped: JoinHandle<()>,
 }
 
 impl Running {
-    fn spawn<F: Future<Output = ()> + Send + 'static>(serve: impl FnOnce(oneshot::Receiver<()>) -> F) -> Self {
+    pub(crate) fn spawn<F: Future<Output = ()> + Send + 'static>(
+        serve: impl FnOnce(oneshot::Receiver<()>) -> F,
+    ) -> Self {
         let (stop, told) = oneshot::channel();
         Self { stop, stopped: tokio::spawn(serve(told)) }
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         // Neither can fail unless the server has ended already.
         let _ = self.stop.send(());
         let _ = self.stopped.await;
@@ -133,7 +155,12 @@ impl Stack {
         Configs::parse(&options.settings.clone().listening_on(options.listen, options.s3_listen))?;
         let listener = bind(options.listen, "--listen").await?;
         let address = listener.local_addr().map_err(|cause| listen_error(options.listen, "--listen", cause))?;
-        let bound = if options.settings.embedded() { Some(open_s3(&options).await?) } else { None };
+        let embedded = options.settings.embedded();
+        let bound = if embedded {
+            Some(open_s3(&options.data, options.s3_listen, &options.settings, &options.clock).await?)
+        } else {
+            None
+        };
         let s3_address = bound.as_ref().map_or(options.s3_listen, |(_, _, s3_address)| *s3_address);
         let settings = options.settings.listening_on(address, s3_address);
         let configs = Configs::parse(&settings)?;
@@ -142,13 +169,16 @@ impl Stack {
         let front = Front::new(configs.s3(), storage).map_err(StackError::Tls)?;
         let functions = Arc::new(Functions::new(configs, &settings, &options.clock));
         let gateway = Arc::new(Gateway::new(Arc::clone(&functions), front, options.strict_aws, options.log));
+        let store = bound.as_ref().map(|(_, store, _)| store.clone());
+        let housekeeper = Arc::new(Housekeeper::new(Arc::clone(&functions), store));
+        let schedule = options.expire_every.map(|every| tokio::spawn(Arc::clone(&housekeeper).run(every)));
         let s3 = bound.map(|(server, store, address)| serve_s3(server, store, address, functions));
         let gateway = Running::spawn(|told| {
             let answer = move |request| Arc::clone(&gateway).answer(request);
             listener::serve(listener, answer, Patience::default(), async { drop(told.await) })
         });
         let public_url = settings.get("SATCHEL_PUBLIC_URL").to_owned();
-        Ok(Self { address, public_url, data: options.data, gateway, s3 })
+        Ok(Self { address, public_url, data: options.data, gateway, housekeeper, schedule, s3 })
     }
 
     /// The gateway's address.
@@ -181,9 +211,20 @@ impl Stack {
         self.s3.as_ref().map(|s3| &s3.requests)
     }
 
+    /// What the schedule runs.
+    #[must_use]
+    pub fn housekeeper(&self) -> &Housekeeper {
+        &self.housekeeper
+    }
+
     /// Takes no more requests, lets the running ones finish, then closes the files.
     pub async fn stop(self) {
+        // The next run goes on wherever this one is.
+        if let Some(schedule) = self.schedule {
+            schedule.abort();
+        }
         self.gateway.stop().await;
+        drop(self.housekeeper);
         let Some(s3) = self.s3 else { return };
         // What is not sealed yet is sealed by its first download; Prosody fetches rosters at every login.
         s3.receivers.iter().for_each(JoinHandle::abort);
@@ -202,19 +243,25 @@ fn listen_error(address: SocketAddr, option: &'static str, cause: io::Error) -> 
     StackError::Listen { address, option, cause }
 }
 
-async fn open_s3(options: &Options) -> Result<(Server, Store, SocketAddr), StackError> {
-    let store = Store::open(&options.data.join("s3")).await?;
-    store.create_bucket(options.settings.get("SATCHEL_BUCKET")).await?;
+/// Opens the files, gives the bucket the template's lifecycle rules, and binds the S3 server.
+pub(crate) async fn open_s3(
+    data: &Path,
+    s3_listen: SocketAddr,
+    settings: &Settings,
+    clock: &Clock,
+) -> Result<(Server, Store, SocketAddr), StackError> {
+    let rules = Template::own()?.rules(|name| settings.given(name))?;
+    let clock = clock.clone();
+    let store = Store::open_with(&data.join("s3"), Arc::new(move || clock.milliseconds())).await?;
+    store.create_bucket(settings.get("SATCHEL_BUCKET")).await?;
+    store.set_lifecycle(settings.get("SATCHEL_BUCKET"), &rules).await?;
     let (access_key, secret_key) =
-        (options.settings.get("AWS_ACCESS_KEY_ID").into(), options.settings.get("AWS_SECRET_ACCESS_KEY").into());
+        (settings.get("AWS_ACCESS_KEY_ID").into(), settings.get("AWS_SECRET_ACCESS_KEY").into());
     let credentials = Credentials { access_key, secret_key };
-    let choices = ServerOptions {
-        region: options.settings.get("AWS_REGION").into(),
-        open_cors: true,
-        ..ServerOptions::default()
-    };
-    let failed = |cause| listen_error(options.s3_listen, "--s3-listen", cause);
-    let server = Server::bind(options.s3_listen, store.clone(), credentials, choices).await.map_err(failed)?;
+    let choices =
+        ServerOptions { region: settings.get("AWS_REGION").into(), open_cors: true, ..ServerOptions::default() };
+    let failed = |cause| listen_error(s3_listen, "--s3-listen", cause);
+    let server = Server::bind(s3_listen, store.clone(), credentials, choices).await.map_err(failed)?;
     let address = server.local_addr().map_err(failed)?;
     Ok((server, store, address))
 }

@@ -1,0 +1,77 @@
+//! What S3 and the schedule do at AWS: applies the bucket's lifecycle rules, then runs `expire`, every hour.
+
+use std::{sync::Arc, time::Duration};
+
+use satchel_core::expiry::{order::Order, report::Summary};
+use satchel_expire::Options;
+use satchel_s3::{Store, StoreError};
+
+use crate::functions::Functions;
+
+/// Keeps the files in order.
+#[derive(Debug)]
+pub struct Housekeeper {
+    functions: Arc<Functions>,
+    /// Where the files are in the data folder; another S3 applies its rules itself.
+    store: Option<Store>,
+}
+
+/// Why it could not.
+#[derive(Debug, thiserror::Error)]
+pub enum HousekeepingError {
+    /// The rules could not be applied.
+    #[error("the lifecycle rules could not be applied: {0}")]
+    Lifecycle(#[from] StoreError),
+    /// The run has no name.
+    #[error("expire could not run: {0}")]
+    Randomness(#[from] getrandom::Error),
+}
+
+impl Housekeeper {
+    pub(crate) fn new(functions: Arc<Functions>, store: Option<Store>) -> Self {
+        Self { functions, store }
+    }
+
+    /// Once, now.
+    ///
+    /// # Errors
+    /// See [`HousekeepingError`]. What S3 refuses `expire` is counted in the summary.
+    pub async fn once(&self) -> Result<Summary, HousekeepingError> {
+        let expire = self.functions.expire();
+        if let Some(store) = &self.store {
+            store.apply_lifecycle(&expire.config.s3.bucket).await?;
+        }
+        let options = Options { count_all: false, is_over: &|| false, watch: &mut |_| {} };
+        // Boxed, as the SDK's futures are large.
+        Ok(Box::pin(satchel_expire::run(expire, Order::default(), options)).await?)
+    }
+
+    /// Now and every so often. What fails is tried again the next time.
+    pub(crate) async fn run(self: Arc<Self>, every: Duration) {
+        let mut moments = tokio::time::interval(every);
+        loop {
+            moments.tick().await;
+            match self.once().await {
+                Ok(summary) => tell(&summary),
+                Err(error) => eprintln!("{error}"),
+            }
+        }
+    }
+}
+
+/// A line where something happened.
+fn tell(summary: &Summary) {
+    let Summary { expired, over_limit, abandoned, .. } = summary;
+    if expired.objects + over_limit.objects + abandoned.objects > 0 {
+        println!(
+            "expire: {} past their expiry, {} over the total limit, {} abandoned; {} bytes in all",
+            expired.objects,
+            over_limit.objects,
+            abandoned.objects,
+            expired.bytes + over_limit.bytes + abandoned.bytes
+        );
+    }
+    if let Some(error) = &summary.last_error {
+        eprintln!("expire: {} thing(s) failed and are left for the next run; the last one: {error}", summary.errors);
+    }
+}
