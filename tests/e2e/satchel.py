@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
@@ -30,6 +31,12 @@ class Satchel(Server):
 
     def environment(self) -> dict[str, str]:
         return clean_environment() | self.settings
+
+    def expire(self, *options: str, s3_port: int | None = None) -> subprocess.CompletedProcess[str]:
+        """Runs `satchel expire` on the data of this stack, whether or not it is running."""
+        where = ["--data", str(self.folder / "data"), "--s3-listen", f"{HOST}:{s3_port or self.s3_port}"]
+        command = [str(REPOSITORY / BINARY), "expire", *options, *where]
+        return subprocess.run(command, env=self.environment(), cwd=self.folder, capture_output=True, text=True, timeout=60)
 
     def is_ready(self) -> bool:
         return answers_http(f"{self.base_url}/")

@@ -9,6 +9,7 @@ from satchel import SECRET, Satchel
 from seaweedfs import SeaweedFs
 from server import HOST
 from slots import put
+from test_expire import deleted, status, upload_that_expires
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +58,11 @@ async def test_a_slots_put_goes_straight_there_and_the_first_recipient_need_not_
 async def test_a_missing_file_is_not_found(stack, http):
     async with http.get(stack.url("seaweedfs-missing/file.bin")) as answer:
         assert answer.status == 404
+
+
+async def test_what_has_expired_is_deleted(stack, http):
+    await upload_that_expires(http, stack, "expired")
+    ended = stack.expire()
+    assert ended.returncode == 0, ended.stderr
+    assert deleted(ended.stdout) == 1, ended.stdout
+    assert await status(http, stack, "expired") == 404

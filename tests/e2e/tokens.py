@@ -27,14 +27,14 @@ def metronome_delete(secret: str, path: str, delete_secret: str) -> str:
     return "token=" + mac(secret, f"{path}\0{delete_secret}")
 
 
-def bearer(secret: str, slot: str, filename: str, size: int, content_type: str) -> str:
-    """The Authorization header of mod_http_file_share: a JWT with HS256."""
+def bearer(secret: str, slot: str, filename: str, size: int, content_type: str, expires: int | None = None) -> str:
+    """The Authorization header of mod_http_file_share: a JWT with HS256. The file expires in a week if not said otherwise."""
     now = int(time.time())
     claims = {
         "sub": "alice@example.com",
         "iat": now,
         "exp": now + 300,
-        "expires": now + 7 * 86400,
+        "expires": now + 7 * 86400 if expires is None else expires,
         "slot": slot,
         "filename": filename,
         "filesize": size,

@@ -1,7 +1,9 @@
 //! A stack of one's own for every test, a client that changes nothing it is told to send, and tokens.
 
 pub mod component;
+pub mod proxy;
 pub mod rosters;
+pub mod shelf;
 pub mod tokens;
 
 use std::sync::{
@@ -116,6 +118,7 @@ impl World {
             strict_aws: setup.strict_aws,
             settings: settings.clone(),
             clock: clock.clone().map_or(Clock::System, Clock::Fixed),
+            expire_every: None,
             log: |_| {},
         })
         .await
@@ -190,15 +193,7 @@ impl World {
     /// The S3, past the functions.
     pub fn s3(&self) -> Client {
         let credentials = self.settings.credentials();
-        let (access_key, secret_key) = (credentials.access_key_id(), credentials.secret_access_key());
-        let config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new(access_key, secret_key, None, None, "test"))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .endpoint_url(self.s3_endpoint())
-            .force_path_style(true);
-        Client::from_conf(config.build())
+        s3_client(&self.s3_endpoint(), credentials.access_key_id(), credentials.secret_access_key())
     }
 
     /// A variable of the functions' environment.
@@ -219,6 +214,18 @@ impl World {
         };
         Storage::new(&UploadConfig::parse(lookup).unwrap().s3, self.settings.credentials())
     }
+}
+
+/// The SDK's own client, as it comes.
+pub fn s3_client(endpoint: &str, access_key: &str, secret_key: &str) -> Client {
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new(access_key, secret_key, None, None, "test"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(endpoint)
+        .force_path_style(true);
+    Client::from_conf(config.build())
 }
 
 pub fn path(decoded: &str) -> UploadPath {

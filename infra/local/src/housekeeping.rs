@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use satchel_core::expiry::{order::Order, report::Summary};
 use satchel_expire::Options;
-use satchel_s3::{Store, StoreError};
+use satchel_s3::{Expired, Store, StoreError};
 
 use crate::functions::Functions;
 
@@ -32,15 +32,24 @@ impl Housekeeper {
         Self { functions, store }
     }
 
+    /// Applies the bucket's lifecycle rules, where that is the stack's business.
+    ///
+    /// # Errors
+    /// The index cannot be read or written.
+    pub async fn apply_lifecycle(&self) -> Result<Expired, StoreError> {
+        match &self.store {
+            Some(store) => store.apply_lifecycle(&self.functions.expire().config.s3.bucket).await,
+            None => Ok(Expired::default()),
+        }
+    }
+
     /// Once, now.
     ///
     /// # Errors
     /// See [`HousekeepingError`]. What S3 refuses `expire` is counted in the summary.
     pub async fn once(&self) -> Result<Summary, HousekeepingError> {
+        self.apply_lifecycle().await?;
         let expire = self.functions.expire();
-        if let Some(store) = &self.store {
-            store.apply_lifecycle(&expire.config.s3.bucket).await?;
-        }
         let options = Options { count_all: false, is_over: &|| false, watch: &mut |_| {} };
         // Boxed, as the SDK's futures are large.
         Ok(Box::pin(satchel_expire::run(expire, Order::default(), options)).await?)

@@ -1,0 +1,100 @@
+"""`satchel expire` as a process: beside a running stack on the same data, without one, and at a stack's start."""
+
+import asyncio
+import re
+import time
+
+import pytest
+
+import tokens
+from satchel import SECRET, Satchel
+from server import free_port
+
+
+@pytest.fixture
+def own_stack(tmp_path):
+    with Satchel(tmp_path / "satchel") as running:
+        yield running
+
+
+async def upload_that_expires(http, stack: Satchel, slot: str):
+    """Uploads a file and returns once it has expired, which is later than the run at the stack's start."""
+    expires = int(time.time()) + 1
+    headers = {"Authorization": tokens.bearer(SECRET, slot, "a.txt", 5, "text/plain", expires)}
+    async with http.put(stack.url(f"{slot}/a.txt"), data=b"hello", headers=headers) as answer:
+        assert answer.status == 201, await answer.text()
+    async with asyncio.timeout(30):
+        while await status(http, stack, slot) != 410:
+            await asyncio.sleep(0.05)
+
+
+async def status(http, stack: Satchel, slot: str) -> int:
+    async with http.get(stack.url(f"{slot}/a.txt")) as answer:
+        return answer.status
+
+
+async def keep(http, stack: Satchel):
+    async with http.put(stack.url("kept/a.txt", tokens.v1(SECRET, "kept/a.txt", 5)), data=b"hello") as answer:
+        assert answer.status == 201
+
+
+def deleted(output: str) -> int:
+    """How many files the table says are past their own expiry."""
+    return int(re.search(r"deleted: past their own expiry +(\d+) +\d", output)[1])
+
+
+def left(output: str) -> int:
+    return int(re.search(r"left +(\d+) +\d", output)[1])
+
+
+async def test_beside_a_running_stack(own_stack, http):
+    await keep(http, own_stack)
+    await upload_that_expires(http, own_stack, "expired")
+    dry = own_stack.expire("--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert (deleted(dry.stdout), left(dry.stdout)) == (1, 1), dry.stdout
+    assert await status(http, own_stack, "expired") == 410, "it is still there"
+    real = own_stack.expire()
+    assert real.returncode == 0, real.stderr
+    assert (deleted(real.stdout), left(real.stdout)) == (1, 1), real.stdout
+    assert await status(http, own_stack, "expired") == 404
+    assert await status(http, own_stack, "kept") == 200
+    again = own_stack.expire()
+    assert (deleted(again.stdout), left(again.stdout)) == (0, 1), again.stdout
+
+
+async def test_without_a_running_stack(own_stack, http):
+    await keep(http, own_stack)
+    await upload_that_expires(http, own_stack, "expired")
+    assert own_stack.stop() == 0
+    dry = own_stack.expire("--dry-run")
+    assert (dry.returncode, deleted(dry.stdout), left(dry.stdout)) == (0, 1, 1), dry.stdout + dry.stderr
+    real = own_stack.expire()
+    assert (real.returncode, deleted(real.stdout), left(real.stdout)) == (0, 1, 1), real.stdout + real.stderr
+    own_stack.start()
+    assert await status(http, own_stack, "expired") == 404
+    assert await status(http, own_stack, "kept") == 200
+
+
+async def test_a_stack_deletes_at_its_start_what_expired_while_it_was_down(own_stack, http):
+    await keep(http, own_stack)
+    await upload_that_expires(http, own_stack, "expired")
+    assert own_stack.stop() == 0
+    own_stack.start()
+    async with asyncio.timeout(30):
+        while await status(http, own_stack, "expired") != 404:
+            await asyncio.sleep(0.05)
+    assert await status(http, own_stack, "kept") == 200
+
+
+def test_a_stack_that_is_elsewhere_is_named(own_stack):
+    ended = own_stack.expire(s3_port=free_port())
+    assert ended.returncode == 1
+    assert "--s3-listen" in ended.stderr and str(own_stack.folder) in ended.stderr, ended.stderr
+
+
+def test_bad_settings_are_named(own_stack):
+    own_stack.settings |= {"SATCHEL_MAX_TOTAL_BYTES": "10G"}
+    ended = own_stack.expire()
+    assert ended.returncode == 2
+    assert "SATCHEL_MAX_TOTAL_BYTES" in ended.stderr

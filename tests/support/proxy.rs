@@ -1,0 +1,136 @@
+//! A small proxy in front of an S3, which lets requests pass, answers them itself, or never.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use aws_sdk_s3::Client;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+    task::JoinHandle,
+};
+
+use super::BUCKET;
+
+/// What becomes of a request.
+pub enum Fault {
+    /// Nothing: it passes.
+    Pass,
+    /// The proxy answers with a status and S3's code.
+    Refuse(u16, &'static str),
+    /// The proxy answers a DeleteObjects: no to the keys that hold this text, with this code; the rest is deleted.
+    RefuseKeys(&'static str, &'static str),
+    /// It never gets an answer.
+    Hang,
+}
+
+pub struct Proxy {
+    pub address: SocketAddr,
+    /// Told of each request that hangs.
+    pub hung: Arc<Notify>,
+    served: JoinHandle<()>,
+}
+
+type Script = Arc<dyn Fn(usize, &str) -> Fault + Send + Sync>;
+
+impl Proxy {
+    /// Decides about each request by its number, from 1, and its request line.
+    pub async fn start(
+        s3: SocketAddr,
+        client: Client,
+        script: impl Fn(usize, &str) -> Fault + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (requests, hung) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let (script, told): (Script, _) = (Arc::new(script), Arc::clone(&hung));
+        let served = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (script, counter, told) = (Arc::clone(&script), Arc::clone(&requests), Arc::clone(&told));
+                tokio::spawn(serve(stream, s3, client.clone(), script, counter, told));
+            }
+        });
+        Self { address, hung, served }
+    }
+
+    pub fn stop(self) {
+        self.served.abort();
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    s3: SocketAddr,
+    client: Client,
+    script: Script,
+    requests: Arc<AtomicUsize>,
+    hung: Arc<Notify>,
+) {
+    let Some((head, body)) = read(&mut stream).await else { return };
+    let number = requests.fetch_add(1, Ordering::SeqCst) + 1;
+    let answer = match script(number, head.lines().next().unwrap_or_default()) {
+        Fault::Pass => pass(s3, &head, &body).await,
+        Fault::Refuse(status, code) => answer(status, &format!("<Error><Code>{code}</Code></Error>")),
+        Fault::RefuseKeys(part, code) => answer(200, &delete(&client, &body, part, code).await),
+        Fault::Hang => {
+            hung.notify_one();
+            // Until the client gives up.
+            let _ = stream.read_u8().await;
+            return;
+        }
+    };
+    let _ = stream.write_all(&answer).await;
+    let _ = stream.shutdown().await;
+}
+
+/// One request: its head as text, with a blank line at the end, and its body.
+async fn read(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).ok()?;
+    let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).await.ok()?;
+    Some((head, body))
+}
+
+/// To the S3 and back, on a connection of its own.
+async fn pass(s3: SocketAddr, head: &str, body: &[u8]) -> Vec<u8> {
+    let mut upstream = TcpStream::connect(s3).await.unwrap();
+    let head = head.replacen("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1);
+    upstream.write_all(head.as_bytes()).await.unwrap();
+    upstream.write_all(body).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = upstream.read_to_end(&mut answer).await;
+    answer
+}
+
+fn answer(status: u16, body: &str) -> Vec<u8> {
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status} X\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\n");
+    format!("{head}Connection: close\r\n\r\n{body}").into_bytes()
+}
+
+/// Deletes what it may; says so, and no to the rest, as S3 does (AWS: "DeleteObjects").
+async fn delete(client: &Client, body: &[u8], part: &str, code: &str) -> String {
+    let text = String::from_utf8_lossy(body).into_owned();
+    let keys = text.split("<Key>").skip(1).map(|rest| rest.split_once("</Key>").unwrap().0.to_owned());
+    let mut outcomes = String::new();
+    for key in keys {
+        if key.contains(part) {
+            outcomes += &format!("<Error><Key>{key}</Key><Code>{code}</Code><Message>no</Message></Error>");
+        } else {
+            client.delete_object().bucket(BUCKET).key(&key).send().await.unwrap();
+            outcomes += &format!("<Deleted><Key>{key}</Key></Deleted>");
+        }
+    }
+    format!("<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{outcomes}</DeleteResult>")
+}
