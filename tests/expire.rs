@@ -9,10 +9,14 @@ use std::{
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use satchel_aws::bootstrap::Invocation;
-use satchel_core::expiry::{
-    order::Order,
-    report::{Summary, Tally},
+use satchel_aws::{bootstrap::Invocation, storage::report::Report};
+use satchel_core::{
+    expiry::{
+        order::Order,
+        report::{Summary, Tally},
+    },
+    object_key::Key,
+    time::Timestamp,
 };
 use satchel_expire::{ExpireError, Options};
 use serde_json::json;
@@ -111,20 +115,27 @@ async fn the_report_has_a_line_for_each_object_and_a_summary() {
 
 #[tokio::test]
 async fn a_report_of_any_length_is_written_whole() {
-    let shelf = Shelf::start().await;
-    // Of some 1,900 bytes a line, in JSON: 3,000 lines need a second part.
-    let name = "\"".repeat(860);
-    shelf.fill((0..3_000).map(|number| (format!("uploads/u/{number:04}{name}"), NOW))).await;
-    let summary = shelf.run(NOW + HOUR).await;
-    assert_eq!(summary.expired, tally(3_000, 3_000));
-    let report = shelf.report(&summary).await;
-    assert_eq!(report.len(), 3_001);
-    let mut keys: Vec<_> = report[..3_000].iter().map(|line| line["key"].to_string()).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    assert_eq!(keys.len(), 3_000);
-    assert!(shelf.requests.count("UploadPart") >= 2 && shelf.requests.count("CompleteMultipartUpload") == 1);
-    shelf.stop().await;
+    for (name, lines, parts) in
+        [("nothing", 0, 0), ("one request", 4, 0), ("a part and nothing", 5, 1), ("parts", 12, 3)]
+    {
+        let shelf = Shelf::start().await;
+        let key = Key::of_report(Timestamp::from_seconds(NOW), "run");
+        let mut report = Report::new(shelf.state(shelf.address, &[]).storage, key.clone());
+        let mut written = String::new();
+        for number in 0..lines {
+            let line = format!("{number}{}", "x".repeat(1 << 20));
+            report.add(&line);
+            report.flush().await.unwrap();
+            written += &line;
+            written.push('\n');
+        }
+        assert!(shelf.keys("reports/").await.is_empty(), "{name}: not before its end");
+        report.finish().await.unwrap();
+        let got = shelf.client.get_object().bucket(BUCKET).key(key.as_str()).send().await.unwrap();
+        assert!(got.body.collect().await.unwrap().to_vec() == written.as_bytes(), "{name}");
+        assert_eq!(shelf.requests.count("UploadPart"), parts, "{name}");
+        shelf.stop().await;
+    }
 }
 
 #[tokio::test]
@@ -230,7 +241,7 @@ async fn a_run_that_is_killed_midway_leaves_the_rest_to_the_next() {
 
 #[tokio::test]
 async fn a_run_that_is_out_of_time_begins_nothing_more_and_the_next_goes_on() {
-    for calls in 0..30 {
+    for calls in [0, 1, 2, 3, 5, 8, 12, 13, 14, 16, 20, 40] {
         let shelf = mixed().await;
         shelf.set_clock(NOW + HOUR);
         let state = shelf.state(shelf.address, &[]);

@@ -1,17 +1,18 @@
-//! Fills an S3 with 200,000 files, of which some are due, runs `expire` in a process of its own, and prints requests,
-//! time, peak memory and cost: `cargo run --release -p satchel-expire --example benchmark [STORED]`.
+//! Fills an S3 with 200,000 files, runs `expire` on it at several moments, each time in a process of its own, and prints
+//! requests, time, peak memory and cost: `cargo run --release -p satchel-expire --example benchmark [FILES]`.
 
 use std::{
     collections::BTreeMap,
     error::Error,
     net::SocketAddr,
     process::Stdio,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use aws_sdk_s3::{
     Client, Config,
     config::{BehaviorVersion, Credentials, Region},
+    primitives::ByteStream,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use satchel_aws::{clock::Clock, state::State};
@@ -27,7 +28,7 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 const BUCKET: &str = "bench";
 const KEY: &str = "bench";
-const IN_FLIGHT: usize = 64;
+const IN_FLIGHT: usize = 256;
 const HOUR: u64 = 3_600;
 
 /// S3 Standard, us-east-1, list price in dollars for a thousand requests. A batch of deletions counts as a POST, to be on
@@ -48,36 +49,43 @@ async fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["serve", folder] => serve(folder).await,
-        ["expire", address, limit] => expire(address, limit).await,
-        [stored] => compare(stored.parse()?).await,
-        _ => compare(200_000).await,
+        ["expire", address, at, limit] => expire(address, at.parse()?, limit).await,
+        [files] => measure(files.parse()?).await,
+        _ => measure(200_000).await,
     }
 }
 
-/// The scenarios, each on a store of its own.
-async fn compare(stored: u64) -> Outcome<()> {
-    println!("{stored} files stored, each with its entry in the index");
-    for (name, due, limit) in [
-        ("1 in 100 due", stored / 100, ""),
-        ("half of them due", stored / 2, ""),
-        ("none due, a total limit that holds", 0, "1000000000000"),
-        ("none due, a total limit that half of them exceed", 0, "half"),
+/// One run after the other on one store.
+async fn measure(files: u64) -> Outcome<()> {
+    let folder = tempfile::tempdir()?;
+    let mut s3 = S3::start(folder.path().to_str().ok_or("a folder in UTF-8")?).await?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let (few, many) = (files / 100, files / 2);
+    fill(&s3.client(), files, |number| match number {
+        _ if number < few => now + HOUR,
+        _ if number < few + many => now + 2 * HOUR,
+        _ => now + 10_000 * HOUR + number,
+    })
+    .await?;
+    println!("{files} files, each with its entry in the index");
+    let half_of_the_rest = ((files - few - many) / 2).to_string();
+    for (name, at, limit) in [
+        ("nothing due", now, ""),
+        ("nothing due, and a total limit that holds", now, "1000000000"),
+        ("one in a hundred due", now + HOUR, ""),
+        ("half of them due", now + 2 * HOUR, ""),
+        ("a total limit that only half of the rest is within", now + 2 * HOUR, &half_of_the_rest),
     ] {
-        let folder = tempfile::tempdir()?;
-        let mut s3 = S3::start(folder.path().to_str().ok_or("a folder in UTF-8")?).await?;
-        fill(&s3.client(), stored, due, u64::from(limit == "half")).await?;
-        let limit = if limit == "half" { (stored / 2).to_string() } else { limit.to_owned() };
         let before = s3.counts().await?;
-        let run = Command::new(std::env::current_exe()?).args(["expire", &s3.address.to_string(), &limit]).output();
-        let run = run.await?;
+        let arguments = ["expire", &s3.address.to_string(), &at.to_string(), limit];
+        let run = Command::new(std::env::current_exe()?).args(arguments).output().await?;
         let mut counts = s3.counts().await?;
         counts.iter_mut().for_each(|(name, count)| *count -= before.get(name).copied().unwrap_or_default());
         counts.retain(|_, count| *count > 0);
-        println!("\n{name}\n{}", String::from_utf8_lossy(&run.stdout).trim_end());
+        println!("\n{name}\n{}", String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).trim_end());
         print_cost(&counts);
-        s3.stop().await?;
     }
-    Ok(())
+    s3.stop().await
 }
 
 fn print_cost(counts: &BTreeMap<String, u64>) {
@@ -88,16 +96,13 @@ fn print_cost(counts: &BTreeMap<String, u64>) {
     println!("list price: ${cost:.4}");
 }
 
-/// Files of `size` bytes. The first `due` expired an hour ago, the others have years.
-async fn fill(client: &Client, stored: u64, due: u64, size: u64) -> Outcome<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let body = vec![0; usize::try_from(size)?];
-    let puts = (0..stored).map(|number| {
-        let expires = if number < due { now - HOUR - number % HOUR } else { now + 10_000 * HOUR + number };
-        let file = format!("uploads/{number:024x}/IMG_{number:06}.jpg");
+/// Files of one byte, each with its entry.
+async fn fill(client: &Client, files: u64, expires: impl Fn(u64) -> u64) -> Outcome<()> {
+    let puts = (0..files).map(|number| {
+        let (expires, file) = (expires(number), format!("uploads/{number:024x}/IMG_{number:06}.jpg"));
         let entry = entry(expires, &file);
         let put = |key: String| client.put_object().bucket(BUCKET).key(key);
-        let file = put(file).metadata("expires", expires.to_string()).body(body.clone().into());
+        let file = put(file).metadata("expires", expires.to_string()).body(ByteStream::from_static(b"x"));
         async move { tokio::try_join!(file.send(), put(entry).send()) }
     });
     stream::iter(puts).buffer_unordered(IN_FLIGHT).try_for_each(async |_| Ok(())).await?;
@@ -172,7 +177,7 @@ async fn serve(folder: &str) -> Outcome<()> {
 }
 
 /// The run that is measured, alone in its process.
-async fn expire(address: &str, limit: &str) -> Outcome<()> {
+async fn expire(address: &str, at: u64, limit: &str) -> Outcome<()> {
     let lookup = |name: &str| {
         let value = match name {
             "SATCHEL_BUCKET" => BUCKET.to_owned(),
@@ -185,12 +190,13 @@ async fn expire(address: &str, limit: &str) -> Outcome<()> {
         Some(value)
     };
     let credentials = Credentials::new(KEY, KEY, None, None, "bench");
-    let state = State::new(ExpireConfig::parse(lookup)?, credentials, Clock::System);
+    let clock = Clock::fixed(Timestamp::from_seconds(at));
+    let state = State::new(ExpireConfig::parse(lookup)?, credentials, clock);
     let before = peak_kib()?;
     let began = Instant::now();
     let options = Options { count_all: false, is_over: &|| false, watch: &mut |_| {} };
     let summary = satchel_expire::run(&state, Order::default(), options).await?;
-    let took: Duration = began.elapsed();
+    let took = began.elapsed();
     let deleted = summary.expired.objects + summary.over_limit.objects;
     println!("deleted: {deleted} (errors: {}) in {:.1} s", summary.errors, took.as_secs_f64());
     println!("peak memory: {:.1} MiB ({:.1} before the run)", peak_kib()? / 1_024.0, before / 1_024.0);

@@ -25,7 +25,7 @@ use satchel_core::{
 
 use crate::{
     book::Book,
-    run::{BATCHES, Doomed, IntoDoomed, Run},
+    run::{BATCHES, Doomed, Run, doomed},
 };
 
 /// Objects of one page looked at at once.
@@ -129,16 +129,16 @@ async fn look(run: &Run<'_>, (entry, listed): Due) -> Option<Judged> {
     let key = Key::of_upload(entry.path());
     let looked = match run.storage.look(key.as_str()).await {
         Ok(looked) => looked,
-        Err(error) => return Some(Judged::Failed(listed.doomed(Reason::StaleEntry).0, error)),
+        Err(error) => return Some(Judged::Failed(doomed(listed, Reason::StaleEntry).0, error)),
     };
     match judge(looked.as_ref().map(|looked| &looked.metadata), listed.stored, run.now) {
-        Verdict::Delete => Some(Judged::Delete(expired(looked?), listed.doomed(Reason::StaleEntry))),
-        Verdict::Stale => Some(Judged::Stale(listed.doomed(Reason::StaleEntry))),
+        Verdict::Delete => Some(Judged::Delete(expired(looked?), doomed(listed, Reason::StaleEntry))),
+        Verdict::Stale => Some(Judged::Stale(doomed(listed, Reason::StaleEntry))),
         Verdict::Wait => None,
     }
 }
 
 fn expired(looked: Looked) -> Doomed {
-    let (item, etag) = looked.listed.doomed(Reason::Expired);
+    let (item, etag) = doomed(looked.listed, Reason::Expired);
     (Item { expires: looked.metadata.expires, ..item }, etag)
 }

@@ -17,7 +17,7 @@ use satchel_core::{
 
 use crate::{
     book::Book,
-    run::{Doomed, IntoDoomed, Run},
+    run::{Doomed, Run, doomed},
 };
 
 /// Multipart uploads aborted at once.
@@ -33,7 +33,7 @@ pub(crate) async fn clear(run: &Run<'_>, book: &mut Book<'_>) {
 
 fn abandoned(run: &Run<'_>, page: Vec<Listed>) -> Vec<Doomed> {
     let old = page.into_iter().filter(|object| is_abandoned(run, object.stored));
-    old.map(|object| object.doomed(Reason::Abandoned)).collect()
+    old.map(|object| doomed(object, Reason::Abandoned)).collect()
 }
 
 fn is_abandoned(run: &Run<'_>, since: Timestamp) -> bool {

@@ -12,7 +12,7 @@ use satchel_core::{
 
 use crate::{
     book::{Book, Spared},
-    run::{Doomed, IntoDoomed, Run},
+    run::{Doomed, Run, doomed},
 };
 
 const PERMANENT: [&str; 1] = [Purpose::Permanent.key_prefix()];
@@ -86,12 +86,12 @@ async fn refine(run: &Run<'_>, spared: &Spared, cut: Cut) -> Result<Sieve, Stora
 
 /// Lists a last time, and deletes what has no room.
 async fn thin_out(run: &Run<'_>, book: &mut Book<'_>, spared: &Spared, mut sieve: Sieve) {
-    run.delete_chosen(book, &GOING, |page| doomed(page, spared, &mut sieve)).await;
+    run.delete_chosen(book, &GOING, |page| without_room(page, spared, &mut sieve)).await;
 }
 
-fn doomed(page: Vec<Listed>, spared: &Spared, sieve: &mut Sieve) -> Vec<Doomed> {
+fn without_room(page: Vec<Listed>, spared: &Spared, sieve: &mut Sieve) -> Vec<Doomed> {
     let goes = |file: &Listed| !spared.has(&file.key) && !sieve.keeps(file.stored, file.size);
-    page.into_iter().filter(goes).map(|file| file.doomed(Reason::OverLimit)).collect()
+    page.into_iter().filter(goes).map(|file| doomed(file, Reason::OverLimit)).collect()
 }
 
 /// Shows all objects under some prefixes, until the run is over.

@@ -136,16 +136,10 @@ fn with_key((item, etag): Doomed) -> (Item, (String, Option<String>)) {
     (item, (key, etag))
 }
 
-/// Names what is to be deleted.
-pub(crate) trait IntoDoomed {
-    fn doomed(self, reason: Reason) -> Doomed;
-}
-
-impl IntoDoomed for Listed {
-    fn doomed(self, reason: Reason) -> Doomed {
-        let Self { key, size, stored, etag } = self;
-        (Item { key, size, stored, expires: None, reason }, etag)
-    }
+/// What is to be deleted, and why.
+pub(crate) fn doomed(listed: Listed, reason: Reason) -> Doomed {
+    let Listed { key, size, stored, etag } = listed;
+    (Item { key, size, stored, expires: None, reason }, etag)
 }
 
 /// Runs once.

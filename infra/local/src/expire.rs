@@ -35,9 +35,9 @@ const LINE_EVERY: u64 = 10_000;
 /// See [`StackError`]; nothing was deleted then, unless by lifecycle rules.
 pub async fn expire(arguments: &Arguments, dry_run: bool) -> Result<bool, StackError> {
     let settings = Settings::load(&arguments.data, satchel_aws::bootstrap::environment)?;
-    let order = Order { dry_run };
+    let (order, elsewhere) = (Order { dry_run }, state(&settings)?);
     let summary = if !settings.embedded() {
-        run(&state(&settings)?, order).await?
+        run(&elsewhere, order).await?
     } else if let Some(state) = running_stack(&settings, arguments.s3_listen).await? {
         println!("A stack is running on {}; its lifecycle rules are its own business.", arguments.s3_listen);
         run(&state, order).await?

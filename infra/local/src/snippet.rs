@@ -44,7 +44,10 @@ fn warning(stack: &Stack, settings: &Settings) -> String {
 
 fn store(stack: &Stack, settings: &Settings) -> String {
     match stack.s3_address() {
-        Some(address) => format!("{} (S3 on http://{address})", stack.data().display()),
+        Some(address) => {
+            let days = settings.get("SATCHEL_RETENTION_DAYS");
+            format!("{} (S3 on http://{address}), deleted after {days} days", stack.data().display())
+        }
         None => format!("bucket {} at {}", settings.get("SATCHEL_BUCKET"), settings.get("AWS_ENDPOINT_URL_S3")),
     }
 }

@@ -222,6 +222,7 @@ impl Stack {
         // The next run goes on wherever this one is.
         if let Some(schedule) = self.schedule {
             schedule.abort();
+            let _ = schedule.await;
         }
         self.gateway.stop().await;
         drop(self.housekeeper);
