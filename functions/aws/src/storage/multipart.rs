@@ -73,11 +73,15 @@ impl Storage {
         }
     }
 
-    /// Makes the parts the object, unless there is one already. Safe to repeat.
+    /// Makes the parts the object, unless there is one already, with its entry in the index of expiries. Safe to repeat.
     ///
     /// # Errors
     /// S3 failed, or has other parts than `progress` says. Whether the object exists is unknown then.
     pub async fn complete(&self, upload: Multipart<'_>, progress: Progress) -> Result<Completion, StorageError> {
+        self.indexed(upload.grant, self.completed(upload, progress)).await
+    }
+
+    async fn completed(&self, upload: Multipart<'_>, progress: Progress) -> Result<Completion, StorageError> {
         let key = Key::of_upload(&upload.grant.path);
         let Ok(parts) = self.parts(upload, progress).await? else { return self.completion(upload.grant, true).await };
         for attempt in 0..CONFLICT_TRIES {
