@@ -290,7 +290,8 @@ async fn of_runs_at_once_each_counts_only_what_it_deleted() {
 async fn an_s3_that_is_busy_is_asked_again() {
     let shelf = mixed().await;
     shelf.set_clock(NOW + HOUR);
-    let script = |number: usize, _: &str| if number % 3 == 0 { Fault::Refuse(503, "SlowDown") } else { Fault::Pass };
+    let script =
+        |number: usize, _: &str| if number.is_multiple_of(3) { Fault::Refuse(503, "SlowDown") } else { Fault::Pass };
     let proxy = Proxy::start(shelf.address, shelf.client.clone(), script).await;
     let summary = run(&shelf.state(proxy.address, &[]), false).await;
     assert_eq!((summary.errors, summary.expired), (0, tally(10, 50)), "{summary:?}");

@@ -59,7 +59,7 @@ async fn abort(run: &Run<'_>, upload: Unfinished) -> (Item, Fate) {
     let fate = if run.dry_run {
         Fate::WouldDelete
     } else {
-        match run.storage.abort(&upload).await {
+        match run.storage.abort_unfinished(&upload).await {
             Ok(true) => Fate::Deleted,
             Ok(false) => Fate::Changed,
             Err(error) => Fate::Failed(error.to_string()),

@@ -34,6 +34,7 @@ async fn main() -> ExitCode {
         s3_listen: ([127, 0, 0, 1], 0).into(),
         data: folder.path().to_owned(),
         strict_aws: false,
+        expire_every: None,
         settings: settings.clone(),
         clock: Clock::System,
         log: |_| {},

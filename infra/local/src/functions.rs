@@ -1,5 +1,6 @@
 //! The functions behind the gateway: configured together, and found by method and path as the API's routes do it.
 
+use futures_util::future::BoxFuture;
 use http::Method;
 use lambda_http::{Body, Request, Response};
 use satchel_aws::{bootstrap::Seen, clock::Clock, state::State};
@@ -142,8 +143,18 @@ impl Functions {
     }
 
     /// Hands a request to the function of its route, as of another moment than now where one is given; also gives
-    /// what the log needs to know.
-    pub async fn answer(&self, request: Request, path: &str, as_of: Option<Timestamp>) -> (Seen, Response<Body>) {
+    /// what the log needs to know. Boxed: the gateway's own future would otherwise hold all of the functions', one in
+    /// the other, more than the compiler lays out.
+    pub fn answer<'a>(
+        &'a self,
+        request: Request,
+        path: &'a str,
+        as_of: Option<Timestamp>,
+    ) -> BoxFuture<'a, (Seen, Response<Body>)> {
+        Box::pin(self.hand_over(request, path, as_of))
+    }
+
+    async fn hand_over(&self, request: Request, path: &str, as_of: Option<Timestamp>) -> (Seen, Response<Body>) {
         let seen = |function| Seen::of(function, String::new(), &request);
         if let Some(component) = self.component.as_ref().filter(|_| is_component(path)) {
             return (seen("component"), satchel_component::handle(component, request).await);

@@ -141,8 +141,8 @@ impl Storage {
         let identifier = |(key, etag): &(String, Option<String>)| {
             ObjectIdentifier::builder().key(key).set_e_tag(etag.clone()).build()
         };
-        let objects = keys.map(identifier).collect::<Result<Vec<_>, _>>().map_err(unbuilt)?;
-        let delete = Delete::builder().set_objects(Some(objects)).build().map_err(unbuilt)?;
+        let objects = keys.map(identifier).collect::<Result<Vec<_>, _>>().map_err(|error| unbuilt(&error))?;
+        let delete = Delete::builder().set_objects(Some(objects)).build().map_err(|error| unbuilt(&error))?;
         let deleted = self.client.delete_objects().bucket(&*self.bucket).delete(delete).customize();
         let deleted = deleted.config_override(patient()).send().await;
         Ok(BatchAnswer::of(deleted.map_err(|error| failed("DeleteObjects", &error))?))
@@ -166,7 +166,7 @@ impl Storage {
     ///
     /// # Errors
     /// S3 failed, all tries included.
-    pub async fn abort(&self, upload: &Unfinished) -> Result<bool, StorageError> {
+    pub async fn abort_unfinished(&self, upload: &Unfinished) -> Result<bool, StorageError> {
         let abort = self.client.abort_multipart_upload().bucket(&*self.bucket).key(&upload.key).upload_id(&upload.id);
         match abort.customize().config_override(patient()).send().await {
             Ok(_) => Ok(true),
@@ -227,6 +227,6 @@ fn timestamp(at: Option<DateTime>) -> Timestamp {
 }
 
 /// Only without a key, which every one of ours has.
-fn unbuilt(error: aws_sdk_s3::error::BuildError) -> StorageError {
+fn unbuilt(error: &aws_sdk_s3::error::BuildError) -> StorageError {
     StorageError { operation: "DeleteObjects", cause: error.to_string() }
 }
