@@ -17,4 +17,5 @@ mod retention;
 mod rosters;
 mod sealing;
 mod support;
+mod template;
 mod upload;

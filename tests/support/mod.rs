@@ -4,6 +4,7 @@ pub mod component;
 pub mod proxy;
 pub mod rosters;
 pub mod shelf;
+pub mod template;
 pub mod tokens;
 
 use std::sync::{
