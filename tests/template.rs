@@ -41,12 +41,12 @@ fn folders() -> BTreeSet<String> {
 
 /// The names that a configuration asks its environment for.
 fn asked<T, E>(parse: impl Fn(&dyn Fn(&str) -> Option<String>) -> Result<T, E>) -> BTreeSet<String> {
-    let names = RefCell::default();
+    let names = RefCell::new(BTreeSet::new());
     let _ = parse(&|name: &str| {
-        RefCell::borrow_mut(&names).insert(name.to_owned());
+        names.borrow_mut().insert(name.to_owned());
         None
     });
-    RefCell::into_inner(names)
+    names.into_inner()
 }
 
 /// The variables that a function reads.

@@ -8,12 +8,15 @@ use std::{
 };
 
 use http::Method;
-use lambda_http::{Body, Error, LambdaEvent, Request, RequestExt, Response, service_fn};
+use lambda_http::{
+    Adapter, Body, Error, LambdaEvent, Request, RequestExt, Response, Service, lambda_runtime::Diagnostic, service_fn,
+};
 use satchel_core::config::ConfigError;
 use serde_json::Value;
 
 use crate::{
     event,
+    http_event::{Answer, HttpEvent, MalformedEvent},
     log::{self, Line},
     proxy,
 };
@@ -47,7 +50,7 @@ where
     F: Future<Output = Response<Body>> + Send,
 {
     let Some(state) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
-    let service = service_fn(|request: Request| {
+    let mut http = Adapter::from(service_fn(|request: Request| {
         let invocation = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
         let seen = Seen::of(function, invocation, &request);
         let answer = handle(Arc::clone(&state), request);
@@ -56,8 +59,19 @@ where
             println!("{}", seen.line(&response).to_json());
             Ok::<_, Error>(response)
         }
+    }));
+    let service = service_fn(|event: LambdaEvent<HttpEvent>| {
+        let LambdaEvent { payload: HttpEvent(payload), context } = event;
+        let refused = payload.as_ref().err().map(|malformed| malformed.answer(function, &context.request_id));
+        let answer = payload.ok().map(|payload| http.call(LambdaEvent { payload, context }));
+        async move {
+            match answer {
+                Some(answer) => answer.await.map(Answer::Http),
+                None => Ok(Answer::Refused(refused)),
+            }
+        }
     });
-    ended(function, lambda_http::run(service).await)
+    ended(function, lambda_http::lambda_runtime::run(service).await)
 }
 
 /// Serves events that nobody waits for. What `handle` gives is logged; what it fails with is logged and told to
@@ -127,8 +141,8 @@ where
     let service = service_fn(async |event: LambdaEvent<Value>| {
         let (invocation, state) = (event.context.request_id, Arc::clone(state));
         match proxy::request(&event.payload) {
-            Some(request) => {
-                let request = request?;
+            Some(Err(_)) => Ok(MalformedEvent.answer(function, &invocation)),
+            Some(Ok(request)) => {
                 let seen = Seen::of(function, invocation, &request);
                 let response = handle(state, request).await;
                 println!("{}", seen.line(&response).to_json());
@@ -144,14 +158,21 @@ async fn logged<E>(
     function: &'static str,
     request_id: String,
     done: impl Future<Output = Result<Value, E>>,
-) -> Result<Value, Error>
+) -> Result<Value, Diagnostic>
 where
     E: std::error::Error + Send + Sync + 'static,
 {
     let started = Instant::now();
     let outcome = done.await;
     println!("{}", log::event_line(function, &request_id, &outcome, started.elapsed()));
-    outcome.map_err(Error::from)
+    outcome.map_err(|error| diagnostic(&error))
+}
+
+/// What Lambda shows of a failed event, and keeps with it.
+fn diagnostic<E: std::error::Error>(error: &E) -> Diagnostic {
+    let name = std::any::type_name::<E>();
+    let error_type = name.rsplit("::").next().unwrap_or(name).to_owned();
+    Diagnostic { error_type, error_message: error.to_string() }
 }
 
 fn ready<S>(function: &str, state: Result<S, StartError>) -> Option<Arc<S>> {

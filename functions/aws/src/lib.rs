@@ -6,6 +6,7 @@ pub mod clock;
 #[cfg(feature = "https")]
 pub mod documents;
 pub mod event;
+mod http_event;
 #[cfg(feature = "https")]
 pub mod https;
 #[cfg(feature = "https")]
