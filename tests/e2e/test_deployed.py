@@ -1,0 +1,187 @@
+"""The template as `sam deploy` brings it to an emulated AWS that enforces IAM and bucket policies."""
+
+import base64
+import json
+import re
+import time
+from xml.etree import ElementTree
+
+import pytest
+
+import sam
+import slots
+import tokens
+from files import KIB, MIB, assert_served, assert_takes_one_file, content
+from ministack import Ministack
+from prosody import Prosody, component
+from satchel import SECRET
+from server import wait_until
+from xmpp import login
+
+PAIR = "prosody:a password of the tests"
+PARAMETERS = {
+    "UploadSecrets": SECRET.replace(" ", "-"),
+    "MetronomeDeleteSecret": "another-secret-of-the-tests",
+    "ComponentCredentials": PAIR.replace(" ", "-"),
+    "SlotCredentials": "a-secret-segment",
+    "DailyQuota": "1000000000",
+    "Architecture": "x86_64",
+    # The emulator has no alarms on several metrics.
+    "Alarms": "false",
+}
+KEY = PARAMETERS["UploadSecrets"]
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    """The emulator with the stack in it."""
+    with Ministack(tmp_path_factory.mktemp("ministack")) as running:
+        running.base_url = running.local(running.deploy(**PARAMETERS)["BaseUrl"])
+        # Once more, as an upgrade: the emulator does not tell functions the address that they are asked at.
+        running.outputs = running.deploy(**PARAMETERS, PublicUrl=running.base_url)
+        yield running
+
+
+@pytest.fixture
+async def http(cloud):
+    async with cloud.http() as session:
+        yield session
+
+
+def names(prefix: str = "") -> str:
+    return f"{prefix}{time.time_ns():x}"
+
+
+async def test_every_kind_of_token_uploads_one_file_that_everyone_can_download(cloud, http):
+    body, kind = content(KIB), "image/jpeg"
+    makers = {
+        "v1": lambda path: tokens.v1(KEY, path, KIB),
+        "v2": lambda path: tokens.v2(KEY, path, KIB, kind),
+        "token": lambda path: tokens.metronome_put(KEY, path, KIB, kind),
+    }
+    for name, token in makers.items():
+        path = f"{names(name)}/photo.jpg"
+        await assert_takes_one_file(http, f"{cloud.base_url}/{path}?{token(path)}", {"Content-Type": kind}, body)
+        await assert_served(http, f"{cloud.base_url}/{path}", body, kind, "photo.jpg")
+    slot = names("jwt")
+    # With a type: without one the emulator takes the body for text.
+    bearer = {"Authorization": tokens.bearer(KEY, slot, "photo.jpg", KIB, kind), "Content-Type": kind}
+    await assert_takes_one_file(http, f"{cloud.base_url}/{slot}/photo.jpg", bearer, body)
+    await assert_served(http, f"{cloud.base_url}/{slot}/photo.jpg", body, kind, "photo.jpg")
+
+
+@pytest.fixture(scope="module")
+def prosody(tmp_path_factory, cloud):
+    section = component("prosody-file-share.cfg.lua", "share.example.com", cloud.base_url).replace(SECRET, KEY)
+    with Prosody(tmp_path_factory.mktemp("prosody"), section) as running:
+        yield running
+
+
+@pytest.mark.parametrize("size", [KIB, 4 * MIB], ids=["1KiB", "4MiB"])
+async def test_a_slot_of_prosodys_leads_to_lambda(cloud, http, prosody, size):
+    async with login(prosody, "alice") as alice:
+        slot = await alice.request_slot("share.example.com", "photo.jpg", size, "image/jpeg")
+    assert slot.put_url.startswith(cloud.base_url)
+    await assert_takes_one_file(http, slot.put_url, slot.headers | {"Content-Type": "image/jpeg"}, content(size))
+    await assert_served(http, slot.get_url, content(size), "image/jpeg", "photo.jpg")
+
+
+async def test_an_upload_past_lambda_is_sealed_by_its_event(cloud, http):
+    body, path = content(6 * MIB), f"{names()}/large.bin"
+    put_url = await waiting(cloud, http, path, len(body))
+    async with http.put(put_url, data=body) as answer:
+        assert answer.status == 200, await answer.text()
+    wait_until(lambda: keys(cloud, f"uploads/{path}"), 30, "the event to be delivered and the upload sealed")
+    wait_until(lambda: not keys(cloud, f"incoming/{path}"), 30, "the upload to leave incoming/")
+    async with http.get(f"{cloud.base_url}/{path}") as answer:
+        assert (answer.status, await answer.read()) == (200, body)
+
+
+async def test_a_presigned_put_takes_what_was_signed_and_nothing_else(cloud, http):
+    path = f"{names()}/exact.bin"
+    put_url = await waiting(cloud, http, path, KIB)
+    tampered = re.sub("X-Amz-Signature=.", lambda found: found[0][:-1] + ("0" if found[0][-1] != "0" else "1"), put_url)
+    for url, size in [(put_url, KIB + 1), (tampered, KIB), (put_url.replace("exact", "other"), KIB)]:
+        async with http.put(url, data=content(size)) as answer:
+            assert answer.status == 403, url
+    assert not keys(cloud, "incoming/")
+
+
+async def waiting(cloud, http, path: str, size: int) -> str:
+    """Where a front sends the body of an upload."""
+    address = f"{cloud.base_url}/{path}?{tokens.v1(KEY, path, size)}"
+    async with http.put(address, headers={"X-Upload-Length": str(size)}, allow_redirects=False) as answer:
+        assert answer.status == 307, await answer.text()
+        return answer.headers["Location"]
+
+
+def keys(cloud, prefix: str) -> list[str]:
+    listed = cloud.client("s3").list_objects_v2(Bucket=cloud.outputs["BucketName"], Prefix=prefix)
+    return [found["Key"] for found in listed.get("Contents", [])]
+
+
+async def test_slots_of_the_component_need_no_function_for_the_body(cloud, http):
+    put_url, get_url = await slot(cloud, http, "photo.jpg", 6 * MIB)
+    assert get_url.startswith(cloud.base_url)
+    await slots.put(http, put_url, content(6 * MIB))
+    await assert_served(http, get_url, content(6 * MIB), "image/jpeg", None)
+    assert "photo.jpg" in await said(cloud, http, "list")
+    assert await said(cloud, http, f"delete {get_url}") == "Deleted: photo.jpg"
+    async with http.get(get_url) as answer:
+        assert answer.status == 404
+    query = {"jid": "romeo@example.org", "name": "x.txt", "size": "5", "content_type": "text/plain"}
+    address = cloud.base_url.removesuffix("upload") + "slot/" + PARAMETERS["SlotCredentials"]
+    async with http.get(address, params=query) as answer:
+        assert (answer.status, len((await answer.text()).split("\n"))) == (200, 2)
+
+
+async def slot(cloud, http, name: str, size: int) -> tuple[str, str]:
+    request = slots.request(filename=name, size=str(size))
+    stanza = f'<iq xmlns="jabber:client" type="get" id="i" from="romeo@example.org/r" to="upload.example.org">{request}</iq>'
+    answer = await posted(cloud, http, {"kind": "iq", "stanza": stanza})
+    return slots.urls(ElementTree.fromstring(answer["stanza"]))
+
+
+async def said(cloud, http, text: str) -> str:
+    stanza = '<message xmlns="jabber:client" type="chat"><body>as in the envelope</body></message>'
+    return (await posted(cloud, http, {"kind": "message", "body": text, "stanza": stanza}))["body"]
+
+
+async def posted(cloud, http, envelope: dict) -> dict:
+    """As mod_component_http posts."""
+    envelope = {"to": "upload.example.org", "from": "romeo@example.org/r"} | envelope
+    credentials = base64.b64encode(PARAMETERS["ComponentCredentials"].encode()).decode()
+    headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/x-www-form-urlencoded"}
+    address = cloud.base_url.removesuffix("upload") + "component"
+    async with http.post(address, data=json.dumps(envelope), headers=headers) as answer:
+        assert answer.status == 200, await answer.text()
+        return json.loads(await answer.text())
+
+
+async def test_outputs_are_the_lines_to_paste(cloud):
+    outputs = cloud.outputs
+    assert f'http_file_share_base_url = "{outputs["BaseUrl"]}"\n' in outputs["ProsodyFileShare"]
+    assert f'http_upload_external_base_url = "{outputs["BaseUrl"]}/"\n' in outputs["ProsodyUploadExternal"]
+    host = outputs["BaseUrl"].removeprefix("https://").removesuffix("/upload")
+    assert f'component_post_url = "https://USER:PASSWORD@{host}/component"\n' in outputs["ProsodyComponent"]
+    assert f'service_url: "https://{host}/slot/SECRET"' in outputs["EjabberdServiceUrl"]
+
+
+async def test_each_function_logs_json_lines_to_its_own_group(cloud, http):
+    async with http.get(f"{cloud.base_url}/{names()}/unknown.txt") as answer:
+        assert answer.status == 404
+    logs = cloud.client("logs")
+    groups = {group["logGroupName"]: group["retentionInDays"] for group in logs.describe_log_groups()["logGroups"]}
+    assert groups == {f"/aws/lambda/satchel-{id_to_name(function)}": 30 for function in sam.functions()}
+
+    def lines():
+        events = logs.filter_log_events(logGroupName="/aws/lambda/satchel-download")["events"]
+        messages = [event["message"] for event in events if event["message"].startswith("{")]
+        return [line for line in map(json.loads, messages) if line["message"] == "file_not_found"]
+
+    [line, *_] = wait_until(lines, 20, "the log line")
+    assert (line["function"], line["method"], line["status"]) == ("download", "GET", 404)
+
+
+def id_to_name(function: str) -> str:
+    return re.sub("(?<!^)(?=[A-Z])", "-", function.removesuffix("Function")).lower()

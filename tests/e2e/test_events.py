@@ -1,0 +1,104 @@
+"""Every function under AWS's Runtime Interface Emulator, with the event files of infra/events."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import rie
+from s3 import BUCKET, S3
+from server import REPOSITORY
+
+GREETING = b"Hello, Romeo\n"
+HTTP_SHAPES = ("rest", "http", "url")
+FUNCTIONS = sorted(path.parents[1].name for path in (REPOSITORY / "functions").glob("*/src/main.rs"))
+FILES = sorted(path.stem for path in rie.EVENTS.glob("*.json") if path.stem not in ("environment", "malformed"))
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory):
+    """With a file for the downloads of each shape, and one that waits to be sealed."""
+    with S3(tmp_path_factory.mktemp("s3")) as running:
+        client = running.client()
+        for shape in HTTP_SHAPES:
+            client.put_object(Bucket=BUCKET, Key=f"uploads/demo/stored-{shape}.txt", Body=GREETING, ContentType="text/plain")
+        yield running
+
+
+@pytest.fixture(scope="module", params=FUNCTIONS)
+def function(request, s3, tmp_path_factory):
+    with rie.Function(tmp_path_factory.mktemp(request.param), request.param, s3.settings()) as running:
+        yield running
+
+
+def uploaded(answer: dict, s3: S3, shape: str):
+    assert answer["statusCode"] == 201, answer
+    stored = s3.client().get_object(Bucket=BUCKET, Key=f"uploads/demo/{shape}.txt")
+    assert stored["Body"].read() == GREETING
+
+
+def downloaded(answer: dict, s3: S3, shape: str):
+    assert answer["statusCode"] == 307, answer
+    assert rie.header(answer, "location").startswith(f"{s3.endpoint}/{BUCKET}/uploads/demo/stored-{shape}.txt?")
+
+
+def slot_granted(answer: dict, s3: S3, shape: str):
+    assert answer["statusCode"] == 200, answer
+    assert f'put url="{s3.endpoint}/{BUCKET}/incoming/' in json.loads(rie.body(answer))["stanza"].replace("\\", "")
+
+
+def sealed(answer: dict, s3: S3, shape: str):
+    assert answer["sealed"] == 1, answer
+    assert s3.client().get_object(Bucket=BUCKET, Key=f"uploads/demo/{shape}.txt")["Body"].read() == GREETING
+
+
+EXPECTED = {"component": slot_granted, "download": downloaded, "seal": sealed, "upload": uploaded}
+"""What each function makes of its event files."""
+
+
+def test_each_event_file_is_understood(function, s3):
+    for name in FILES:
+        if name.startswith(f"{function.name}-"):
+            shape = name.removeprefix(f"{function.name}-")
+            event = rie.event(name)
+            lay_out(event, s3)
+            EXPECTED[function.name](function.invoke(event), s3, shape)
+
+
+def lay_out(event: dict, s3: S3):
+    """Puts there what an S3 event says has arrived."""
+    keys = [record["s3"]["object"]["key"] for record in event.get("Records", [])]
+    keys += [event["detail"]["object"]["key"]] if "detail" in event else []
+    for key in keys:
+        s3.client().put_object(Bucket=BUCKET, Key=key, Body=GREETING)
+
+
+def test_there_is_a_file_for_every_shape(function):
+    shapes = {name.removeprefix(f"{function.name}-") for name in FILES if name.startswith(f"{function.name}-")}
+    if isinstance(function.invoke({}).get("statusCode"), int):
+        assert shapes == set(HTTP_SHAPES)
+    else:
+        assert shapes in ({"s3", "eventbridge"}, {"schedule"})
+
+
+MALFORMED = [rie.event("malformed"), {}, [], None, 7, "text", {"httpMethod": 7}, {"Records": [{"s3": 7}]}, {"detail": {}}]
+
+
+def test_what_is_no_event_is_answered_and_the_function_lives_on(function):
+    function.invoke(rie.event("malformed"))
+    process = bootstrap_of(function)
+    for event in MALFORMED:
+        answer = function.invoke(event)
+        if "statusCode" in answer:
+            assert answer["statusCode"] in (400, 404), answer
+        else:
+            assert answer["errorType"].endswith("Error"), answer
+            assert " the event " in f" {answer['errorMessage']}", answer
+    assert bootstrap_of(function) == process, "it has died and was started again"
+
+
+def bootstrap_of(function: rie.Function) -> int:
+    """The process id of the function itself."""
+    threads = Path(f"/proc/{function.process.pid}/task").iterdir()
+    [pid] = [int(pid) for thread in threads for pid in (thread / "children").read_text().split()]
+    return pid
