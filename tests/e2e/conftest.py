@@ -9,6 +9,8 @@ import aiohttp
 import pytest
 
 import server
+from cloud import PARAMETERS
+from ministack import Ministack
 from satchel import Satchel
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -53,6 +55,16 @@ def pytest_runtest_makereport(item, call):
 def stack(tmp_path_factory):
     """The embedded stack, shared by the tests of a module."""
     with Satchel(tmp_path_factory.mktemp("satchel")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory):
+    """An emulated AWS with the template deployed on it."""
+    with Ministack(tmp_path_factory.mktemp("ministack")) as running:
+        running.base_url = running.local(running.deploy(**PARAMETERS)["BaseUrl"])
+        # Once more, as an upgrade: the emulator does not tell functions the address that they are asked at.
+        running.outputs = running.deploy(**PARAMETERS, PublicUrl=running.base_url)
         yield running
 
 

@@ -30,8 +30,8 @@ class Ministack(Server):
         super().__init__(folder)
         self.port = free_port()
         self.endpoint = f"https://localhost:{self.port}"
-        self.certificate = folder / "certificate.pem"
-        make_certificate(self.certificate, folder / "key.pem")
+        self.certificate, self.key = folder / "certificate.pem", folder / "key.pem"
+        make_certificate(self.certificate, self.key)
 
     def command(self) -> list[str]:
         return [str(Path(sys.executable).with_name("ministack"))]
@@ -44,7 +44,7 @@ class Ministack(Server):
             "PATH": "/usr/bin:/bin",
             **{variable: str(self.folder / name) for variable, name in folders.items()},
             **{"GATEWAY_PORT": str(self.port), "BIND_HOST": HOST, "MINISTACK_HOST": "localhost", "AUTH": "true"},
-            **{"USE_SSL": "1", "MINISTACK_SSL_CERT": str(self.certificate), "MINISTACK_SSL_KEY": str(self.folder / "key.pem")},
+            **{"USE_SSL": "1", "MINISTACK_SSL_CERT": str(self.certificate), "MINISTACK_SSL_KEY": str(self.key)},
             # What the functions inherit: where the emulated S3 is, and whom they trust. Names below localhost lead nowhere.
             **{"AWS_ENDPOINT_URL": self.endpoint, "SSL_CERT_FILE": str(self.certificate), "SATCHEL_S3_PATH_STYLE": "true"},
         }
@@ -74,7 +74,8 @@ class Ministack(Server):
 
     def deploy(self, **parameters: str) -> dict[str, str]:
         """`sam deploy` of what is built; gives the outputs."""
-        settings = KEYS | {"AWS_DEFAULT_REGION": REGION, "AWS_CA_BUNDLE": str(self.certificate), "AWS_ENDPOINT_URL": self.endpoint}
+        emulator = {"AWS_CA_BUNDLE": str(self.certificate), "AWS_ENDPOINT_URL": self.endpoint}
+        settings = KEYS | emulator | {"AWS_DEFAULT_REGION": REGION}
         overrides = [f"{name}={value}" for name, value in parameters.items()]
         options = ["--stack-name", STACK, "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset"]
         template = ["--template-file", str(adapted(sam.BUILD / "template.yaml"))]
@@ -93,7 +94,7 @@ class Ministack(Server):
 
 
 def adapted(template: Path) -> Path:
-    """The template with `*/*` as it is: CloudFormation has slashes in media types escaped, which the emulator does not undo."""
+    """The template with `*/*` as it is: the emulator does not undo the escape that CloudFormation has slashes in."""
     text = template.read_text()
     assert text.count("'*~1*'") + text.count('"*~1*"') == 1
     adapted = template.with_name("emulated.yaml")

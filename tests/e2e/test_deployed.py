@@ -1,55 +1,24 @@
 """The template as `sam deploy` brings it to an emulated AWS that enforces IAM and bucket policies."""
 
-import base64
 import json
 import re
-import time
-from xml.etree import ElementTree
 
 import pytest
 
 import sam
 import slots
 import tokens
+from cloud import KEY, PARAMETERS, keys, names, said, slot, waiting
 from files import KIB, MIB, assert_served, assert_takes_one_file, content
-from ministack import Ministack
 from prosody import Prosody, component
 from satchel import SECRET
 from server import wait_until
 from xmpp import login
 
-PAIR = "prosody:a password of the tests"
-PARAMETERS = {
-    "UploadSecrets": SECRET.replace(" ", "-"),
-    "MetronomeDeleteSecret": "another-secret-of-the-tests",
-    "ComponentCredentials": PAIR.replace(" ", "-"),
-    "SlotCredentials": "a-secret-segment",
-    "DailyQuota": "1000000000",
-    "Architecture": "x86_64",
-    # The emulator has no alarms on several metrics.
-    "Alarms": "false",
-}
-KEY = PARAMETERS["UploadSecrets"]
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    """The emulator with the stack in it."""
-    with Ministack(tmp_path_factory.mktemp("ministack")) as running:
-        running.base_url = running.local(running.deploy(**PARAMETERS)["BaseUrl"])
-        # Once more, as an upgrade: the emulator does not tell functions the address that they are asked at.
-        running.outputs = running.deploy(**PARAMETERS, PublicUrl=running.base_url)
-        yield running
-
-
 @pytest.fixture
 async def http(cloud):
     async with cloud.http() as session:
         yield session
-
-
-def names(prefix: str = "") -> str:
-    return f"{prefix}{time.time_ns():x}"
 
 
 async def test_every_kind_of_token_uploads_one_file_that_everyone_can_download(cloud, http):
@@ -107,19 +76,6 @@ async def test_a_presigned_put_takes_what_was_signed_and_nothing_else(cloud, htt
     assert not keys(cloud, "incoming/")
 
 
-async def waiting(cloud, http, path: str, size: int) -> str:
-    """Where a front sends the body of an upload."""
-    address = f"{cloud.base_url}/{path}?{tokens.v1(KEY, path, size)}"
-    async with http.put(address, headers={"X-Upload-Length": str(size)}, allow_redirects=False) as answer:
-        assert answer.status == 307, await answer.text()
-        return answer.headers["Location"]
-
-
-def keys(cloud, prefix: str) -> list[str]:
-    listed = cloud.client("s3").list_objects_v2(Bucket=cloud.outputs["BucketName"], Prefix=prefix)
-    return [found["Key"] for found in listed.get("Contents", [])]
-
-
 async def test_slots_of_the_component_need_no_function_for_the_body(cloud, http):
     put_url, get_url = await slot(cloud, http, "photo.jpg", 6 * MIB)
     assert get_url.startswith(cloud.base_url)
@@ -133,29 +89,6 @@ async def test_slots_of_the_component_need_no_function_for_the_body(cloud, http)
     address = cloud.base_url.removesuffix("upload") + "slot/" + PARAMETERS["SlotCredentials"]
     async with http.get(address, params=query) as answer:
         assert (answer.status, len((await answer.text()).split("\n"))) == (200, 2)
-
-
-async def slot(cloud, http, name: str, size: int) -> tuple[str, str]:
-    request = slots.request(filename=name, size=str(size))
-    stanza = f'<iq xmlns="jabber:client" type="get" id="i" from="romeo@example.org/r" to="upload.example.org">{request}</iq>'
-    answer = await posted(cloud, http, {"kind": "iq", "stanza": stanza})
-    return slots.urls(ElementTree.fromstring(answer["stanza"]))
-
-
-async def said(cloud, http, text: str) -> str:
-    stanza = '<message xmlns="jabber:client" type="chat"><body>as in the envelope</body></message>'
-    return (await posted(cloud, http, {"kind": "message", "body": text, "stanza": stanza}))["body"]
-
-
-async def posted(cloud, http, envelope: dict) -> dict:
-    """As mod_component_http posts."""
-    envelope = {"to": "upload.example.org", "from": "romeo@example.org/r"} | envelope
-    credentials = base64.b64encode(PARAMETERS["ComponentCredentials"].encode()).decode()
-    headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/x-www-form-urlencoded"}
-    address = cloud.base_url.removesuffix("upload") + "component"
-    async with http.post(address, data=json.dumps(envelope), headers=headers) as answer:
-        assert answer.status == 200, await answer.text()
-        return json.loads(await answer.text())
 
 
 async def test_outputs_are_the_lines_to_paste(cloud):

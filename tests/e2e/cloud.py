@@ -1,0 +1,66 @@
+"""The deployed stack as its clients use it."""
+
+import base64
+import json
+import time
+from xml.etree import ElementTree
+
+import slots
+import tokens
+from satchel import SECRET
+
+PARAMETERS = {
+    "UploadSecrets": SECRET.replace(" ", "-"),
+    "MetronomeDeleteSecret": "another-secret-of-the-tests",
+    "ComponentCredentials": "prosody:a-password-of-the-tests",
+    "SlotCredentials": "a-secret-segment",
+    "DailyQuota": "1000000000",
+    "Architecture": "x86_64",
+    # The emulator has no alarms on several metrics.
+    "Alarms": "false",
+}
+KEY = PARAMETERS["UploadSecrets"]
+
+
+def names(prefix: str = "") -> str:
+    """A name that nobody has used."""
+    return f"{prefix}{time.time_ns():x}"
+
+
+async def waiting(cloud, http, path: str, size: int) -> str:
+    """Where a front sends the body of an upload."""
+    address = f"{cloud.base_url}/{path}?{tokens.v1(KEY, path, size)}"
+    async with http.put(address, headers={"X-Upload-Length": str(size)}, allow_redirects=False) as answer:
+        assert answer.status == 307, await answer.text()
+        return answer.headers["Location"]
+
+
+def keys(cloud, prefix: str) -> list[str]:
+    """What is in the bucket."""
+    listed = cloud.client("s3").list_objects_v2(Bucket=cloud.outputs["BucketName"], Prefix=prefix)
+    return [found["Key"] for found in listed.get("Contents", [])]
+
+
+async def slot(cloud, http, name: str, size: int, purpose: str = "") -> tuple[str, str]:
+    """Where the component has a file PUT, and where it will be found."""
+    request = slots.request(purpose=purpose, filename=name, size=str(size))
+    stanza = f'<iq xmlns="jabber:client" type="get" id="i" from="romeo@example.org/r" to="upload.example.org">{request}</iq>'
+    answer = await posted(cloud, http, {"kind": "iq", "stanza": stanza})
+    return slots.urls(ElementTree.fromstring(answer["stanza"]))
+
+
+async def said(cloud, http, text: str) -> str:
+    """What the chat bot replies."""
+    stanza = '<message xmlns="jabber:client" type="chat"><body>as in the envelope</body></message>'
+    return (await posted(cloud, http, {"kind": "message", "body": text, "stanza": stanza}))["body"]
+
+
+async def posted(cloud, http, envelope: dict) -> dict:
+    """As mod_component_http posts."""
+    envelope = {"to": "upload.example.org", "from": "romeo@example.org/r"} | envelope
+    credentials = base64.b64encode(PARAMETERS["ComponentCredentials"].encode()).decode()
+    headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/x-www-form-urlencoded"}
+    address = cloud.base_url.removesuffix("upload") + "component"
+    async with http.post(address, data=json.dumps(envelope), headers=headers) as answer:
+        assert answer.status == 200, await answer.text()
+        return json.loads(await answer.text())
