@@ -4,8 +4,9 @@ use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
 
 use satchel_aws::clock::Clock;
 use satchel_core::{
-    config::{ComponentConfig, DownloadConfig, SealConfig, UploadConfig},
+    config::{self, ComponentConfig, DownloadConfig, RosterFetchConfig, RosterRefreshConfig, SealConfig, UploadConfig},
     cors,
+    secret_reference::SecretReference,
 };
 use satchel_local::{
     functions::{Configs, Functions},
@@ -51,13 +52,19 @@ fn asked<T, E>(parse: impl Fn(&dyn Fn(&str) -> Option<String>) -> Result<T, E>) 
 
 /// The variables that a function reads.
 fn variables(function: &str) -> BTreeSet<String> {
-    match function {
+    let mut variables = match function {
         "component" => asked(|lookup| ComponentConfig::parse(lookup)),
         "download" => asked(|lookup| DownloadConfig::parse(lookup)),
+        "roster-fetch" => asked(|lookup| RosterFetchConfig::parse(lookup)),
+        "roster-refresh" => asked(|lookup| RosterRefreshConfig::parse(lookup)),
         "seal" => asked(|lookup| SealConfig::parse(lookup)),
         "upload" => asked(|lookup| UploadConfig::parse(lookup)),
         other => panic!("name the configuration of {other} here"),
+    };
+    if variables.iter().any(|name| SecretReference::in_variable(name, "ssm:/name").is_some()) {
+        variables.extend(asked(|lookup| config::secrets_refresh(lookup)));
     }
+    variables
 }
 
 /// `roster-fetch` is `RosterFetch`.

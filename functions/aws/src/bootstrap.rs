@@ -2,6 +2,8 @@
 //! request.
 
 use std::{
+    collections::HashMap,
+    ffi::OsString,
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -14,6 +16,8 @@ use lambda_http::{
 use satchel_core::config::ConfigError;
 use serde_json::Value;
 
+#[cfg(feature = "https")]
+use crate::live::Live;
 use crate::{
     event,
     http_event::{Answer, HttpEvent, MalformedEvent},
@@ -33,6 +37,10 @@ pub enum StartError {
     /// No AWS credentials.
     #[error("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (Lambda sets them itself)")]
     Credentials(#[from] aws_credential_types::provider::error::CredentialsError),
+    /// Secrets that are kept elsewhere.
+    #[cfg(feature = "https")]
+    #[error(transparent)]
+    Secret(#[from] crate::secret_store::SecretError),
 }
 
 /// The process environment, as the configuration reads it. What is not UTF-8 comes with U+FFFD in it, which
@@ -40,6 +48,13 @@ pub enum StartError {
 #[must_use]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// The whole process environment, in the same way.
+#[must_use]
+pub fn variables() -> HashMap<String, String> {
+    let text = |value: OsString| value.to_string_lossy().into_owned();
+    std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
 }
 
 /// Serves HTTP events until the runtime ends. `state` is what loading the function's state gave.
@@ -50,12 +65,45 @@ where
     F: Future<Output = Response<Body>> + Send,
 {
     let Some(state) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
+    run(function, || std::future::ready(Arc::clone(&state)), handle).await
+}
+
+/// The same with a state whose secrets may change.
+#[cfg(feature = "https")]
+pub async fn serve_live<S, H, F>(function: &'static str, state: Result<Live<S>, StartError>, handle: H) -> ExitCode
+where
+    S: Send + Sync + 'static,
+    H: Fn(Arc<S>, Request) -> F + Send + Sync,
+    F: Future<Output = Response<Body>> + Send,
+{
+    let Some(live) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
+    run(function, || renewed(function, &live), handle).await
+}
+
+/// The state, with the secrets of now as far as they can be read.
+#[cfg(feature = "https")]
+async fn renewed<S>(function: &str, live: &Live<S>) -> Arc<S> {
+    let started = Instant::now();
+    if let Err(error) = live.renew().await {
+        println!("{}", log::event_line(function, "", &Err(error), started.elapsed()));
+    }
+    live.state()
+}
+
+async fn run<S, C, D, H, F>(function: &'static str, state: C, handle: H) -> ExitCode
+where
+    C: Fn() -> D + Send + Sync,
+    D: Future<Output = Arc<S>> + Send,
+    H: Fn(Arc<S>, Request) -> F + Send + Sync,
+    F: Future<Output = Response<Body>> + Send,
+{
+    let handle = &handle;
     let mut http = Adapter::from(service_fn(|request: Request| {
         let invocation = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
         let seen = Seen::of(function, invocation, &request);
-        let answer = handle(Arc::clone(&state), request);
+        let state = state();
         async move {
-            let response = answer.await;
+            let response = handle(state.await, request).await;
             println!("{}", seen.line(&response).to_json());
             Ok::<_, Error>(response)
         }
@@ -122,9 +170,10 @@ where
 }
 
 /// Serves both: what is no HTTP event goes to `handle_event`.
+#[cfg(feature = "https")]
 pub async fn serve_both<S, H, F, G, D, E>(
     function: &'static str,
-    state: Result<S, StartError>,
+    state: Result<Live<S>, StartError>,
     handle: H,
     handle_event: G,
 ) -> ExitCode
@@ -136,10 +185,10 @@ where
     D: Future<Output = Result<Value, E>> + Send,
     E: std::error::Error + Send + Sync + 'static,
 {
-    let Some(state) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
-    let (state, handle, handle_event) = (&state, &handle, &handle_event);
+    let Some(live) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
+    let (live, handle, handle_event) = (&live, &handle, &handle_event);
     let service = service_fn(async |event: LambdaEvent<Value>| {
-        let (invocation, state) = (event.context.request_id, Arc::clone(state));
+        let (invocation, state) = (event.context.request_id, renewed(function, live).await);
         match proxy::request(&event.payload) {
             Some(Err(_)) => Ok(MalformedEvent.answer(function, &invocation)),
             Some(Ok(request)) => {

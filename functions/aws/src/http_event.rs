@@ -32,7 +32,9 @@ pub(crate) enum Answer<R> {
 
 /// No event that API Gateway or a Function URL sends.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the event is none of API Gateway's (Lambda proxy integration) or a Function URL's; nothing else is answered here")]
+#[error(
+    "the event is none of API Gateway's (Lambda proxy integration) or a Function URL's; nothing else is answered here"
+)]
 pub(crate) struct MalformedEvent;
 
 impl MalformedEvent {

@@ -11,6 +11,8 @@ mod http_event;
 pub mod https;
 #[cfg(feature = "https")]
 pub mod lean_s3;
+#[cfg(feature = "https")]
+pub mod live;
 pub mod log;
 pub mod presign;
 pub mod proxy;
@@ -18,6 +20,8 @@ pub mod proxy;
 mod s3_client;
 #[cfg(feature = "storage")]
 pub mod seal;
+#[cfg(feature = "https")]
+pub mod secret_store;
 #[cfg(feature = "storage")]
 pub mod state;
 #[cfg(feature = "storage")]

@@ -23,6 +23,19 @@ pub const S3_PUT_LIMIT: u64 = 5 * 1024 * 1024 * 1024;
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
+/// Seconds after which secrets are read again that are kept elsewhere: one request to Parameter Store in five minutes.
+const DEFAULT_SECRETS_REFRESH: u64 = 300;
+
+/// `SATCHEL_SECRETS_REFRESH`: seconds after which secrets are read again that are kept elsewhere.
+///
+/// # Errors
+/// Not a number from 1 to 86,400.
+pub fn secrets_refresh(lookup: impl Fn(&str) -> Option<String>) -> Result<u64, ConfigError> {
+    let mut environment = Environment::new(&lookup);
+    let seconds = environment.number("SATCHEL_SECRETS_REFRESH", 1, SECONDS_PER_DAY);
+    environment.finish(Some(seconds.unwrap_or(DEFAULT_SECRETS_REFRESH)))
+}
+
 /// Which S3 stores the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct S3Config {
@@ -372,6 +385,21 @@ mod tests {
         assert_eq!(names(&parse(&[good[1], front]).unwrap_err()), ["SATCHEL_SLOT_PUT"]);
         let config = parse(&[&with_secrets[..], &[front]].concat()).unwrap();
         assert!(matches!(config.slot_put, PutTarget::Front(secret) if secret == Secret::from("new")));
+    }
+
+    #[test]
+    fn references_to_secrets_must_have_been_read_by_now() {
+        let error =
+            UploadConfig::parse(with(&[("SATCHEL_METRONOME_DELETE_SECRET", "ssm:/satchel/delete")])).unwrap_err();
+        assert_eq!(names(&error), ["SATCHEL_METRONOME_DELETE_SECRET"]);
+    }
+
+    #[test]
+    fn secrets_are_read_again_after_a_while() {
+        let seconds = |text: &str| secrets_refresh(|_| Some(text.to_owned()));
+        assert_eq!(secrets_refresh(|_| None), Ok(300));
+        assert_eq!((seconds("1"), seconds("86400")), (Ok(1), Ok(86_400)));
+        assert!(seconds("0").is_err() && seconds("86401").is_err());
     }
 
     #[test]

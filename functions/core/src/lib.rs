@@ -26,6 +26,7 @@ pub mod roster;
 pub mod route;
 pub mod s3_event;
 pub mod secret;
+pub mod secret_reference;
 pub mod slot;
 pub mod stanza;
 pub mod time;

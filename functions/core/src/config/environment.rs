@@ -11,6 +11,7 @@ use crate::{
     purpose::Purpose,
     put::PutPolicy,
     secret::Secrets,
+    secret_reference::SecretReference,
     slot::{AllowedDomains, Retention, front::PutTarget},
 };
 
@@ -45,6 +46,11 @@ impl<'a> Environment<'a> {
         let value = (self.lookup)(name).filter(|value| !value.is_empty())?;
         if value.contains(char::REPLACEMENT_CHARACTER) {
             self.complain(name, "not UTF-8");
+            return None;
+        }
+        // Lambda functions read it before they get here.
+        if SecretReference::in_variable(name, &value).is_some() {
+            self.complain(name, "refers to a secret kept at AWS, which only functions on Lambda read");
             return None;
         }
         Some(value)

@@ -1,0 +1,147 @@
+//! A function's state, built anew when the secrets that it knows are changed where they are kept: rotation without a
+//! deployment.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use aws_credential_types::Credentials;
+use satchel_core::{
+    config::{self, ConfigError},
+    secret_reference::SecretReference,
+};
+use tokio::sync::Mutex;
+
+use crate::{
+    bootstrap::StartError,
+    secret_store::{SecretError, SecretStore},
+};
+
+/// Seconds after which secrets that could not be read are tried again, if they are not due earlier.
+const RETRY: Duration = Duration::from_secs(30);
+
+/// Names and values of variables.
+pub type Variables = HashMap<String, String>;
+
+/// How a configuration is asked for its variables.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Why a warm function keeps the secrets it has.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewalError {
+    /// They cannot be read.
+    #[error("the secrets in force stay so: {0}")]
+    Secret(#[from] SecretError),
+    /// What has been read is none.
+    #[error("the secrets in force stay so: {0}")]
+    Config(#[from] ConfigError),
+}
+
+/// The state of a warm function.
+#[derive(Debug)]
+pub struct Live<S> {
+    state: RwLock<Arc<S>>,
+    renewal: Option<Renewal<S>>,
+}
+
+struct Renewal<S> {
+    store: SecretStore,
+    /// The environment, with references where the secrets would be.
+    variables: Variables,
+    rebuild: Rebuild<S>,
+    every: Duration,
+    /// What was read last, and when it is due again. Locked while it is read.
+    last: Mutex<(Variables, Instant)>,
+}
+
+type Rebuild<S> = Box<dyn Fn(&S, Lookup<'_>) -> Result<S, ConfigError> + Send + Sync>;
+
+impl<S> fmt::Debug for Renewal<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Renewal").field("every", &self.every).finish_non_exhaustive()
+    }
+}
+
+impl<S> Live<S> {
+    /// Reads the secrets that `variables` refer to, and builds the state: `parse` makes a configuration of variables,
+    /// `start` a state of a configuration, `reconfigured` a state that goes on with another configuration.
+    ///
+    /// # Errors
+    /// Secrets that cannot be read; whatever `parse` and `start` refuse.
+    pub async fn load<C>(
+        variables: Variables,
+        parse: impl Fn(Lookup<'_>) -> Result<C, ConfigError> + Send + Sync + 'static,
+        start: impl AsyncFnOnce(Result<C, ConfigError>) -> Result<S, StartError>,
+        reconfigured: impl Fn(&S, C) -> S + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
+        let lookup = |name: &str| variables.get(name).cloned();
+        if references(&variables).next().is_none() {
+            return Ok(Self { state: RwLock::new(Arc::new(start(parse(&lookup)).await?)), renewal: None });
+        }
+        let every = Duration::from_secs(config::secrets_refresh(lookup)?);
+        let store = store(&variables);
+        let secrets = read(&store, &variables).await?;
+        let state = start(parse(&resolved(&variables, &secrets))).await?;
+        let rebuild: Rebuild<S> = Box::new(move |state, lookup| Ok(reconfigured(state, parse(lookup)?)));
+        let last = Mutex::new((secrets, Instant::now() + every));
+        let renewal = Some(Renewal { store, variables, rebuild, every, last });
+        Ok(Self { state: RwLock::new(Arc::new(state)), renewal })
+    }
+
+    /// The state for the next request.
+    #[must_use]
+    pub fn state(&self) -> Arc<S> {
+        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads secrets again that are due, which the next request waits for: it may be signed with the new one. What runs
+    /// already goes on with the state it has.
+    ///
+    /// # Errors
+    /// They cannot be read, or are none; the state is as it was.
+    pub async fn renew(&self) -> Result<(), RenewalError> {
+        let Some(renewal) = &self.renewal else { return Ok(()) };
+        let mut last = renewal.last.lock().await;
+        if Instant::now() < last.1 {
+            return Ok(());
+        }
+        last.1 = Instant::now() + RETRY.min(renewal.every);
+        let secrets = read(&renewal.store, &renewal.variables).await?;
+        if secrets != last.0 {
+            let state = (renewal.rebuild)(&self.state(), &resolved(&renewal.variables, &secrets))?;
+            *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+        }
+        *last = (secrets, Instant::now() + renewal.every);
+        Ok(())
+    }
+}
+
+/// The variables that refer to secrets kept elsewhere.
+fn references(variables: &Variables) -> impl Iterator<Item = (&String, SecretReference)> {
+    variables.iter().filter_map(|(name, value)| Some((name, SecretReference::in_variable(name, value)?)))
+}
+
+fn store(variables: &Variables) -> SecretStore {
+    let value = |name: &str| variables.get(name).cloned();
+    let required = |name: &str| value(name).unwrap_or_default();
+    let (key, secret) = (required("AWS_ACCESS_KEY_ID"), required("AWS_SECRET_ACCESS_KEY"));
+    let credentials = Credentials::new(key, secret, value("AWS_SESSION_TOKEN"), None, "environment");
+    let region = value("AWS_REGION").or_else(|| value("AWS_DEFAULT_REGION")).unwrap_or_default();
+    SecretStore::new(credentials, &region, value)
+}
+
+/// One after the other, over one connection: a handshake takes longer than all the answers.
+async fn read(store: &SecretStore, variables: &Variables) -> Result<Variables, SecretError> {
+    let mut secrets = Variables::new();
+    for (name, reference) in references(variables) {
+        secrets.insert(name.clone(), store.read(&reference).await?);
+    }
+    Ok(secrets)
+}
+
+fn resolved(variables: &Variables, secrets: &Variables) -> impl Fn(&str) -> Option<String> {
+    move |name| secrets.get(name).or_else(|| variables.get(name)).cloned()
+}
