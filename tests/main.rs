@@ -16,6 +16,7 @@ mod resume;
 mod retention;
 mod rosters;
 mod sealing;
+mod secrets;
 mod support;
 mod template;
 mod upload;

@@ -2,8 +2,6 @@
 //! request.
 
 use std::{
-    collections::HashMap,
-    ffi::OsString,
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -48,13 +46,6 @@ pub enum StartError {
 #[must_use]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-}
-
-/// The whole process environment, in the same way.
-#[must_use]
-pub fn variables() -> HashMap<String, String> {
-    let text = |value: OsString| value.to_string_lossy().into_owned();
-    std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
 }
 
 /// Serves HTTP events until the runtime ends. `state` is what loading the function's state gave.

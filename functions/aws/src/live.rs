@@ -3,9 +3,9 @@
 
 use std::{
     collections::HashMap,
+    ffi::OsString,
     fmt,
     sync::{Arc, PoisonError, RwLock},
-    time::{Duration, Instant},
 };
 
 use aws_credential_types::Credentials;
@@ -17,11 +17,12 @@ use tokio::sync::Mutex;
 
 use crate::{
     bootstrap::StartError,
+    clock::Clock,
     secret_store::{SecretError, SecretStore},
 };
 
 /// Seconds after which secrets that could not be read are tried again, if they are not due earlier.
-const RETRY: Duration = Duration::from_secs(30);
+const RETRY: u64 = 30;
 
 /// Names and values of variables.
 pub type Variables = HashMap<String, String>;
@@ -52,9 +53,11 @@ struct Renewal<S> {
     /// The environment, with references where the secrets would be.
     variables: Variables,
     rebuild: Rebuild<S>,
-    every: Duration,
-    /// What was read last, and when it is due again. Locked while it is read.
-    last: Mutex<(Variables, Instant)>,
+    /// Seconds.
+    every: u64,
+    clock: Clock,
+    /// What was read last, and when it is due again in seconds since the epoch. Locked while it is read.
+    last: Mutex<(Variables, u64)>,
 }
 
 type Rebuild<S> = Box<dyn Fn(&S, Lookup<'_>) -> Result<S, ConfigError> + Send + Sync>;
@@ -66,13 +69,26 @@ impl<S> fmt::Debug for Renewal<S> {
 }
 
 impl<S> Live<S> {
-    /// Reads the secrets that `variables` refer to, and builds the state: `parse` makes a configuration of variables,
+    /// Reads the secrets that the environment refers to, and builds the state: `parse` makes a configuration of variables,
     /// `start` a state of a configuration, `reconfigured` a state that goes on with another configuration.
     ///
     /// # Errors
     /// Secrets that cannot be read; whatever `parse` and `start` refuse.
     pub async fn load<C>(
+        parse: impl Fn(Lookup<'_>) -> Result<C, ConfigError> + Send + Sync + 'static,
+        start: impl AsyncFnOnce(Result<C, ConfigError>) -> Result<S, StartError>,
+        reconfigured: impl Fn(&S, C) -> S + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
+        Self::load_from(variables(), Clock::System, parse, start, reconfigured).await
+    }
+
+    /// The same with another environment and time than the process's own.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn load_from<C>(
         variables: Variables,
+        clock: Clock,
         parse: impl Fn(Lookup<'_>) -> Result<C, ConfigError> + Send + Sync + 'static,
         start: impl AsyncFnOnce(Result<C, ConfigError>) -> Result<S, StartError>,
         reconfigured: impl Fn(&S, C) -> S + Send + Sync + 'static,
@@ -81,13 +97,13 @@ impl<S> Live<S> {
         if references(&variables).next().is_none() {
             return Ok(Self { state: RwLock::new(Arc::new(start(parse(&lookup)).await?)), renewal: None });
         }
-        let every = Duration::from_secs(config::secrets_refresh(lookup)?);
+        let every = config::secrets_refresh(lookup)?;
         let store = store(&variables);
         let secrets = read(&store, &variables).await?;
         let state = start(parse(&resolved(&variables, &secrets))).await?;
         let rebuild: Rebuild<S> = Box::new(move |state, lookup| Ok(reconfigured(state, parse(lookup)?)));
-        let last = Mutex::new((secrets, Instant::now() + every));
-        let renewal = Some(Renewal { store, variables, rebuild, every, last });
+        let last = Mutex::new((secrets, clock.now().as_seconds() + every));
+        let renewal = Some(Renewal { store, variables, rebuild, every, clock, last });
         Ok(Self { state: RwLock::new(Arc::new(state)), renewal })
     }
 
@@ -105,18 +121,25 @@ impl<S> Live<S> {
     pub async fn renew(&self) -> Result<(), RenewalError> {
         let Some(renewal) = &self.renewal else { return Ok(()) };
         let mut last = renewal.last.lock().await;
-        if Instant::now() < last.1 {
+        let now = renewal.clock.now().as_seconds();
+        if now < last.1 {
             return Ok(());
         }
-        last.1 = Instant::now() + RETRY.min(renewal.every);
+        last.1 = now + RETRY.min(renewal.every);
         let secrets = read(&renewal.store, &renewal.variables).await?;
         if secrets != last.0 {
             let state = (renewal.rebuild)(&self.state(), &resolved(&renewal.variables, &secrets))?;
             *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
         }
-        *last = (secrets, Instant::now() + renewal.every);
+        *last = (secrets, now + renewal.every);
         Ok(())
     }
+}
+
+/// The process environment, as [`crate::bootstrap::environment`] reads it.
+fn variables() -> Variables {
+    let text = |value: OsString| value.to_string_lossy().into_owned();
+    std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
 }
 
 /// The variables that refer to secrets kept elsewhere.

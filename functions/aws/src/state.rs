@@ -48,6 +48,15 @@ impl<C: Configuration> State<C> {
         Self { config, storage, presigner, clock }
     }
 
+    /// The same with another configuration, such as other secrets.
+    #[must_use]
+    pub fn with_config(&self, config: C) -> Self
+    where
+        C: Clone,
+    {
+        Self { config, ..self.clone() }
+    }
+
     /// The same, standing still at `now`.
     #[must_use]
     pub fn as_of(&self, now: Timestamp) -> Self

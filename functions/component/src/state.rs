@@ -43,6 +43,12 @@ impl State {
         Self { config, presigner, s3, clock }
     }
 
+    /// The same with another configuration, such as other secrets.
+    #[must_use]
+    pub fn with_config(&self, config: ComponentConfig) -> Self {
+        Self { config, ..self.clone() }
+    }
+
     /// Where files are found: as configured, else beside the address that the request came to. API Gateway vouches for
     /// that one; a REST API cannot be told its own address, as it would have to exist before its functions.
     pub(crate) fn public_url(&self, request: &Request) -> Result<String, ComponentError> {

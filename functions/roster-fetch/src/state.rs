@@ -32,4 +32,10 @@ impl State {
         let documents = Documents::new(LeanS3::new(&config.s3, credentials));
         Self { config, documents, clock }
     }
+
+    /// The same with another configuration, such as other secrets.
+    #[must_use]
+    pub fn with_config(&self, config: RosterFetchConfig) -> Self {
+        Self { config, ..self.clone() }
+    }
 }

@@ -41,4 +41,10 @@ impl State {
         let s3 = config.s3.as_ref().zip(credentials).map(|(s3, credentials)| LeanS3::new(s3, credentials));
         Self { config, https, documents: s3.map(Documents::new), clock }
     }
+
+    /// The same with another configuration, such as other secrets.
+    #[must_use]
+    pub fn with_config(&self, config: RosterRefreshConfig) -> Self {
+        Self { config, ..self.clone() }
+    }
 }
