@@ -7,10 +7,14 @@ from xml.etree import ElementTree
 
 import slots
 import tokens
+from ministack import STACK
 from satchel import SECRET
 
+KEY = SECRET
+KEPT_IN = f"/{STACK}/upload-secrets"
 PARAMETERS = {
-    "UploadSecrets": SECRET.replace(" ", "-"),
+    "UploadSecrets": f"ssm:{KEPT_IN}",
+    "SecretsRefresh": "1",
     "MetronomeDeleteSecret": "another-secret-of-the-tests",
     "ComponentCredentials": "prosody:a-password-of-the-tests",
     "SlotCredentials": "a-secret-segment",
@@ -19,7 +23,12 @@ PARAMETERS = {
     # The emulator has no alarms on several metrics.
     "Alarms": "false",
 }
-KEY = PARAMETERS["UploadSecrets"]
+
+
+def keep(cloud, *secrets: str):
+    """Puts the secrets into Parameter Store, as README.md has it."""
+    parameter = {"Name": KEPT_IN, "Type": "SecureString", "Value": "\n".join(secrets)}
+    cloud.client("ssm").put_parameter(**parameter, Overwrite=True)
 
 
 def names(prefix: str = "") -> str:

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 import server
-from cloud import PARAMETERS
+from cloud import KEY, PARAMETERS, keep
 from ministack import Ministack
 from satchel import Satchel
 
@@ -62,6 +62,7 @@ def stack(tmp_path_factory):
 def cloud(tmp_path_factory):
     """An emulated AWS with the template deployed on it."""
     with Ministack(tmp_path_factory.mktemp("ministack")) as running:
+        keep(running, KEY)
         running.base_url = running.local(running.deploy(**PARAMETERS)["BaseUrl"])
         # Once more, as an upgrade: the emulator does not tell functions the address that they are asked at.
         running.outputs = running.deploy(**PARAMETERS, PublicUrl=running.base_url)

@@ -1,19 +1,23 @@
 """The template as `sam deploy` brings it to an emulated AWS that enforces IAM and bucket policies."""
 
+import asyncio
 import json
 import re
+import time
 
 import pytest
 
 import sam
 import slots
 import tokens
-from cloud import KEY, PARAMETERS, keys, names, said, slot, waiting
+from cloud import KEY, PARAMETERS, keep, keys, names, said, slot, waiting
 from files import KIB, MIB, assert_served, assert_takes_one_file, content
 from prosody import Prosody, component
-from satchel import SECRET
 from server import wait_until
 from xmpp import login
+
+TYPED = {"Content-Type": "application/octet-stream"}
+
 
 @pytest.fixture
 async def http(cloud):
@@ -41,7 +45,7 @@ async def test_every_kind_of_token_uploads_one_file_that_everyone_can_download(c
 
 @pytest.fixture(scope="module")
 def prosody(tmp_path_factory, cloud):
-    section = component("prosody-file-share.cfg.lua", "share.example.com", cloud.base_url).replace(SECRET, KEY)
+    section = component("prosody-file-share.cfg.lua", "share.example.com", cloud.base_url)
     with Prosody(tmp_path_factory.mktemp("prosody"), section) as running:
         yield running
 
@@ -89,6 +93,30 @@ async def test_slots_of_the_component_need_no_function_for_the_body(cloud, http)
     address = cloud.base_url.removesuffix("upload") + "slot/" + PARAMETERS["SlotCredentials"]
     async with http.get(address, params=query) as answer:
         assert (answer.status, len((await answer.text()).split("\n"))) == (200, 2)
+
+
+async def test_a_secret_is_rotated_without_a_deployment(cloud, http):
+    async def status(secret: str) -> int:
+        path = f"{names()}/rotated.bin"
+        async with http.put(f"{cloud.base_url}/{path}?{tokens.v1(secret, path, 1)}", data=b"1", headers=TYPED) as answer:
+            return answer.status
+
+    assert (await status(KEY), await status("the next one")) == (201, 403)
+    keep(cloud, "the next one", KEY)
+    try:
+        await eventually(lambda: status("the next one"), 201)
+        assert await status(KEY) == 201
+    finally:
+        keep(cloud, KEY)
+    await eventually(lambda: status("the next one"), 403)
+
+
+async def eventually(ask, wanted: int):
+    """Asks until it gets the wanted answer: the functions look into Parameter Store every second."""
+    deadline = time.monotonic() + 30
+    while (answer := await ask()) != wanted:
+        assert time.monotonic() < deadline, answer
+        await asyncio.sleep(0.1)
 
 
 async def test_outputs_are_the_lines_to_paste(cloud):

@@ -108,6 +108,16 @@ async def component(cloud, http):
 USES = {"ComponentFunction": component, "DownloadFunction": download, "SealFunction": seal, "UploadFunction": upload}
 
 
+NOT_TRIED = {
+    # Of SAM's own making: sqs:SendMessage.
+    ("SealFunction", None),
+    # Without it S3 answers HeadObject of an unknown key with 403, the emulator with 404.
+    ("SealFunction", "TellUnknownFromForbidden"),
+    # Needed at the start; later the last secrets stay in force.
+    *((function, name) for function in ("ComponentFunction", "UploadFunction") for name in ("ReadParameters", "ReadSecrets")),
+}
+
+
 @pytest.mark.parametrize("function", sorted(USES))
 async def test_every_permission_is_needed(cloud, http, unsealed, function):
     await USES[function](cloud, http)
@@ -136,8 +146,7 @@ def grants(cloud, function: str):
     role = iam_role(cloud, function)
     for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-        # Those without a name are of SAM's own making.
-        for statement in (found for found in policy["Statement"] if "Sid" in found):
+        for statement in (found for found in policy["Statement"] if (function, found.get("Sid")) not in NOT_TRIED):
             for action in several(statement["Action"]):
                 for resource in several(statement["Resource"]):
                     yield role, name, policy, (statement["Sid"], action, resource)
