@@ -4,7 +4,10 @@ use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
 
 use satchel_aws::clock::Clock;
 use satchel_core::{
-    config::{self, ComponentConfig, DownloadConfig, RosterFetchConfig, RosterRefreshConfig, SealConfig, UploadConfig},
+    config::{
+        self, ComponentConfig, DownloadConfig, ResumeConfig, RosterFetchConfig, RosterRefreshConfig, SealConfig,
+        UploadConfig,
+    },
     cors,
     secret_reference::SecretReference,
 };
@@ -14,7 +17,10 @@ use satchel_local::{
 };
 use serde_json::{Value, json};
 
-use crate::support::template::{Function, Template, entries, matches as path_matches};
+use crate::support::{
+    PlainS3,
+    template::{Function, Template, entries, matches as path_matches},
+};
 
 /// Variables of the functions that the template leaves to Lambda, or to installations without AWS. README.md lists them.
 const NOT_SET: [&str; 6] = [
@@ -55,6 +61,7 @@ fn variables(function: &str) -> BTreeSet<String> {
     let mut variables = match function {
         "component" => asked(|lookup| ComponentConfig::parse(lookup)),
         "download" => asked(|lookup| DownloadConfig::parse(lookup)),
+        "resume" => asked(|lookup| ResumeConfig::parse(lookup)),
         "roster-fetch" => asked(|lookup| RosterFetchConfig::parse(lookup)),
         "roster-refresh" => asked(|lookup| RosterRefreshConfig::parse(lookup)),
         "seal" => asked(|lookup| SealConfig::parse(lookup)),
@@ -123,7 +130,7 @@ fn every_variable_is_set_or_left_out_on_purpose() {
 }
 
 /// Addresses that clients, XMPP servers and fronts know, and who answers them.
-const ADDRESSES: [(&str, &str, &str); 11] = [
+const ADDRESSES: [(&str, &str, &str); 26] = [
     ("PUT", "/upload/folder/file.txt", "upload"),
     ("DELETE", "/upload/folder/file.txt", "upload"),
     ("OPTIONS", "/upload/folder/file.txt", "upload"),
@@ -132,6 +139,21 @@ const ADDRESSES: [(&str, &str, &str); 11] = [
     ("PUT", "/authorize/upload/folder/file.txt", "upload"),
     ("GET", "/upload/folder/file.txt", "download"),
     ("HEAD", "/upload/folder/file.txt", "download"),
+    ("POST", "/resume/folder/file.txt", "resume"),
+    ("PATCH", "/resume/folder/file.txt", "resume"),
+    ("HEAD", "/resume/folder/file.txt", "resume"),
+    ("DELETE", "/resume/folder/file.txt", "resume"),
+    ("OPTIONS", "/resume/folder/file.txt", "resume"),
+    ("PUT", "/resume/folder/file.txt", "resume"),
+    ("GET", "/contacts/romeo", "roster-fetch"),
+    ("PUT", "/contacts/romeo", "roster-fetch"),
+    ("DELETE", "/contacts/romeo/juliet@example.org", "roster-fetch"),
+    ("GET", "/groups/team", "roster-fetch"),
+    ("PUT", "/groups/team", "roster-fetch"),
+    ("DELETE", "/groups/team", "roster-fetch"),
+    ("GET", "/contacts/refresh", "roster-fetch"),
+    ("PUT", "/contacts/refresh", "roster-fetch"),
+    ("POST", "/contacts/refresh", "roster-refresh"),
     ("POST", "/component", "component"),
     ("GET", "/slot", "component"),
     ("GET", "/slot/secret", "component"),
@@ -139,11 +161,14 @@ const ADDRESSES: [(&str, &str, &str); 11] = [
 
 #[tokio::test]
 async fn the_api_and_the_stack_send_requests_to_the_same_functions() {
-    let folder = tempfile::tempdir().unwrap();
+    let (folder, s3) = (tempfile::tempdir().unwrap(), PlainS3::start().await);
+    let at_s3 = s3.variables();
     let lookup = |name: &str| match name {
         "SATCHEL_COMPONENT_CREDENTIALS" => Some("user:password".to_owned()),
+        "SATCHEL_ROSTER_CREDENTIALS" => Some("app:password".to_owned()),
+        "SATCHEL_PROSODY_REFRESH_URL" => Some("http://127.0.0.1:9/refresh".to_owned()),
         "SATCHEL_PUBLIC_URL" => Some("http://127.0.0.1/upload".to_owned()),
-        _ => None,
+        name => at_s3.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()),
     };
     let settings = Settings::load(folder.path(), lookup).unwrap();
     let functions = Functions::new(Configs::parse(&settings).unwrap(), &settings, &Clock::System);
@@ -151,7 +176,6 @@ async fn the_api_and_the_stack_send_requests_to_the_same_functions() {
     for (method, path, name) in ADDRESSES {
         let event = json!({"httpMethod": method, "path": path, "headers": {}, "requestContext": {}});
         let request = lambda_http::request::from_str(&event.to_string()).unwrap();
-        // What needs S3 fails, as nothing is at its address.
         let (seen, response) = functions.answer(request, path, None).await;
         let line: Value = serde_json::from_str(&seen.line(&response).to_json()).unwrap();
         assert_eq!(line["function"], name, "{method} {path} in the stack");
@@ -165,6 +189,7 @@ async fn the_api_and_the_stack_send_requests_to_the_same_functions() {
         };
         assert!(ADDRESSES.iter().any(known), "who asks for {method} {path}?");
     }
+    s3.stop().await;
 }
 
 #[test]

@@ -18,13 +18,13 @@ ENVIRONMENT = json.loads((EVENTS / "environment.json").read_text())
 
 
 class Function(Server):
-    """One function, warm after the first event, with the S3 of `endpoint`."""
+    """One function, warm after the first event, with settings of the test's beside those of the event files."""
 
-    def __init__(self, folder: Path, name: str, s3_environment: dict[str, str]):
+    def __init__(self, folder: Path, name: str, settings: dict[str, str]):
         self.name = name
         super().__init__(folder)
         self.port, self.runtime_port = free_port(), free_port()
-        self.s3_environment = s3_environment
+        self.settings = settings
 
     def command(self) -> list[str]:
         emulator = next(SAM.glob("lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"))
@@ -34,7 +34,7 @@ class Function(Server):
 
     def environment(self) -> dict[str, str]:
         lambdas = {"AWS_LAMBDA_FUNCTION_NAME": self.name, "AWS_LAMBDA_FUNCTION_TIMEOUT": "29", "AWS_REGION": "eu-central-1"}
-        return clean_environment() | lambdas | ENVIRONMENT[logical_id(self.name)] | self.s3_environment
+        return clean_environment() | lambdas | ENVIRONMENT[logical_id(self.name)] | self.settings
 
     def is_ready(self) -> bool:
         return accepts_connections(self.port)

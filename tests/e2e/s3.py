@@ -6,7 +6,7 @@ from pathlib import Path
 from satchel import BINARY, clean_environment
 from server import HOST, REPOSITORY, Server, accepts_connections, free_port
 
-BUCKET = "satchel"
+BUCKETS = ("satchel", "satchel-rosters")
 KEYS = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "the tester's secret"}
 
 
@@ -29,7 +29,8 @@ class S3(Server):
 
     def start(self):
         super().start()
-        self.client().create_bucket(Bucket=BUCKET)
+        for bucket in BUCKETS:
+            self.client().create_bucket(Bucket=bucket)
         return self
 
     def client(self):
@@ -38,4 +39,4 @@ class S3(Server):
 
     def settings(self) -> dict[str, str]:
         """The environment that leads a function here."""
-        return KEYS | {"AWS_ENDPOINT_URL_S3": self.endpoint, "SATCHEL_S3_PATH_STYLE": "true", "SATCHEL_BUCKET": BUCKET}
+        return KEYS | {"AWS_ENDPOINT_URL_S3": self.endpoint, "SATCHEL_S3_PATH_STYLE": "true"}

@@ -41,10 +41,10 @@ def grants(properties: dict) -> set[tuple[str, str]]:
 
 
 def on(resource: dict) -> str:
-    if resource == {"Fn::GetAtt": "Bucket.Arn"}:
+    if "Fn::GetAtt" in resource:
         return "the bucket"
     text = resource["Fn::Sub"]
-    return text.removeprefix("${Bucket.Arn}/").rsplit("${AWS::StackName}/")[-1].removesuffix("-??????")
+    return text.rsplit("Bucket.Arn}/")[-1].rsplit("${AWS::StackName}/")[-1].removesuffix("-??????")
 
 
 def several(value) -> list:

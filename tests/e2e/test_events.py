@@ -1,16 +1,21 @@
 """Every function under AWS's Runtime Interface Emulator, with the event files of infra/events."""
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 import rie
-from s3 import BUCKET, S3
-from server import REPOSITORY
+import template
+from s3 import S3
+from server import HOST, REPOSITORY
 
+BUCKET = "satchel"
 GREETING = b"Hello, Romeo\n"
 HTTP_SHAPES = ("rest", "http", "url")
+SHAPES = {"Api": HTTP_SHAPES, "EventBridgeRule": ("s3", "eventbridge"), "Schedule": ("schedule",), "ScheduleV2": ("schedule",)}
 FUNCTIONS = sorted(path.parents[1].name for path in (REPOSITORY / "functions").glob("*/src/main.rs"))
 FILES = sorted(path.stem for path in rie.EVENTS.glob("*.json") if path.stem not in ("environment", "malformed"))
 
@@ -25,9 +30,31 @@ def s3(tmp_path_factory):
         yield running
 
 
+@pytest.fixture(scope="module")
+def prosody():
+    """Where mod_http_roster_admin would take refreshes; gives the URL and what was posted to it."""
+    told = []
+
+    class Admin(BaseHTTPRequestHandler):
+        def do_POST(self):
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            report = json.dumps({"status": "ok", "message": "", "updated": 1, "errors": 0}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(report)))
+            self.end_headers()
+            self.wfile.write(report)
+
+    with ThreadingHTTPServer((HOST, 0), Admin) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://{HOST}:{server.server_port}/roster_admin/refresh", told
+        server.shutdown()
+
+
 @pytest.fixture(scope="module", params=FUNCTIONS)
-def function(request, s3, tmp_path_factory):
-    with rie.Function(tmp_path_factory.mktemp(request.param), request.param, s3.settings()) as running:
+def function(request, s3, prosody, tmp_path_factory):
+    settings = s3.settings() | {"SATCHEL_PROSODY_REFRESH_URL": prosody[0]}
+    with rie.Function(tmp_path_factory.mktemp(request.param), request.param, settings) as running:
+        running.told = prosody[1]
         yield running
 
 
@@ -52,7 +79,31 @@ def sealed(answer: dict, s3: S3, shape: str):
     assert s3.client().get_object(Bucket=BUCKET, Key=f"uploads/demo/{shape}.txt")["Body"].read() == GREETING
 
 
-EXPECTED = {"component": slot_granted, "download": downloaded, "seal": sealed, "upload": uploaded}
+def resumable(answer: dict, s3: S3, shape: str):
+    assert answer["statusCode"] == 201, answer
+    assert f"/resume/demo/resumed-{shape}.txt?" in rie.header(answer, "location")
+
+
+def fetched(answer: dict, s3: S3, shape: str):
+    assert (answer["statusCode"], json.loads(rie.body(answer))) == (200, {}), answer
+
+
+def refreshed(answer: dict, s3: S3, shape: str):
+    if shape in HTTP_SHAPES:
+        assert answer["statusCode"] == 200, answer
+        answer = json.loads(rie.body(answer))
+    assert answer["updated"] == 1, answer
+
+
+EXPECTED = {
+    "component": slot_granted,
+    "download": downloaded,
+    "resume": resumable,
+    "roster-fetch": fetched,
+    "roster-refresh": refreshed,
+    "seal": sealed,
+    "upload": uploaded,
+}
 """What each function makes of its event files."""
 
 
@@ -69,16 +120,15 @@ def lay_out(event: dict, s3: S3):
     """Puts there what an S3 event says has arrived."""
     keys = [record["s3"]["object"]["key"] for record in event.get("Records", [])]
     keys += [event["detail"]["object"]["key"]] if "detail" in event else []
-    for key in keys:
+    for key in (key for key in keys if key.startswith("incoming/")):
         s3.client().put_object(Bucket=BUCKET, Key=key, Body=GREETING)
 
 
 def test_there_is_a_file_for_every_shape(function):
+    kinds = {event["Type"] for event in template.functions()[function.name]["Events"].values()}
+    wanted = {shape for kind in kinds for shape in SHAPES[kind]}
     shapes = {name.removeprefix(f"{function.name}-") for name in FILES if name.startswith(f"{function.name}-")}
-    if isinstance(function.invoke({}).get("statusCode"), int):
-        assert shapes == set(HTTP_SHAPES)
-    else:
-        assert shapes in ({"s3", "eventbridge"}, {"schedule"})
+    assert shapes == wanted
 
 
 MALFORMED = [rie.event("malformed"), {}, [], None, 7, "text", {"httpMethod": 7}, {"Records": [{"s3": 7}]}, {"detail": {}}]

@@ -65,6 +65,11 @@ impl PlainS3 {
         self.address
     }
 
+    /// The environment of functions on it.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        elsewhere(&self.address.to_string())
+    }
+
     /// A stack on it.
     pub async fn world(&self, mut variables: Vec<(&'static str, String)>) -> World {
         variables.extend(elsewhere(&self.address.to_string()));

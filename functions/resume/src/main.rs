@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use satchel_aws::bootstrap;
+use satchel_aws::{bootstrap, live::Live};
 use satchel_core::config::ResumeConfig;
 use satchel_resume::{State, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let state = State::load(ResumeConfig::parse(bootstrap::environment)).await;
-    bootstrap::serve("resume", state, async |state, request| handle(&state, request).await).await
+    let state = Live::load(|lookup| ResumeConfig::parse(lookup), State::load, State::with_config).await;
+    bootstrap::serve_live("resume", state, async |state, request| handle(&state, request).await).await
 }
