@@ -19,6 +19,7 @@ PARAMETERS = {
     "ComponentCredentials": "prosody:a-password-of-the-tests",
     "SlotCredentials": "a-secret-segment",
     "DailyQuota": "1000000000",
+    "RosterCredentials": "app:a-password-of-the-tests",
     "Architecture": "x86_64",
     # The emulator has no alarms on several metrics.
     "Alarms": "false",

@@ -11,6 +11,7 @@ import pytest
 import server
 from cloud import KEY, PARAMETERS, keep
 from ministack import Ministack
+from roster_admin import RosterAdmin
 from satchel import Satchel
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -61,11 +62,13 @@ def stack(tmp_path_factory):
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory):
     """An emulated AWS with the template deployed on it."""
-    with Ministack(tmp_path_factory.mktemp("ministack")) as running:
+    with RosterAdmin() as prosody, Ministack(tmp_path_factory.mktemp("ministack")) as running:
         keep(running, KEY)
-        running.base_url = running.local(running.deploy(**PARAMETERS)["BaseUrl"])
+        parameters = PARAMETERS | {"ProsodyRefreshUrl": prosody.url}
+        running.base_url = running.local(running.deploy(**parameters)["BaseUrl"])
         # Once more, as an upgrade: the emulator does not tell functions the address that they are asked at.
-        running.outputs = running.deploy(**PARAMETERS, PublicUrl=running.base_url)
+        running.outputs = running.deploy(**parameters, PublicUrl=running.base_url)
+        running.prosody = prosody
         yield running
 
 

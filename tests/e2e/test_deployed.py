@@ -14,6 +14,7 @@ from cloud import KEY, PARAMETERS, keep, keys, names, said, slot, waiting
 from files import KIB, MIB, assert_served, assert_takes_one_file, content
 from prosody import Prosody, component
 from server import wait_until
+from uses import contacts
 from xmpp import login
 
 TYPED = {"Content-Type": "application/octet-stream"}
@@ -93,6 +94,12 @@ async def test_slots_of_the_component_need_no_function_for_the_body(cloud, http)
     address = cloud.base_url.removesuffix("upload") + "slot/" + PARAMETERS["SlotCredentials"]
     async with http.get(address, params=query) as answer:
         assert (answer.status, len((await answer.text()).split("\n"))) == (200, 2)
+
+
+async def test_a_written_roster_reaches_prosody_by_its_event(cloud, http):
+    john = names("john")
+    await contacts(cloud, http, "PUT", f"contacts/{john}", {"marie@example.org": {"name": "Marie"}})
+    wait_until(lambda: [john] in cloud.prosody.told, 30, "the event to be delivered and Prosody told")
 
 
 async def test_a_secret_is_rotated_without_a_deployment(cloud, http):

@@ -1,16 +1,15 @@
 """Every function under AWS's Runtime Interface Emulator, with the event files of infra/events."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 import rie
 import template
+from roster_admin import RosterAdmin
 from s3 import S3
-from server import HOST, REPOSITORY
+from server import REPOSITORY
 
 BUCKET = "satchel"
 GREETING = b"Hello, Romeo\n"
@@ -32,29 +31,14 @@ def s3(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prosody():
-    """Where mod_http_roster_admin would take refreshes; gives the URL and what was posted to it."""
-    told = []
-
-    class Admin(BaseHTTPRequestHandler):
-        def do_POST(self):
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            report = json.dumps({"status": "ok", "message": "", "updated": 1, "errors": 0}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(report)))
-            self.end_headers()
-            self.wfile.write(report)
-
-    with ThreadingHTTPServer((HOST, 0), Admin) as server:
-        threading.Thread(target=server.serve_forever).start()
-        yield f"http://{HOST}:{server.server_port}/roster_admin/refresh", told
-        server.shutdown()
+    with RosterAdmin() as running:
+        yield running
 
 
 @pytest.fixture(scope="module", params=FUNCTIONS)
 def function(request, s3, prosody, tmp_path_factory):
-    settings = s3.settings() | {"SATCHEL_PROSODY_REFRESH_URL": prosody[0]}
+    settings = s3.settings() | {"SATCHEL_PROSODY_REFRESH_URL": prosody.url}
     with rie.Function(tmp_path_factory.mktemp(request.param), request.param, settings) as running:
-        running.told = prosody[1]
         yield running
 
 
@@ -81,7 +65,7 @@ def sealed(answer: dict, s3: S3, shape: str):
 
 def resumable(answer: dict, s3: S3, shape: str):
     assert answer["statusCode"] == 201, answer
-    assert f"/resume/demo/resumed-{shape}.txt?" in rie.header(answer, "location")
+    assert f"/demo/resumed-{shape}.txt?" in rie.header(answer, "location")
 
 
 def fetched(answer: dict, s3: S3, shape: str):
