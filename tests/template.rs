@@ -130,7 +130,7 @@ fn every_variable_is_set_or_left_out_on_purpose() {
 }
 
 /// Addresses that clients, XMPP servers and fronts know, and who answers them.
-const ADDRESSES: [(&str, &str, &str); 26] = [
+const ADDRESSES: [(&str, &str, &str); 27] = [
     ("PUT", "/upload/folder/file.txt", "upload"),
     ("DELETE", "/upload/folder/file.txt", "upload"),
     ("OPTIONS", "/upload/folder/file.txt", "upload"),
@@ -148,6 +148,7 @@ const ADDRESSES: [(&str, &str, &str); 26] = [
     ("GET", "/contacts/romeo", "roster-fetch"),
     ("PUT", "/contacts/romeo", "roster-fetch"),
     ("DELETE", "/contacts/romeo/juliet@example.org", "roster-fetch"),
+    ("GET", "/raw/contacts/romeo", "roster-fetch"),
     ("GET", "/groups/team", "roster-fetch"),
     ("PUT", "/groups/team", "roster-fetch"),
     ("DELETE", "/groups/team", "roster-fetch"),
