@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
 use satchel_aws::clock::Clock;
 use satchel_core::{
     config::{
-        self, ComponentConfig, DownloadConfig, ResumeConfig, RosterFetchConfig, RosterRefreshConfig, SealConfig,
+        self, ComponentConfig, DownloadConfig, ExpireConfig, ResumeConfig, RosterFetchConfig, RosterRefreshConfig, SealConfig,
         UploadConfig,
     },
     cors,
@@ -61,6 +61,7 @@ fn variables(function: &str) -> BTreeSet<String> {
     let mut variables = match function {
         "component" => asked(|lookup| ComponentConfig::parse(lookup)),
         "download" => asked(|lookup| DownloadConfig::parse(lookup)),
+        "expire" => asked(|lookup| ExpireConfig::parse(lookup)),
         "resume" => asked(|lookup| ResumeConfig::parse(lookup)),
         "roster-fetch" => asked(|lookup| RosterFetchConfig::parse(lookup)),
         "roster-refresh" => asked(|lookup| RosterRefreshConfig::parse(lookup)),

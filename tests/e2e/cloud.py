@@ -11,6 +11,7 @@ from ministack import STACK
 from satchel import SECRET
 
 KEY = SECRET
+TYPE = "application/octet-stream"
 KEPT_IN = f"/{STACK}/upload-secrets"
 PARAMETERS = {
     "UploadSecrets": f"ssm:{KEPT_IN}",
@@ -39,10 +40,20 @@ def names(prefix: str = "") -> str:
 
 async def waiting(cloud, http, path: str, size: int) -> str:
     """Where a front sends the body of an upload."""
-    address = f"{cloud.base_url}/{path}?{tokens.v1(KEY, path, size)}"
-    async with http.put(address, headers={"X-Upload-Length": str(size)}, allow_redirects=False) as answer:
+    headers = expiring(path, size) | {"Content-Type": TYPE, "X-Upload-Length": str(size)}
+    async with http.put(f"{cloud.base_url}/{path}", headers=headers, allow_redirects=False) as answer:
         assert answer.status == 307, await answer.text()
         return answer.headers["Location"]
+
+
+def expiring(path: str, size: int) -> dict[str, str]:
+    """Allows an upload that expires long before its lifecycle rule."""
+    return {"Authorization": tokens.bearer(KEY, *path.split("/"), size, TYPE)}
+
+
+def is_indexed(cloud, path: str) -> bool:
+    """Whether `expire` will find the file."""
+    return any(key.endswith(f"/uploads/{path}") for key in keys(cloud, "expiry/"))
 
 
 def keys(cloud, prefix: str) -> list[str]:

@@ -14,7 +14,7 @@ from cloud import KEY, PARAMETERS, keep, keys, names, said, slot, waiting
 from files import KIB, MIB, assert_served, assert_takes_one_file, content
 from prosody import Prosody, component
 from server import wait_until
-from uses import contacts
+from uses import contacts, function_name
 from xmpp import login
 
 TYPED = {"Content-Type": "application/octet-stream"}
@@ -100,6 +100,13 @@ async def test_a_written_roster_reaches_prosody_by_its_event(cloud, http):
     john = names("john")
     await contacts(cloud, http, "PUT", f"contacts/{john}", {"marie@example.org": {"name": "Marie"}})
     wait_until(lambda: [john] in cloud.prosody.told, 30, "the event to be delivered and Prosody told")
+
+
+async def test_the_schedule_is_there_and_names_expire(cloud, http):
+    [found] = cloud.client("scheduler").list_schedules()["Schedules"]
+    schedule = cloud.client("scheduler").get_schedule(Name=found["Name"])
+    assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(1 hour)", "ENABLED")
+    assert schedule["Target"]["Arn"].endswith(f":function:{function_name(cloud, 'ExpireFunction')}")
 
 
 async def test_a_secret_is_rotated_without_a_deployment(cloud, http):

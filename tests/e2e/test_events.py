@@ -13,19 +13,22 @@ from server import REPOSITORY
 
 BUCKET = "satchel"
 GREETING = b"Hello, Romeo\n"
+DUE = "uploads/demo/due.txt"
 HTTP_SHAPES = ("rest", "http", "url")
-SHAPES = {"Api": HTTP_SHAPES, "EventBridgeRule": ("s3", "eventbridge"), "Schedule": ("schedule",), "ScheduleV2": ("schedule",)}
+SHAPES = {"Api": HTTP_SHAPES, "EventBridgeRule": ("s3", "eventbridge"), "ScheduleV2": ("schedule", "dry-run")}
 FUNCTIONS = sorted(path.parents[1].name for path in (REPOSITORY / "functions").glob("*/src/main.rs"))
 FILES = sorted(path.stem for path in rie.EVENTS.glob("*.json") if path.stem not in ("environment", "malformed"))
 
 
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory):
-    """With a file for the downloads of each shape, and one that waits to be sealed."""
+    """With a file for the downloads of each shape, and one that expired long ago."""
     with S3(tmp_path_factory.mktemp("s3")) as running:
         client = running.client()
         for shape in HTTP_SHAPES:
             client.put_object(Bucket=BUCKET, Key=f"uploads/demo/stored-{shape}.txt", Body=GREETING, ContentType="text/plain")
+        client.put_object(Bucket=BUCKET, Key=DUE, Body=GREETING, Metadata={"expires": "1"})
+        client.put_object(Bucket=BUCKET, Key=f"expiry/1970-01-01T00/0001/{DUE}")
         yield running
 
 
@@ -79,9 +82,17 @@ def refreshed(answer: dict, s3: S3, shape: str):
     assert answer["updated"] == 1, answer
 
 
+def expired(answer: dict, s3: S3, shape: str):
+    """One file is due, and stays in a dry run."""
+    dry = shape == "dry-run"
+    assert (answer["dry_run"], answer["expired"]["objects"], answer["errors"]) == (dry, 1, 0), answer
+    assert s3.client().list_objects_v2(Bucket=BUCKET, Prefix=DUE)["KeyCount"] == dry
+
+
 EXPECTED = {
     "component": slot_granted,
     "download": downloaded,
+    "expire": expired,
     "resume": resumable,
     "roster-fetch": fetched,
     "roster-refresh": refreshed,
@@ -116,18 +127,20 @@ def test_there_is_a_file_for_every_shape(function):
 
 
 MALFORMED = [rie.event("malformed"), {}, [], None, 7, "text", {"httpMethod": 7}, {"Records": [{"s3": 7}]}, {"detail": {}}]
+UNCLEAR = [{"dry_run": unclear} for unclear in ("true", 1, None, [], {})]
+"""What `expire` refuses. It runs at any other event, as a schedule may send what it likes."""
 
 
 def test_what_is_no_event_is_answered_and_the_function_lives_on(function):
     function.invoke(rie.event("malformed"))
     process = bootstrap_of(function)
-    for event in MALFORMED:
+    for event in UNCLEAR if function.name == "expire" else MALFORMED:
         answer = function.invoke(event)
         if "statusCode" in answer:
             assert answer["statusCode"] in (400, 404), answer
         else:
             assert answer["errorType"].endswith("Error"), answer
-            assert " the event " in f" {answer['errorMessage']}", answer
+            assert " the event " in f" {answer['errorMessage']}" or function.name == "expire", answer
     assert bootstrap_of(function) == process, "it has died and was started again"
 
 

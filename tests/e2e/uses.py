@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 import aiohttp
 
 import tokens
-from cloud import KEY, PARAMETERS, keys, names, said, slot, waiting
+from cloud import PARAMETERS, TYPE, expiring, is_indexed, keys, names, said, slot, waiting
 from files import KIB, MIB, content
 from ministack import STACK, payload
 from tus import CHUNK_TYPE
@@ -20,6 +20,7 @@ async def upload(cloud, http):
     path = f"{names()}/stored.bin"
     for status in (201, 409):
         assert await put(cloud, http, path) == status
+    assert is_indexed(cloud, path)
     assert await delete(cloud, http, path) == 204
     path = await wait_for_sealing(cloud, http)
     assert await delete(cloud, http, path) == 204
@@ -27,8 +28,8 @@ async def upload(cloud, http):
 
 
 async def put(cloud, http, path: str) -> int:
-    address, headers = f"{cloud.base_url}/{path}?{tokens.v1(KEY, path, KIB)}", {"Content-Type": "image/jpeg"}
-    async with http.put(address, data=BODY, headers=headers) as answer:
+    headers = expiring(path, KIB) | {"Content-Type": TYPE}
+    async with http.put(f"{cloud.base_url}/{path}", data=BODY, headers=headers) as answer:
         return answer.status
 
 
@@ -55,9 +56,11 @@ async def download(cloud, http):
         assert answer.status == 404
     put_url, permanent = await slot(cloud, http, "avatar.jpg", KIB, PERMANENT)
     await sent(http, put_url)
-    for address in (permanent, f"{cloud.base_url}/{await wait_for_sealing(cloud, http)}"):
+    path = await wait_for_sealing(cloud, http)
+    for address in (permanent, f"{cloud.base_url}/{path}"):
         async with http.get(address) as answer:
             assert (answer.status, await answer.read()) == (200, BODY)
+    assert is_indexed(cloud, path)
     assert not keys(cloud, "incoming/")
 
 
@@ -65,7 +68,7 @@ async def seal(cloud, http):
     """Seals files of every purpose, which are not there yet, and tidies up."""
     put_url, _ = await slot(cloud, http, "avatar.jpg", KIB, PERMANENT)
     await sent(http, put_url)
-    await wait_for_sealing(cloud, http)
+    path = await wait_for_sealing(cloud, http)
     for waits in keys(cloud, "incoming/"):
         found = cloud.client("s3").head_object(Bucket=cloud.outputs["BucketName"], Key=waits)
         created = {"key": waits, "size": found["ContentLength"], "etag": found["ETag"].strip('"')}
@@ -73,7 +76,23 @@ async def seal(cloud, http):
         event = json.dumps({"detail-type": "Object Created", "detail": detail})
         answer = cloud.client("lambda").invoke(FunctionName=function_name(cloud, "SealFunction"), Payload=event)
         assert payload(answer).get("sealed") == 1
+    assert is_indexed(cloud, path)
     assert not keys(cloud, "incoming/")
+
+
+async def expire(cloud, http):
+    """Deletes a file of every purpose that has one to delete, and its entry in the index; writes a report."""
+    s3, bucket, name = cloud.client("s3"), cloud.outputs["BucketName"], names("due")
+    due = [f"uploads{purpose.replace('.', '-')}/{name}{purpose}/a.bin" for purpose in ("", ".profile", ".ephemeral")]
+    for key in due:
+        s3.put_object(Bucket=bucket, Key=key, Body=BODY, Metadata={"expires": "1"})
+        s3.put_object(Bucket=bucket, Key=f"expiry/1970-01-01T00/0001/{key}")
+    function = function_name(cloud, "ExpireFunction")
+    summary = payload(cloud.client("lambda").invoke(FunctionName=function, Payload="{}"))
+    assert summary.get("errors") == 0 and summary["expired"]["objects"] == len(due), summary
+    assert not [key for key in keys(cloud, "uploads") if name in key]
+    assert not keys(cloud, "expiry/1970")
+    assert any(summary["run"] in key for key in keys(cloud, "reports/"))
 
 
 async def component(cloud, http):
@@ -99,6 +118,7 @@ async def resume(cloud, http):
         await chunk(http, address, offset, content(size)[offset : offset + 3 * MIB])
     async with http.get(f"{cloud.base_url}/{path}") as answer:
         assert (answer.status, await answer.read()) == (200, content(size))
+    assert is_indexed(cloud, path)
     address = await created(cloud, http, f"{names()}/given-up.bin", size)
     await chunk(http, address, 0, content(6 * MIB)[: 3 * MIB])
     async with http.delete(address, headers={"Tus-Resumable": "1.0.0"}) as answer:
@@ -109,8 +129,8 @@ async def resume(cloud, http):
 async def created(cloud, http, path: str, size: int) -> str:
     """Begins an upload and gives its address."""
     address = cloud.base_url.removesuffix("upload") + f"resume/{path}"
-    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(size)}
-    async with http.post(f"{address}?{tokens.v1(KEY, path, size)}", headers=headers) as answer:
+    headers = expiring(path, size) | {"Tus-Resumable": "1.0.0", "Upload-Length": str(size)}
+    async with http.post(address, headers=headers) as answer:
         assert answer.status == 201, await answer.text()
         return urljoin(address, answer.headers["Location"])
 
@@ -153,6 +173,7 @@ async def contacts(cloud, http, method: str, path: str, body=None):
 USES = {
     "ComponentFunction": component,
     "DownloadFunction": download,
+    "ExpireFunction": expire,
     "ResumeFunction": resume,
     "RosterFetchFunction": roster_fetch,
     "RosterRefreshFunction": roster_refresh,
