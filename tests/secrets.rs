@@ -27,11 +27,14 @@ const FAILED: (u16, &str) = (500, "InternalServerError");
 const DENIED: (u16, &str) = (400, "AccessDeniedException");
 const UNKNOWN: (u16, &str) = (400, "ResourceNotFoundException");
 
+/// A secret, or the status and name of a refusal.
+type Answer = Result<String, (u16, &'static str)>;
+
 /// Parameter Store and Secrets Manager, as far as Satchel asks them.
 struct Services {
     address: String,
     /// What each question, such as `/satchel/upload-secrets` or `name AWSPREVIOUS`, is answered with.
-    answers: Arc<Mutex<HashMap<String, Result<String, (u16, &'static str)>>>>,
+    answers: Arc<Mutex<HashMap<String, Answer>>>,
     asked: Arc<AtomicU64>,
 }
 

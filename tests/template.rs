@@ -5,8 +5,8 @@ use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
 use satchel_aws::clock::Clock;
 use satchel_core::{
     config::{
-        self, ComponentConfig, DownloadConfig, ExpireConfig, ResumeConfig, RosterFetchConfig, RosterRefreshConfig, SealConfig,
-        UploadConfig,
+        self, ComponentConfig, DownloadConfig, ExpireConfig, ResumeConfig, RosterFetchConfig, RosterRefreshConfig,
+        SealConfig, UploadConfig,
     },
     cors,
     secret_reference::SecretReference,
@@ -176,7 +176,7 @@ async fn the_api_and_the_stack_send_requests_to_the_same_functions() {
     let functions = Functions::new(Configs::parse(&settings).unwrap(), &settings, &Clock::System);
     let template = Template::load();
     for (method, path, name) in ADDRESSES {
-        let event = json!({"httpMethod": method, "path": path, "headers": {}, "requestContext": {}});
+        let event = json!({"httpMethod": method, "path": path, "headers": {}, "requestContext": {"httpMethod": method}});
         let request = lambda_http::request::from_str(&event.to_string()).unwrap();
         let (seen, response) = functions.answer(request, path, None).await;
         let line: Value = serde_json::from_str(&seen.line(&response).to_json()).unwrap();

@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn what_is_one_is_handed_on() {
-        let rest = r#"{"httpMethod":"GET","path":"/upload/a","headers":{},"requestContext":{}}"#;
+        let rest = r#"{"httpMethod":"GET","path":"/upload/a","headers":{},"requestContext":{"httpMethod":"GET"}}"#;
         assert!(matches!(read(rest), Ok(LambdaRequest::ApiGatewayV1(_))));
     }
 }

@@ -1,11 +1,14 @@
 //! Reads secrets from Parameter Store and Secrets Manager: one signed POST each (AWS: "GetParameter", "GetSecretValue"),
 //! by the plain HTTPS client. The SDK's clients would treble the package of a function that only signs.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    error::Error,
+    time::{Duration, SystemTime},
+};
 
 use aws_credential_types::Credentials;
 use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningError, SigningSettings, sign},
+    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
     sign::v4,
 };
 use bytes::Bytes;
@@ -28,7 +31,7 @@ pub enum SecretError {
         /// What was asked for.
         reference: SecretReference,
         /// Bad credentials, as a rule.
-        cause: SigningError,
+        cause: Box<dyn Error + Send + Sync>,
     },
     /// The address of the service is none.
     #[error("the request for {reference:?} could not be made: {cause}")]
@@ -146,7 +149,8 @@ impl SecretStore {
         service: &Service,
         body: String,
     ) -> Result<Request<Bytes>, SecretError> {
-        let signing = |cause| SecretError::Signing { reference: reference.clone(), cause };
+        let signing =
+            |cause: Box<dyn Error + Send + Sync>| SecretError::Signing { reference: reference.clone(), cause };
         let request = |cause| SecretError::Request { reference: reference.clone(), cause };
         let address = if service.name == PARAMETER_STORE.name { &self.parameters } else { &self.secrets };
         let body = Bytes::from(body);
@@ -166,8 +170,9 @@ impl SecretStore {
             .map_err(|error| signing(error.into()))?;
         let headers = post.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
         let uri = post.uri().to_string();
-        let signable = SignableRequest::new("POST", &uri, headers, SignableBody::Bytes(&body)).map_err(signing)?;
-        let (instructions, _) = sign(signable, &params.into()).map_err(signing)?.into_parts();
+        let signable = SignableRequest::new("POST", &uri, headers, SignableBody::Bytes(&body))
+            .map_err(|error| signing(error.into()))?;
+        let (instructions, _) = sign(signable, &params.into()).map_err(|error| signing(error.into()))?.into_parts();
         instructions.apply_to_request_http1x(&mut post);
         Ok(post)
     }
