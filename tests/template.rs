@@ -167,6 +167,7 @@ async fn the_api_and_the_stack_send_requests_to_the_same_functions() {
     let at_s3 = s3.variables();
     let lookup = |name: &str| match name {
         "SATCHEL_COMPONENT_CREDENTIALS" => Some("user:password".to_owned()),
+        "SATCHEL_SLOT_CREDENTIALS" => Some("secret".to_owned()),
         "SATCHEL_ROSTER_CREDENTIALS" => Some("app:password".to_owned()),
         "SATCHEL_PROSODY_REFRESH_URL" => Some("http://127.0.0.1:9/refresh".to_owned()),
         "SATCHEL_PUBLIC_URL" => Some("http://127.0.0.1/upload".to_owned()),
@@ -176,7 +177,8 @@ async fn the_api_and_the_stack_send_requests_to_the_same_functions() {
     let functions = Functions::new(Configs::parse(&settings).unwrap(), &settings, &Clock::System);
     let template = Template::load();
     for (method, path, name) in ADDRESSES {
-        let event = json!({"httpMethod": method, "path": path, "headers": {}, "requestContext": {"httpMethod": method}});
+        let event =
+            json!({"httpMethod": method, "path": path, "headers": {}, "requestContext": {"httpMethod": method}});
         let request = lambda_http::request::from_str(&event.to_string()).unwrap();
         let (seen, response) = functions.answer(request, path, None).await;
         let line: Value = serde_json::from_str(&seen.line(&response).to_json()).unwrap();

@@ -50,7 +50,7 @@ pub struct S3Config {
     /// `SATCHEL_S3_PATH_STYLE`: the bucket in the path instead of the host name.
     pub path_style: bool,
     /// `SATCHEL_RETENTION_DAYS`, `SATCHEL_PROFILE_RETENTION_DAYS`, `SATCHEL_EPHEMERAL_RETENTION_DAYS`: when the
-    /// bucket's lifecycle rules delete what is older, in seconds.
+    /// bucket's lifecycle rules delete what is older, in seconds. Only functions that store uploads ask.
     pub retention: Retention,
 }
 
@@ -178,7 +178,7 @@ impl UploadConfig {
     /// Everything that is missing or malformed, in one value.
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut environment = Environment::new(&lookup);
-        let s3 = environment.s3();
+        let s3 = environment.s3_of_uploads();
         let policy = environment.put_policy(s3.retention.message);
         let public_path = environment.public_path();
         let delete_secret = environment.text("SATCHEL_METRONOME_DELETE_SECRET").map(DeleteSecret);
@@ -193,7 +193,7 @@ impl ResumeConfig {
     /// Everything that is missing or malformed, in one value.
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut environment = Environment::new(&lookup);
-        let s3 = environment.s3();
+        let s3 = environment.s3_of_uploads();
         let policy = environment.put_policy(s3.retention.message);
         let public_path = environment.public_path();
         environment.finish(policy.map(|policy| Self { s3, policy, public_path }))
@@ -207,7 +207,7 @@ impl DownloadConfig {
     /// Everything that is missing or malformed, in one value.
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut environment = Environment::new(&lookup);
-        let s3 = environment.s3();
+        let s3 = environment.s3_of_uploads();
         let safe_types = environment.safe_types();
         let public_path = environment.public_path();
         environment.finish(safe_types.map(|safe_types| Self { s3, safe_types, public_path }))
@@ -221,7 +221,7 @@ impl SealConfig {
     /// Everything that is missing or malformed, in one value.
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut environment = Environment::new(&lookup);
-        let s3 = environment.s3();
+        let s3 = environment.s3_of_uploads();
         environment.finish(Some(Self { s3 }))
     }
 }
@@ -246,7 +246,7 @@ impl ComponentConfig {
     /// Everything that is missing or malformed, in one value.
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut environment = Environment::new(&lookup);
-        let s3 = environment.s3();
+        let s3 = environment.s3_of_uploads();
         let public_url = environment.public_url();
         let daily_quota = environment.number("SATCHEL_DAILY_QUOTA", 1, u64::MAX);
         let max_size = environment.number("SATCHEL_MAX_SIZE", 1, S3_PUT_LIMIT).unwrap_or(S3_PUT_LIMIT);

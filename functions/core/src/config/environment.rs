@@ -145,8 +145,14 @@ impl<'a> Environment<'a> {
             endpoint: self.endpoint(own),
             public_endpoint: self.endpoint("SATCHEL_S3_PUBLIC_URL"),
             path_style: self.flag("SATCHEL_S3_PATH_STYLE"),
-            retention: self.retention(),
+            retention: Retention::default(),
         }
+    }
+
+    /// The same for functions that store uploads.
+    pub(super) fn s3_of_uploads(&mut self) -> S3Config {
+        let s3 = self.s3();
+        S3Config { retention: self.retention(), ..s3 }
     }
 
     pub(super) fn secrets(&mut self) -> Option<Secrets> {
