@@ -48,6 +48,9 @@ pub enum JwtError {
     /// `alg` is not HS256.
     #[error("the bearer token is not signed with HS256")]
     Algorithm,
+    /// `crit` names extensions that must be understood; there is none here that is (RFC 7515, section 4.1.11).
+    #[error("the bearer token demands extensions ('crit') that are not understood here")]
+    Critical,
     /// No secret verifies it.
     #[error("the bearer token's signature does not verify with any configured secret")]
     Signature,
@@ -105,9 +108,11 @@ fn decode(token: &str, secrets: &Secrets) -> Result<RawClaims, JwtError> {
     let mut outcome = Err(JwtError::Signature);
     for secret in secrets.iter() {
         let key = DecodingKey::from_secret(secret.as_bytes());
-        outcome = jsonwebtoken::decode(token, &key, &signature_only())
-            .map(|decoded| decoded.claims)
-            .map_err(|error| cause(&error));
+        outcome = match jsonwebtoken::decode(token, &key, &signature_only()) {
+            Ok(decoded) if decoded.header.crit.is_some() => Err(JwtError::Critical),
+            Ok(decoded) => Ok(decoded.claims),
+            Err(error) => Err(cause(&error)),
+        };
         if !matches!(outcome, Err(JwtError::Signature)) {
             return outcome;
         }
@@ -239,6 +244,11 @@ mod tests {
             (r#"{"alg":"HS256"}"#, "wrong", JwtError::Signature),
             (r#"{"alg":"HS512"}"#, "key", JwtError::Algorithm),
             (r#"{"alg":"RS256"}"#, "key", JwtError::Algorithm),
+            (r#"{"alg":"HS256","crit":["b64"],"b64":false}"#, "key", JwtError::Critical),
+            (r#"{"alg":"HS256","crit":["exp"],"exp":1612113201}"#, "key", JwtError::Critical),
+            (r#"{"alg":"HS256","crit":[]}"#, "key", JwtError::Critical),
+            (r#"{"alg":"HS256","crit":["exp"]}"#, "wrong", JwtError::Signature),
+            (r#"{"alg":"HS256","crit":"exp"}"#, "key", JwtError::Malformed),
         ] {
             assert_eq!(verify(&token(header, claims, key), &secrets, NOW), Err(expected), "{header}");
         }

@@ -101,6 +101,7 @@ impl PutRefusal {
             Self::MacMismatch { .. } => (StatusCode::FORBIDDEN, "mac_mismatch"),
             Self::Jwt(JwtError::Malformed) => (StatusCode::FORBIDDEN, "token_malformed"),
             Self::Jwt(JwtError::Algorithm) => (StatusCode::FORBIDDEN, "token_algorithm"),
+            Self::Jwt(JwtError::Critical) => (StatusCode::FORBIDDEN, "token_critical"),
             Self::Jwt(JwtError::Signature) => (StatusCode::FORBIDDEN, "token_signature"),
             Self::Jwt(JwtError::NoExpiry) => (StatusCode::FORBIDDEN, "token_without_expiry"),
             Self::Jwt(JwtError::Expired) => (StatusCode::GONE, "token_expired"),
