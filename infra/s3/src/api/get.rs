@@ -24,48 +24,42 @@ const OVERRIDES: [(&str, HeaderName); 6] = [
     ("response-expires", header::EXPIRES),
 ];
 
+/// s3s has two types for what a GET and a HEAD say alike: one of them, filled, and the headers that go with it.
+macro_rules! described {
+    ($output:ident, $selected:expr, $request:expr) => {{
+        let (Selected { found, range, partial }, request) = ($selected, $request);
+        let head = &found.record.head;
+        let checksum = asked(head, *partial, request.input.checksum_mode.is_some());
+        let mut output = $output {
+            accept_ranges: Some("bytes".to_owned()),
+            checksum_type: checksum.map(checksum_type),
+            content_length: Some(signed(range.end - range.start)?),
+            content_range: partial.then(|| content_range(range, head.size)),
+            e_tag: Some(etag(head.etag)),
+            last_modified: Some(timestamp(head.modified)),
+            metadata: Some(head.headers.metadata.clone().into_iter().collect()),
+            ..$output::default()
+        };
+        set_checksum!(output, checksum);
+        S3Response::with_headers(output, response_headers(&head.headers, &request.uri)?)
+    }};
+}
+
 pub(super) async fn get(api: &Api, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
-    let S3Request { input, headers, uri, .. } = request;
+    let input = &request.input;
     refuse_parts_and_versions(input.part_number, input.version_id.as_deref())?;
-    let at = Address { bucket: input.bucket, key: input.key };
-    let (found, range, partial) = select(api, &at, &headers, input.range)?;
-    let head = found.record.head.clone();
-    let mut output = GetObjectOutput {
-        accept_ranges: Some("bytes".to_owned()),
-        content_length: Some(signed(range.end - range.start)?),
-        content_range: partial.then(|| content_range(&range, head.size)),
-        e_tag: Some(etag(head.etag)),
-        last_modified: Some(timestamp(head.modified)),
-        metadata: Some(head.headers.metadata.clone().into_iter().collect()),
-        ..GetObjectOutput::default()
-    };
-    let checksum = asked(&head, partial, input.checksum_mode.is_some());
-    set_checksum!(output, checksum);
-    output.checksum_type = checksum.map(checksum_type);
-    output.body = Some(StreamingBlob::new(api.store.read(found, range).await?));
-    Ok(S3Response::with_headers(output, response_headers(&head.headers, &uri)?))
+    let selected = select(api, &input.bucket, &input.key, &request.headers, input.range)?;
+    let mut response = described!(GetObjectOutput, &selected, &request);
+    response.output.body = Some(StreamingBlob::new(api.store.read(selected.found, selected.range).await?));
+    Ok(response)
 }
 
 pub(super) async fn head(api: &Api, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
-    let S3Request { input, headers, uri, .. } = request;
+    let input = &request.input;
     refuse_parts_and_versions(input.part_number, input.version_id.as_deref())?;
-    let at = Address { bucket: input.bucket, key: input.key };
-    let (found, range, partial) = select(api, &at, &headers, input.range)?;
-    let head = found.record.head;
-    let mut output = HeadObjectOutput {
-        accept_ranges: Some("bytes".to_owned()),
-        content_length: Some(signed(range.end - range.start)?),
-        content_range: partial.then(|| content_range(&range, head.size)),
-        e_tag: Some(etag(head.etag)),
-        last_modified: Some(timestamp(head.modified)),
-        metadata: Some(head.headers.metadata.clone().into_iter().collect()),
-        ..HeadObjectOutput::default()
-    };
-    let checksum = asked(&head, partial, input.checksum_mode.is_some());
-    set_checksum!(output, checksum);
-    output.checksum_type = checksum.map(checksum_type);
-    let mut response = S3Response::with_headers(output, response_headers(&head.headers, &uri)?);
-    response.status = partial.then_some(StatusCode::PARTIAL_CONTENT);
+    let selected = select(api, &input.bucket, &input.key, &request.headers, input.range)?;
+    let mut response = described!(HeadObjectOutput, &selected, &request);
+    response.status = selected.partial.then_some(StatusCode::PARTIAL_CONTENT);
     Ok(response)
 }
 
@@ -79,14 +73,16 @@ fn refuse_parts_and_versions(part: Option<i32>, version: Option<&str>) -> S3Resu
     }
 }
 
-/// The object, the bytes of it that are asked for, and whether that is a 206.
-fn select(
-    api: &Api,
-    at: &Address,
-    headers: &HeaderMap,
-    range: Option<Range>,
-) -> S3Result<(Found, ops::Range<u64>, bool)> {
-    let found = api.store.find(at)?;
+struct Selected {
+    found: Found,
+    /// The bytes that are asked for.
+    range: ops::Range<u64>,
+    /// Whether that is a 206.
+    partial: bool,
+}
+
+fn select(api: &Api, bucket: &str, key: &str, headers: &HeaderMap, range: Option<Range>) -> S3Result<Selected> {
+    let found = api.store.find(&Address { bucket: bucket.to_owned(), key: key.to_owned() })?;
     let head = &found.record.head;
     conditions::on_read(headers, &conditions::READ, head)?;
     let range = range.filter(|_| still_same(headers, head));
@@ -94,7 +90,7 @@ fn select(
         None => (0..head.size, false),
         Some(range) => (satisfy(&range, head.size)?, true),
     };
-    Ok((found, range, partial))
+    Ok(Selected { found, range, partial })
 }
 
 /// `If-Range`: a client that resumes gets the rest only of the same object, else the whole of the new one.
