@@ -1,6 +1,6 @@
 //! An S3 that says no, says nonsense, or dies: never a success that is none, never a refusal that is none.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -15,6 +15,10 @@ struct Faulty {
     address: SocketAddr,
     served: JoinHandle<()>,
 }
+
+/// Statuses that are none.
+const STOPS_READING: u16 = 0;
+const NEVER_ANSWERS: u16 = 1;
 
 impl Faulty {
     async fn start(put: u16, head: u16, other: u16) -> Self {
@@ -34,6 +38,11 @@ impl Faulty {
                         Some("HEAD") => head,
                         _ => other,
                     };
+                    match status {
+                        STOPS_READING => return std::future::pending().await,
+                        NEVER_ANSWERS => return drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await),
+                        _ => {}
+                    }
                     let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
                     let _ = stream.write_all(answer.as_bytes()).await;
                     let _ = stream.shutdown().await;
@@ -84,4 +93,22 @@ async fn an_upload_that_cannot_be_sealed_is_not_acknowledged() {
     assert_eq!(world.send(&request).await.code(), "storage_unavailable");
     world.stop().await;
     s3.served.abort();
+}
+
+/// More than what sockets take by themselves.
+const HUGE: usize = 40_000_000;
+
+#[tokio::test]
+async fn an_s3_that_hangs_in_mid_upload_is_given_up() {
+    for (name, put) in [("stops reading", STOPS_READING), ("reads all and never answers", NEVER_ANSWERS)] {
+        let s3 = Faulty::start(put, 404, 404).await;
+        let variables = elsewhere(&s3.address.to_string());
+        let s3_patience = Some(Duration::from_millis(300));
+        let world = World::with(Setup { variables, s3_patience, ..Setup::default() }).await;
+        let answer = world.send(&Request::new("PUT", &tokens::v1("u/a", HUGE)).body(&bytes(HUGE))).await;
+        assert_eq!((answer.status, answer.code().as_str()), (503, "storage_unavailable"), "{name}");
+        assert_eq!(answer.header("retry-after"), Some("5"), "{name}");
+        world.stop().await;
+        s3.served.abort();
+    }
 }

@@ -7,9 +7,12 @@ pub mod shelf;
 pub mod template;
 pub mod tokens;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use aws_sdk_s3::{
@@ -19,6 +22,7 @@ use aws_sdk_s3::{
 use satchel_aws::{clock::Clock, storage::Storage};
 use satchel_core::{config::UploadConfig, upload_path::UploadPath};
 use satchel_local::{
+    gateway::front::S3_PATIENCE,
     settings::Settings,
     stack::{Options, Stack},
 };
@@ -100,6 +104,7 @@ pub struct Setup {
     pub variables: Vec<(&'static str, String)>,
     pub strict_aws: bool,
     pub now: Option<u64>,
+    pub s3_patience: Option<Duration>,
 }
 
 impl World {
@@ -125,6 +130,7 @@ impl World {
             settings: settings.clone(),
             clock: clock.clone().map_or(Clock::System, Clock::Fixed),
             expire_every: None,
+            s3_patience: setup.s3_patience.unwrap_or(S3_PATIENCE),
             log: |_| {},
         })
         .await

@@ -18,6 +18,8 @@ use hyper_util::{
 use rustls::{ClientConfig, RootCertStore};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a peer may take nothing of a request, longer than any deadline.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest answer that is read, in bytes: a page of ListObjectsV2 has less than one million.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
@@ -75,16 +77,21 @@ impl HttpsClient {
             return Ok(client);
         }
         let roots = if self.secure { roots() } else { Ok(RootCertStore::empty()) };
-        let connector = roots.and_then(|roots| connector(CONNECT_TIMEOUT, roots)).map_err(HttpsError::Tls)?;
+        let connector = roots.and_then(|roots| connector(CONNECT_TIMEOUT, PATIENCE, roots)).map_err(HttpsError::Tls)?;
         Ok(self.client.get_or_init(|| Client::builder(TokioExecutor::new()).build(connector)))
     }
 }
 
-/// Connects over TLS where the URL says https, and over plain TCP where it says http.
+/// Connects over TLS where the URL says https, and over plain TCP where it says http. A connection whose peer takes
+/// nothing for `patience` is broken off.
 ///
 /// # Errors
 /// rustls knows none of the protocol versions.
-pub fn connector(connect_timeout: Duration, roots: RootCertStore) -> Result<HttpsConnector<HttpConnector>, io::Error> {
+pub fn connector(
+    connect_timeout: Duration,
+    patience: Duration,
+    roots: RootCertStore,
+) -> Result<HttpsConnector<HttpConnector>, io::Error> {
     let tls = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
@@ -94,6 +101,10 @@ pub fn connector(connect_timeout: Duration, roots: RootCertStore) -> Result<Http
     tcp.enforce_http(false);
     tcp.set_connect_timeout(Some(connect_timeout));
     tcp.set_nodelay(true);
+    // hyper sends what it has buffered before it closes a connection, even that of a request that was given up, and
+    // would wait for ever for a peer that takes nothing more.
+    #[cfg(target_os = "linux")]
+    tcp.set_tcp_user_timeout(Some(patience));
     Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp))
 }
 

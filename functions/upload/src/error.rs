@@ -77,7 +77,8 @@ impl UploadError {
 
     /// The answer, with what the log line should say beyond it: the messages that were MACed (never the
     /// secret or the MAC), or what S3 said.
-    pub(crate) fn answer(&self, method: &Method) -> Response<Body> {
+    #[must_use]
+    pub fn answer(&self, method: &Method) -> Response<Body> {
         let mut response = answer::refusal(method, &self.problem());
         match self {
             Self::Refused(PutRefusal::MacMismatch { protocol, messages }) => {

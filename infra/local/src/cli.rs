@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     expire::expire,
+    gateway::front::S3_PATIENCE,
     settings::Settings,
     snippet,
     stack::{Options, Stack, StackError},
@@ -88,6 +89,7 @@ async fn serve(arguments: Arguments) -> Result<(), StackError> {
         settings: settings.clone(),
         clock: Clock::System,
         expire_every: Some(EXPIRE_EVERY),
+        s3_patience: S3_PATIENCE,
         log: |line| println!("{}", line.to_text()),
     })
     .await?;

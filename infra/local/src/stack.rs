@@ -45,6 +45,8 @@ pub struct Options {
     pub clock: Clock,
     /// How often lifecycle rules are applied and `expire` runs, from the start on; `None`: never by itself.
     pub expire_every: Option<Duration>,
+    /// How long S3 may take nothing of a large upload, and then for its answer.
+    pub s3_patience: Duration,
     /// Takes the line of each request.
     pub log: fn(&Line),
 }
@@ -166,7 +168,7 @@ impl Stack {
         let configs = Configs::parse(&settings)?;
         let storage = Storage::new(configs.s3(), settings.credentials());
         let storage = storage.with_copy_deadline(COPY_DEADLINE).with_clock(options.clock.clone());
-        let front = Front::new(configs.s3(), storage).map_err(StackError::Tls)?;
+        let front = Front::new(configs.s3(), storage, options.s3_patience).map_err(StackError::Tls)?;
         let functions = Arc::new(Functions::new(configs, &settings, &options.clock));
         let gateway = Arc::new(Gateway::new(Arc::clone(&functions), front, options.strict_aws, options.log));
         let store = bound.as_ref().map(|(_, store, _)| store.clone());

@@ -23,6 +23,7 @@ use satchel_aws::{
     storage::{Incoming as Upload, Storage},
 };
 use satchel_core::{config::S3Config, digest::Sha256Digest, grant::Grant};
+use satchel_upload::UploadError;
 
 use super::{
     front_error::FrontError,
@@ -32,7 +33,7 @@ use super::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long S3 may take nothing of a body that is there, and then for its answer. Longer than a client may stall,
 /// so that the one at fault is named.
-const S3_PATIENCE: Duration = Duration::from_secs(90);
+pub const S3_PATIENCE: Duration = Duration::from_secs(90);
 
 /// Streams bodies to presigned URLs and seals what has arrived.
 #[derive(Debug)]
@@ -41,20 +42,22 @@ pub struct Front {
     storage: Storage,
     /// Scheme and authority to connect to, where the signed name is one for clients only.
     endpoint: Option<Uri>,
+    patience: Duration,
 }
 
 impl Front {
-    /// A front for the bucket of `config`.
+    /// A front for the bucket of `config`, which gives S3 up after `patience` without progress.
     ///
     /// # Errors
     /// No root certificates can be found for an https:// endpoint.
-    pub fn new(config: &S3Config, storage: Storage) -> Result<Self, io::Error> {
+    pub fn new(config: &S3Config, storage: Storage, patience: Duration) -> Result<Self, io::Error> {
         let secure = config.endpoint.as_ref().is_none_or(|url| url.scheme() == "https");
-        let roots = if secure { https::roots()? } else { RootCertStore::empty() };
-        let client = Client::builder(TokioExecutor::new()).build(https::connector(CONNECT_TIMEOUT, roots)?);
+let roots = if secure { https::roots()? } else { RootCertStore::empty() };
+        let connector = https::connector(CONNECT_TIMEOUT, patience, roots)?;
+        let client = Client::builder(TokioExecutor::new()).build(connector);
         let endpoint = config.public_endpoint.as_ref().and(config.endpoint.as_ref());
         let endpoint = endpoint.and_then(|url| url.as_str().parse().ok());
-        Ok(Self { client, storage, endpoint })
+        Ok(Self { client, storage, endpoint, patience })
     }
 
     /// Sends the body where `decision` redirects to, seals it, and answers for both.
@@ -75,7 +78,7 @@ impl Front {
         let size = grant.size;
         match seal(&self.storage, &Upload { grant, size, etag }).await? {
             Sealed::Ours => Ok(()),
-            Sealed::Lost => Err(FrontError::Exists),
+            Sealed::Lost => Err(UploadError::Exists.into()),
             Sealed::WrongSize | Sealed::Gone => Err(FrontError::Replaced),
         }
     }
@@ -83,7 +86,7 @@ impl Front {
     async fn put(&self, request: Request<S3Body>, mut progress: Progress) -> Result<String, FrontError> {
         let stored = tokio::select! {
             stored = self.client.request(request) => stored.map_err(FrontError::of)?,
-            () = progress.ceases(S3_PATIENCE) => return Err(FrontError::Hangs),
+            () = progress.ceases(self.patience) => return Err(FrontError::Hangs),
         };
         if !stored.status().is_success() {
             return Err(FrontError::Refused(stored.status()));

@@ -7,6 +7,7 @@ use hyper::Response;
 use lambda_http::Body;
 use satchel_aws::{answer::refusal, log, storage::StorageError};
 use satchel_core::{digest::DigestError, problem::Problem};
+use satchel_upload::UploadError;
 
 use super::body::BodyError;
 
@@ -16,21 +17,15 @@ pub enum FrontError {
     /// The client's side broke off.
     #[error(transparent)]
     Body(#[from] BodyError),
-    /// Not the bytes that were announced.
+    /// What the function would say, too, had it seen the body: the wrong digest, a file that was first, no sealing.
     #[error(transparent)]
-    Digest(#[from] DigestError),
-    /// Another upload was first.
-    #[error("there is a file at this address already; ask for a new slot")]
-    Exists,
+    Upload(#[from] UploadError),
     /// S3's side broke off.
     #[error("the file store is not available; nothing is lost, try again")]
     Unreachable(#[source] hyper_util::client::legacy::Error),
     /// S3 takes nothing and says nothing.
     #[error("the file store does not answer; nothing is lost, try again")]
     Hangs,
-    /// Sealing failed.
-    #[error("the file store is not available; nothing is lost, try again")]
-    Storage(#[from] StorageError),
     /// S3 did not take the presigned PUT.
     #[error("the file store did not take the upload; try again")]
     Refused(StatusCode),
@@ -42,13 +37,25 @@ pub enum FrontError {
     Redirect,
 }
 
+impl From<DigestError> for FrontError {
+    fn from(error: DigestError) -> Self {
+        UploadError::from(error).into()
+    }
+}
+
+impl From<StorageError> for FrontError {
+    fn from(error: StorageError) -> Self {
+        UploadError::from(error).into()
+    }
+}
+
 impl FrontError {
     /// What our own side of the stream said, if that is what broke it.
     pub fn of(error: hyper_util::client::legacy::Error) -> Self {
         let mut cause = error.source();
         while let Some(error) = cause {
             match error.downcast_ref::<Self>() {
-                Some(Self::Digest(digest)) => return (*digest).into(),
+                Some(Self::Upload(UploadError::Digest(digest))) => return (*digest).into(),
                 Some(Self::Body(body)) => return (*body).into(),
                 _ => cause = error.source(),
             }
@@ -60,17 +67,14 @@ impl FrontError {
     pub fn answer(&self, method: &Method) -> Response<Body> {
         let (status, code) = match self {
             Self::Body(error) => return error.answer(method),
-            Self::Digest(DigestError::Mismatch) => (StatusCode::BAD_REQUEST, "digest_mismatch"),
-            Self::Digest(_) => (StatusCode::BAD_REQUEST, "digest_malformed"),
-            Self::Exists => (StatusCode::CONFLICT, "file_exists"),
-            Self::Unreachable(_) | Self::Hangs | Self::Storage(_) | Self::Refused(_) | Self::Replaced => {
+            Self::Upload(error) => return error.answer(method),
+            Self::Unreachable(_) | Self::Hangs | Self::Refused(_) | Self::Replaced => {
                 (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable")
             }
             Self::Redirect => (StatusCode::INTERNAL_SERVER_ERROR, "not_prepared"),
         };
         let mut response = refusal(method, &Problem::new(status, code, self.to_string()));
         match self {
-            Self::Storage(cause) => log::note(&mut response, "cause", cause.to_string()),
             // Its sources say why; it knows no URL.
             Self::Unreachable(cause) => log::note(&mut response, "cause", format!("{cause:?}")),
             Self::Refused(status) => log::note(&mut response, "s3_status", status.as_u16()),
