@@ -6,19 +6,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
+
+use super::address::Connection;
 
 /// Reading has its own limits: hyper's for the header, `RequestBody`'s for the body.
 pub(super) struct WriteTimeout {
-    stream: TcpStream,
+    stream: Connection,
     patience: Duration,
     /// Set while the peer takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl WriteTimeout {
-    pub(super) fn new(stream: TcpStream, patience: Duration) -> Self {
+    pub(super) fn new(stream: Connection, patience: Duration) -> Self {
         Self { stream, patience, stalled: None }
     }
 
@@ -72,14 +73,14 @@ impl AsyncWrite for WriteTimeout {
 mod tests {
     use super::*;
     use tokio::io::AsyncWriteExt;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_takes_nothing_is_given_up() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let _reader = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let mut writer = WriteTimeout::new(stream, Duration::from_secs(60));
+        let mut writer = WriteTimeout::new(Box::new(stream), Duration::from_secs(60));
         // The paused clock jumps ahead once nothing but the timer is left to wait for.
         let error = loop {
             if let Err(error) = writer.write_all(&[0; 1 << 20]).await {

@@ -1,7 +1,9 @@
 //! Accepting HTTP connections until told to stop, then letting the requests under way finish. Serves S3 here, and
 //! whatever else listens beside it.
 
+mod address;
 mod idle;
+mod unix;
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -13,9 +15,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use address::Connection;
+pub use address::{Address, AddressError, Listener, Peer};
 use idle::WriteTimeout;
 
 /// How long a client may take for a request's header, the wait between requests included.
@@ -39,8 +42,9 @@ impl Default for Patience {
     }
 }
 
-/// Serves `answer` on `listener` until `shutdown` is done, then lets the requests under way finish.
-pub async fn serve<A, F, B>(listener: TcpListener, answer: A, patience: Patience, shutdown: impl Future<Output = ()>)
+/// Serves `answer` on `listener` until `shutdown` is done, then lets the requests under way finish. Each request has
+/// its [`Peer`] among its extensions.
+pub async fn serve<A, F, B>(listener: Listener, answer: A, patience: Patience, shutdown: impl Future<Output = ()>)
 where
     A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
@@ -53,7 +57,7 @@ where
         tokio::select! {
             () = &mut shutdown => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => connect(stream, answer.clone(), patience, &graceful, &mut connections),
+                Ok(accepted) => connect(accepted, answer.clone(), patience, &graceful, &mut connections),
                 // Out of descriptors, or a client that left: the next one may fare better.
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
@@ -68,7 +72,7 @@ where
 }
 
 fn connect<A, F, B>(
-    stream: TcpStream,
+    (stream, peer): (Connection, Peer),
     answer: A,
     patience: Patience,
     graceful: &GracefulShutdown,
@@ -78,9 +82,8 @@ fn connect<A, F, B>(
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
-    // Small answers must not wait for the peer's acknowledgement; a socket that refuses is still usable.
-    let _ = stream.set_nodelay(true);
-    let handler = service_fn(move |request| {
+    let handler = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         let answered = answer(request);
         async move { Ok::<_, Infallible>(answered.await) }
     });

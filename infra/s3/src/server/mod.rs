@@ -17,7 +17,7 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use tokio::net::{TcpListener, ToSocketAddrs};
 
 use crate::api::Api;
-use crate::listener::{self, Patience};
+use crate::listener::{self, Listener, Patience};
 use crate::store::Store;
 use body::RequestBody;
 use cors::{Cors, Origin};
@@ -98,7 +98,7 @@ impl Server {
             let service = service.clone();
             async move { service.answer(request).await }
         };
-        listener::serve(listener, answer, patience, shutdown).await;
+        listener::serve(Listener::Tcp(listener), answer, patience, shutdown).await;
     }
 }
 
