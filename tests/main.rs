@@ -10,6 +10,7 @@ mod expire;
 mod faults;
 mod front;
 mod paths;
+mod proxies;
 mod quota;
 mod races;
 mod resume;

@@ -8,6 +8,7 @@ pub mod template;
 pub mod tokens;
 
 use std::{
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,13 +20,14 @@ use aws_sdk_s3::{
     Client,
     config::{BehaviorVersion, Credentials, Region},
 };
-use satchel_aws::{clock::Clock, storage::Storage};
+use satchel_aws::{clock::Clock, log::Line, storage::Storage};
 use satchel_core::{config::UploadConfig, upload_path::UploadPath};
 use satchel_local::{
     gateway::front::S3_PATIENCE,
     settings::Settings,
     stack::{Options, Stack},
 };
+use satchel_s3::listener::Address;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -105,6 +107,22 @@ pub struct Setup {
     pub strict_aws: bool,
     pub now: Option<u64>,
     pub s3_patience: Option<Duration>,
+    pub log: Option<fn(&Line)>,
+}
+
+/// An ordinary stack on free ports.
+pub fn options(data: &Path, settings: Settings) -> Options {
+    Options {
+        listen: Address::Tcp(([127, 0, 0, 1], 0).into()),
+        s3_listen: ([127, 0, 0, 1], 0).into(),
+        data: data.to_owned(),
+        strict_aws: false,
+        settings,
+        clock: Clock::System,
+        expire_every: None,
+        s3_patience: S3_PATIENCE,
+        log: |_| {},
+    }
 }
 
 impl World {
@@ -122,16 +140,13 @@ impl World {
         let lookup = |name: &str| variables.iter().rfind(|(known, _)| *known == name).map(|(_, value)| value.clone());
         let settings = Settings::load(folder.path(), lookup).unwrap();
         let clock = setup.now.map(|now| Arc::new(AtomicU64::new(now)));
+        let ordinary = options(folder.path(), settings.clone());
         let stack = Stack::start(Options {
-            listen: ([127, 0, 0, 1], 0).into(),
-            s3_listen: ([127, 0, 0, 1], 0).into(),
-            data: folder.path().to_owned(),
             strict_aws: setup.strict_aws,
-            settings: settings.clone(),
             clock: clock.clone().map_or(Clock::System, Clock::Fixed),
-            expire_every: None,
-            s3_patience: setup.s3_patience.unwrap_or(S3_PATIENCE),
-            log: |_| {},
+            s3_patience: setup.s3_patience.unwrap_or(ordinary.s3_patience),
+            log: setup.log.unwrap_or(ordinary.log),
+            ..ordinary
         })
         .await
         .unwrap();
@@ -278,6 +293,11 @@ impl Request {
         let lines: String = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let (method, target) = (&self.method, &self.target);
         format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{lines}\r\n").into_bytes()
+    }
+
+    /// All of it.
+    pub fn to_bytes(&self, host: &str) -> Vec<u8> {
+        [self.head(host), self.body.clone()].concat()
     }
 
     pub async fn send_to(&self, host: &str) -> Answer {

@@ -12,10 +12,12 @@ use lambda_http::{Body, Request, RequestExt};
 use satchel_aws::clock::Clock;
 use satchel_core::config::RosterFetchConfig;
 use satchel_local::{
+    gateway::front::S3_PATIENCE,
     settings::Settings,
     stack::{Options, Stack},
 };
 use satchel_roster_fetch::{State, handle};
+use satchel_s3::listener::Address;
 use serde_json::{Map, Value, json};
 
 const CREDENTIALS: &str = "app:benchmark";
@@ -30,13 +32,14 @@ async fn main() -> ExitCode {
     let lookup = |name: &str| (name == "SATCHEL_ROSTER_CREDENTIALS").then(|| CREDENTIALS.to_owned());
     let settings = Settings::load(folder.path(), lookup).expect("settings");
     let stack = Stack::start(Options {
-        listen: ([127, 0, 0, 1], 0).into(),
+        listen: Address::Tcp(([127, 0, 0, 1], 0).into()),
         s3_listen: ([127, 0, 0, 1], 0).into(),
         data: folder.path().to_owned(),
         strict_aws: false,
         expire_every: None,
         settings: settings.clone(),
         clock: Clock::System,
+        s3_patience: S3_PATIENCE,
         log: |_| {},
     })
     .await

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 use satchel_aws::{bootstrap::BAD_CONFIGURATION, clock::Clock};
+use satchel_s3::listener::Address;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
@@ -27,9 +28,9 @@ pub struct Arguments {
     /// What to do instead of serving
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Where the gateway listens; XMPP clients upload and download here
+    /// Where the gateway listens; XMPP clients upload and download here. `unix:PATH` is a Unix socket for a reverse proxy
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
+    pub listen: Address,
     /// Where the S3 server listens; downloads are redirected here
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9000", global = true)]
     pub s3_listen: SocketAddr,
@@ -55,7 +56,7 @@ pub enum Command {
 
 const AFTER_HELP: &str = "Environment: SATCHEL_UPLOAD_SECRETS (one per line, made and kept in the data folder where \
 missing), SATCHEL_PUBLIC_URL, SATCHEL_MAX_SIZE, SATCHEL_RETENTION_DAYS, SATCHEL_MAX_TOTAL_BYTES, SATCHEL_SAFE_TYPES, \
-SATCHEL_METRONOME_DELETE_SECRET, SATCHEL_S3_PUBLIC_URL; AWS_ENDPOINT_URL_S3 with SATCHEL_BUCKET and AWS \
+SATCHEL_METRONOME_DELETE_SECRET, SATCHEL_S3_PUBLIC_URL, SATCHEL_TRUSTED_PROXIES; AWS_ENDPOINT_URL_S3 with SATCHEL_BUCKET and AWS \
 credentials uses another S3 instead of the folder. README.md explains each.";
 
 /// Does what the command line says: without a command it runs the stack until SIGTERM or Ctrl-C, which let running

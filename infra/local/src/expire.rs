@@ -15,7 +15,7 @@ use satchel_core::{
     },
 };
 use satchel_expire::Options;
-use satchel_s3::OpenError;
+use satchel_s3::{OpenError, listener::Address};
 use tokio::net::TcpStream;
 
 use crate::{
@@ -60,7 +60,7 @@ async fn running_stack(settings: &Settings, s3: SocketAddr) -> Result<Option<sat
     if !matches!(connected, Ok(Ok(_))) {
         return Ok(None);
     }
-    let state = state(&settings.clone().listening_on(s3, s3))?;
+    let state = state(&settings.clone().listening_on(&Address::Tcp(s3), s3))?;
     Ok(state.storage.list(PREFIX, None).await.is_ok().then_some(state))
 }
 
@@ -75,7 +75,7 @@ async fn in_own_folder(arguments: &Arguments, settings: &Settings, order: Order)
         opened => opened?,
     };
     let server = Running::spawn(|told| server.serve(async { drop(told.await) }));
-    let state = state(&settings.clone().listening_on(address, address))?;
+    let state = state(&settings.clone().listening_on(&Address::Tcp(address), address))?;
     if !order.dry_run {
         let expired = store.apply_lifecycle(&state.config.s3.bucket).await?;
         println!("Lifecycle rules: {} object(s), {}.", expired.objects, table::bytes(expired.bytes));

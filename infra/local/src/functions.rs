@@ -36,7 +36,7 @@ impl Configs {
     /// Everything that is wrong for any of them.
     pub fn parse(settings: &Settings) -> Result<Self, ConfigError> {
         let lookup = |name: &str| settings.given(name);
-        let mut problems = Problems(settings.keys_are_there().err());
+        let mut problems = Problems(settings.is_complete().err());
         let upload = problems.note(UploadConfig::parse(lookup));
         let resume = problems.note(ResumeConfig::parse(lookup));
         let download = problems.note(DownloadConfig::parse(lookup));

@@ -4,8 +4,10 @@ use std::{collections::HashMap, io, net::SocketAddr, path::Path};
 
 use aws_credential_types::Credentials;
 use satchel_core::config::{ConfigError, ConfigProblem};
+use satchel_s3::listener::Address;
 
 use crate::{
+    gateway::proxies::TrustedProxies,
     keys,
     lifecycle::{Parameter, Template},
     stack::StackError,
@@ -40,6 +42,7 @@ const VARIABLES: &[&str] = &[
     "SATCHEL_PROSODY_REFRESH_URL",
     "SATCHEL_S3_PATH_STYLE",
     "SATCHEL_S3_PUBLIC_URL",
+    "SATCHEL_TRUSTED_PROXIES",
     "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
@@ -47,6 +50,15 @@ const VARIABLES: &[&str] = &[
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
 ];
+
+/// What another S3 must have, and why.
+const KEYS: [(&str, &str); 2] = [
+    ("AWS_ACCESS_KEY_ID", "the S3 at the named endpoint needs it"),
+    ("AWS_SECRET_ACCESS_KEY", "the S3 at the named endpoint needs it"),
+];
+/// What must be there once both servers are bound, and why.
+const URL: (&str, &str) =
+    ("SATCHEL_PUBLIC_URL", "clients cannot reach a Unix socket: name the URL of the reverse proxy before it");
 
 /// The functions' environment.
 #[derive(Clone)]
@@ -103,9 +115,11 @@ impl Settings {
         Ok(())
     }
 
-    /// Fills in what is known once both servers are bound.
-    pub(crate) fn listening_on(mut self, gateway: SocketAddr, s3: SocketAddr) -> Self {
-        self.variables.entry("SATCHEL_PUBLIC_URL".into()).or_insert_with(|| format!("http://{gateway}/upload/"));
+    /// Fills in what is known once both servers are bound. A Unix socket has no URL.
+    pub(crate) fn listening_on(mut self, gateway: &Address, s3: SocketAddr) -> Self {
+        if let Address::Tcp(gateway) = gateway {
+            self.variables.entry("SATCHEL_PUBLIC_URL".into()).or_insert_with(|| format!("http://{gateway}/upload/"));
+        }
         if self.embedded {
             self.set("AWS_ENDPOINT_URL_S3", format!("http://{s3}"));
         }
@@ -147,12 +161,29 @@ impl Settings {
         Credentials::new(access_key, secret_key, self.session_token.clone(), None, "satchel")
     }
 
+    /// The reverse proxies whose word counts.
+    pub(crate) fn trusted_proxies(&self) -> Result<TrustedProxies, ConfigError> {
+        TrustedProxies::parse(self.get("SATCHEL_TRUSTED_PROXIES"))
+    }
+
     /// Lambda has keys of its own; here another S3 needs them given.
     pub(crate) fn keys_are_there(&self) -> Result<(), ConfigError> {
-        let missing =
-            ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].into_iter().filter(|name| self.get(name).is_empty());
-        let problem = |name| ConfigProblem { name, problem: "missing; the S3 at the named endpoint needs it".into() };
-        let problems: Vec<_> = missing.map(problem).collect();
-        if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
+        all_there(self.missing(&KEYS))
     }
+
+    /// API Gateway has a URL of its own, too; here a Unix socket needs one given.
+    pub(crate) fn is_complete(&self) -> Result<(), ConfigError> {
+        let mut problems = [self.missing(&KEYS), self.missing(&[URL])].concat();
+        problems.extend(self.trusted_proxies().err().into_iter().flat_map(|error| error.0));
+        all_there(problems)
+    }
+
+    fn missing(&self, needed: &[(&'static str, &str)]) -> Vec<ConfigProblem> {
+        let missing = needed.iter().filter(|(name, _)| self.get(name).is_empty());
+        missing.map(|(name, why)| ConfigProblem { name, problem: format!("missing; {why}") }).collect()
+    }
+}
+
+fn all_there(problems: Vec<ConfigProblem>) -> Result<(), ConfigError> {
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
 }

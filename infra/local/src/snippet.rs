@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use satchel_s3::listener::Address;
+
 use crate::{settings::Settings, stack::Stack};
 
 /// mod_http_file_share's own default is 10 MB; people share videos.
@@ -11,10 +13,10 @@ const SUGGESTED_SIZE_LIMIT: u64 = 1024 * 1024 * 1024;
 pub fn welcome(stack: &Stack, settings: &Settings) -> String {
     let limit = settings.get("SATCHEL_MAX_SIZE").parse().unwrap_or(SUGGESTED_SIZE_LIMIT);
     let base_url = stack.public_url().trim_end_matches('/');
-    let (address, store) = (stack.address(), store(stack, settings));
+    let (address, store) = (address(stack), store(stack, settings));
     let (secret, secret_note) = secret(settings);
     format!(
-        r#"Satchel listens on http://{address}
+        r#"Satchel listens on {address}
 Files: {store}
 Paste this into prosody.cfg.lua, with a host name of yours; {secret_note}:
 
@@ -33,13 +35,22 @@ README.md has the same for ejabberd, Metronome and mod_http_upload_external. Ctr
 
 /// An address that means "all of this machine's" is none that a client could connect to.
 fn warning(stack: &Stack, settings: &Settings) -> String {
+    let gateway = match stack.address() {
+        Address::Tcp(address) => Some(*address),
+        Address::Unix(_) => None,
+    };
     let everywhere = |address: Option<SocketAddr>| address.is_some_and(|address| address.ip().is_unspecified());
-    let missing = [
-        ("SATCHEL_PUBLIC_URL", everywhere(Some(stack.address()))),
-        ("SATCHEL_S3_PUBLIC_URL", everywhere(stack.s3_address())),
-    ];
+    let missing =
+        [("SATCHEL_PUBLIC_URL", everywhere(gateway)), ("SATCHEL_S3_PUBLIC_URL", everywhere(stack.s3_address()))];
     let missing = missing.into_iter().filter(|(name, everywhere)| *everywhere && settings.get(name).is_empty());
     missing.map(|(name, _)| format!("Set {name} to the address by which clients reach this machine.\n")).collect()
+}
+
+fn address(stack: &Stack) -> String {
+    match stack.address() {
+        Address::Tcp(address) => format!("http://{address}"),
+        unix @ Address::Unix(_) => unix.to_string(),
+    }
 }
 
 fn store(stack: &Stack, settings: &Settings) -> String {

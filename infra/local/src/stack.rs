@@ -12,9 +12,9 @@ use satchel_aws::{clock::Clock, log::Line, storage::Storage};
 use satchel_core::config::ConfigError;
 use satchel_s3::{
     Credentials, OpenError, Requests, Server, ServerOptions, Store, StoreError,
-    listener::{self, Patience},
+    listener::{self, Address, Patience},
 };
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
     functions::{Configs, Functions},
@@ -32,7 +32,7 @@ const COPY_DEADLINE: Duration = Duration::from_secs(900);
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The gateway's address; port 0 takes a free one.
-    pub listen: SocketAddr,
+    pub listen: Address,
     /// The S3 server's address; port 0 takes a free one.
     pub s3_listen: SocketAddr,
     /// The folder that everything is kept in.
@@ -69,7 +69,7 @@ pub enum StackError {
     #[error("cannot listen on {address}: {cause}; choose another address with {option}")]
     Listen {
         /// The address.
-        address: SocketAddr,
+        address: Address,
         /// The option that names it.
         option: &'static str,
         /// What the system says.
@@ -106,7 +106,7 @@ pub enum StackError {
 /// A running stack.
 #[derive(Debug)]
 pub struct Stack {
-    address: SocketAddr,
+    address: Address,
     public_url: String,
     data: PathBuf,
     gateway: Running,
@@ -154,9 +154,10 @@ impl Stack {
     /// See [`StackError`]; nothing is left running then.
     pub async fn start(options: Options) -> Result<Self, StackError> {
         // Before anything is opened, so that all that is wrong is said at once.
-        Configs::parse(&options.settings.clone().listening_on(options.listen, options.s3_listen))?;
-        let listener = bind(options.listen, "--listen").await?;
-        let address = listener.local_addr().map_err(|cause| listen_error(options.listen, "--listen", cause))?;
+        Configs::parse(&options.settings.clone().listening_on(&options.listen, options.s3_listen))?;
+        let failed = |cause| listen_error(options.listen.clone(), "--listen", cause);
+        let listener = options.listen.bind().await.map_err(failed)?;
+        let address = listener.address().map_err(failed)?;
         let embedded = options.settings.embedded();
         let bound = if embedded {
             Some(open_s3(&options.data, options.s3_listen, &options.settings, &options.clock).await?)
@@ -164,19 +165,21 @@ impl Stack {
             None
         };
         let s3_address = bound.as_ref().map_or(options.s3_listen, |(_, _, s3_address)| *s3_address);
-        let settings = options.settings.listening_on(address, s3_address);
+        let settings = options.settings.listening_on(&address, s3_address);
         let configs = Configs::parse(&settings)?;
         let storage = Storage::new(configs.s3(), settings.credentials());
         let storage = storage.with_copy_deadline(COPY_DEADLINE).with_clock(options.clock.clone());
         let front = Front::new(configs.s3(), storage, options.s3_patience).map_err(StackError::Tls)?;
         let functions = Arc::new(Functions::new(configs, &settings, &options.clock));
-        let gateway = Arc::new(Gateway::new(Arc::clone(&functions), front, options.strict_aws, options.log));
+        let proxies = settings.trusted_proxies()?;
+        let gateway = Gateway::new(Arc::clone(&functions), front, proxies, options.strict_aws, options.log);
+        let gateway = Arc::new(gateway);
         let store = bound.as_ref().map(|(_, store, _)| store.clone());
         let housekeeper = Arc::new(Housekeeper::new(Arc::clone(&functions), store));
         let schedule = options.expire_every.map(|every| tokio::spawn(Arc::clone(&housekeeper).run(every)));
         let s3 = bound.map(|(server, store, address)| serve_s3(server, store, address, functions));
         let gateway = Running::spawn(|told| {
-            let answer = move |request| Arc::clone(&gateway).answer(request);
+            let answer = move |request, peer| Arc::clone(&gateway).answer(request, peer);
             listener::serve(listener, answer, Patience::default(), async { drop(told.await) })
         });
         let public_url = settings.get("SATCHEL_PUBLIC_URL").to_owned();
@@ -185,8 +188,8 @@ impl Stack {
 
     /// The gateway's address.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// The base of the URLs that XMPP servers give out, such as `http://127.0.0.1:8080/upload/`.
@@ -238,11 +241,7 @@ impl Stack {
     }
 }
 
-async fn bind(address: SocketAddr, option: &'static str) -> Result<TcpListener, StackError> {
-    TcpListener::bind(address).await.map_err(|cause| listen_error(address, option, cause))
-}
-
-fn listen_error(address: SocketAddr, option: &'static str, cause: io::Error) -> StackError {
+fn listen_error(address: Address, option: &'static str, cause: io::Error) -> StackError {
     StackError::Listen { address, option, cause }
 }
 
@@ -263,7 +262,7 @@ pub(crate) async fn open_s3(
     let credentials = Credentials { access_key, secret_key };
     let choices =
         ServerOptions { region: settings.get("AWS_REGION").into(), open_cors: true, ..ServerOptions::default() };
-    let failed = |cause| listen_error(s3_listen, "--s3-listen", cause);
+    let failed = |cause| listen_error(Address::Tcp(s3_listen), "--s3-listen", cause);
     let server = Server::bind(s3_listen, store.clone(), credentials, choices).await.map_err(failed)?;
     let address = server.local_addr().map_err(failed)?;
     Ok((server, store, address))

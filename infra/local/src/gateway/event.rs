@@ -10,6 +10,8 @@ use lambda_http::Request;
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
+use super::proxies::Client;
+
 /// The resource of template.yaml.
 const RESOURCE: &str = "/upload/{path+}";
 const STAGE: &str = "local";
@@ -70,7 +72,7 @@ fn context(parts: &Parts, path: &str) -> Value {
         "stage": STAGE,
         "apiId": API_ID,
         "requestId": request_id(),
-        "identity": {},
+        "identity": { "sourceIp": parts.extensions.get().and_then(|client: &Client| client.address()) },
     })
 }
 
@@ -85,8 +87,7 @@ pub fn request_id() -> String {
 type Single = BTreeMap<String, String>;
 type Multiple = BTreeMap<String, Vec<String>>;
 
-/// API Gateway sets Host and X-Forwarded-Proto itself; lambda_http makes a URL of them and would panic on
-/// nonsense.
+/// lambda_http makes a URL of Host and X-Forwarded-Proto, and would panic on nonsense. The latter is settled already.
 fn headers(headers: &HeaderMap) -> Result<(Single, Multiple), EventError> {
     let mut multiple = Multiple::new();
     for (name, value) in headers {
@@ -94,7 +95,6 @@ fn headers(headers: &HeaderMap) -> Result<(Single, Multiple), EventError> {
         multiple.entry(name.as_str().to_owned()).or_default().push(value.to_owned());
     }
     multiple.insert("host".into(), vec![host(headers)]);
-    multiple.insert("x-forwarded-proto".into(), vec!["http".into()]);
     // Several lines of one header mean the same as one with commas (RFC 9110, section 5.3).
     let single = multiple.iter().map(|(name, values)| (name.clone(), values.join(", "))).collect();
     Ok((single, multiple))
@@ -117,4 +117,32 @@ fn query(query: &str) -> (Single, Multiple) {
 /// Where a name comes several times, the single-value map has the last.
 fn last(multiple: &Multiple) -> Single {
     multiple.iter().filter_map(|(name, values)| Some((name.clone(), values.last()?.clone()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use satchel_s3::listener::Peer;
+
+    use super::super::proxies::TrustedProxies;
+    use super::*;
+
+    /// `requestContext.identity.sourceIp`, and the scheme and authority of the URL that lambda_http makes of the event.
+    fn seen(trusted: &str) -> (Value, String) {
+        let request = http::Request::put("/upload/u/a?v=0").header("host", "files.example:8080");
+        let request = request.header("x-forwarded-for", "192.0.2.1").header("x-forwarded-proto", "https");
+        let (mut parts, ()) = request.header("x-forwarded-host", "spoofed.example").body(()).unwrap().into_parts();
+        let peer = Peer::Ip([127, 0, 0, 1].into());
+        let client = TrustedProxies::parse(trusted).unwrap().settle(peer, &mut parts);
+        parts.extensions.insert(client);
+        let event = of(&parts, Bytes::new()).unwrap();
+        let json: Value = serde_json::from_str(&event).unwrap();
+        let url: Url = parse(event).unwrap().uri().to_string().parse().unwrap();
+        (json["requestContext"]["identity"]["sourceIp"].clone(), url.origin().ascii_serialization())
+    }
+
+    #[test]
+    fn functions_see_the_address_and_scheme_that_a_trusted_proxy_names() {
+        assert_eq!(seen("127.0.0.1"), ("192.0.2.1".into(), "https://files.example:8080".into()));
+        assert_eq!(seen("192.0.2.1"), ("127.0.0.1".into(), "http://files.example:8080".into()));
+    }
 }

@@ -52,7 +52,7 @@ impl Front {
     /// No root certificates can be found for an https:// endpoint.
     pub fn new(config: &S3Config, storage: Storage, patience: Duration) -> Result<Self, io::Error> {
         let secure = config.endpoint.as_ref().is_none_or(|url| url.scheme() == "https");
-let roots = if secure { https::roots()? } else { RootCertStore::empty() };
+        let roots = if secure { https::roots()? } else { RootCertStore::empty() };
         let connector = https::connector(CONNECT_TIMEOUT, patience, roots)?;
         let client = Client::builder(TokioExecutor::new()).build(connector);
         let endpoint = config.public_endpoint.as_ref().and(config.endpoint.as_ref());

@@ -5,6 +5,7 @@ mod body;
 mod event;
 pub mod front;
 mod front_error;
+pub mod proxies;
 mod pump;
 mod resume;
 
@@ -24,6 +25,8 @@ use tokio::sync::Semaphore;
 
 use answer::{failed, refuse, too_large};
 use front::Front;
+use proxies::{Client, TrustedProxies};
+use satchel_s3::listener::Peer;
 
 use crate::functions::Functions;
 
@@ -46,6 +49,7 @@ pub type Answer = Response<Full<Bytes>>;
 pub struct Gateway {
     functions: Arc<Functions>,
     front: Front,
+    proxies: TrustedProxies,
     strict_aws: bool,
     log: fn(&Line),
     large_events: Semaphore,
@@ -54,20 +58,28 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway in front of `functions`.
     #[must_use]
-    pub fn new(functions: Arc<Functions>, front: Front, strict_aws: bool, log: fn(&Line)) -> Self {
-        Self { functions, front, strict_aws, log, large_events: Semaphore::new(LARGE_EVENTS) }
+    pub fn new(
+        functions: Arc<Functions>,
+        front: Front,
+        proxies: TrustedProxies,
+        strict_aws: bool,
+        log: fn(&Line),
+    ) -> Self {
+        Self { functions, front, proxies, strict_aws, log, large_events: Semaphore::new(LARGE_EVENTS) }
     }
 
     /// Answers one request. It is finished even if the client leaves, as an invocation would be, and a panic
     /// in it ends with 502, as a crashed invocation does.
-    pub async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
+    pub async fn answer(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> Answer {
         let method = request.method().clone();
-        let answered = tokio::spawn(async move { self.route(request).await }).await;
+        let answered = tokio::spawn(async move { self.route(request, peer).await }).await;
         answered.unwrap_or_else(|_| answer::of(failed(&method)))
     }
 
-    async fn route(&self, request: Request<Incoming>) -> Answer {
-        let (parts, body) = request.into_parts();
+    async fn route(&self, request: Request<Incoming>, peer: Peer) -> Answer {
+        let (mut parts, body) = request.into_parts();
+        let client = self.proxies.settle(peer, &mut parts);
+        parts.extensions.insert(client);
         let chunked = body::is_chunked(&parts.headers);
         if self.functions.is_resume(parts.uri.path()) {
             return answer::of(self.resume(&parts, body).await);
@@ -110,7 +122,7 @@ impl Gateway {
         let seen = Seen::at_gateway("front", parts.method.clone(), event::request_id());
         let mut response = self.front.stream(parts, body, decision).await;
         log::note(&mut response, "size_bytes", length);
-        self.logged(&seen, response)
+        self.logged(parts, &seen, response)
     }
 
     async fn invoke_with(
@@ -140,7 +152,7 @@ impl Gateway {
 
     async fn invoke(&self, parts: &Parts, body: Bytes, as_of: Option<Timestamp>) -> Response<Body> {
         match self.ask(parts, body, as_of).await {
-            Ok((seen, response)) => self.logged(&seen, response),
+            Ok((seen, response)) => self.logged(parts, &seen, response),
             Err(refusal) => refusal,
         }
     }
@@ -167,7 +179,10 @@ impl Gateway {
         Ok(self.functions.answer(request, parts.uri.path(), as_of).await)
     }
 
-    fn logged(&self, seen: &Seen, response: Response<Body>) -> Response<Body> {
+    fn logged(&self, parts: &Parts, seen: &Seen, mut response: Response<Body>) -> Response<Body> {
+        if let Some(client) = parts.extensions.get::<Client>() {
+            log::note(&mut response, "client", client.to_string());
+        }
         (self.log)(&seen.line(&response));
         response
     }

@@ -44,7 +44,7 @@ impl Gateway {
                 Ok((_, decision)) if is_kept_back(&decision) => {}
                 Ok((seen, decision)) => {
                     body::drain(body, &parts.headers);
-                    return self.logged(&seen, decision);
+                    return self.logged(parts, &seen, decision);
                 }
                 Err(refusal) => return refusal,
             }

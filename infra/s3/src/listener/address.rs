@@ -97,7 +97,7 @@ impl Listener {
     }
 }
 
-/// Who is at the other end of a connection. Each request has it among its extensions.
+/// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     /// The host of this address; an IPv4 address is never one mapped to IPv6.

@@ -42,11 +42,10 @@ impl Default for Patience {
     }
 }
 
-/// Serves `answer` on `listener` until `shutdown` is done, then lets the requests under way finish. Each request has
-/// its [`Peer`] among its extensions.
+/// Serves `answer` on `listener` until `shutdown` is done, then lets the requests under way finish.
 pub async fn serve<A, F, B>(listener: Listener, answer: A, patience: Patience, shutdown: impl Future<Output = ()>)
 where
-    A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    A: Fn(Request<Incoming>, Peer) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
@@ -78,13 +77,12 @@ fn connect<A, F, B>(
     graceful: &GracefulShutdown,
     tasks: &mut JoinSet<()>,
 ) where
-    A: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+    A: Fn(Request<Incoming>, Peer) -> F + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
-    let handler = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        let answered = answer(request);
+    let handler = service_fn(move |request| {
+        let answered = answer(request, peer);
         async move { Ok::<_, Infallible>(answered.await) }
     });
     let connection = http1::Builder::new()

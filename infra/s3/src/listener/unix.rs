@@ -184,8 +184,8 @@ mod tests {
         drop(second);
     }
 
-    #[tokio::test]
-    async fn of_many_that_start_on_a_stale_socket_one_wins() {
+    #[test]
+    fn of_many_that_start_on_a_stale_socket_one_wins() {
         for _ in 0..20 {
             let (_folder, path) = place();
             stale(&path);

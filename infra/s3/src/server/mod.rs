@@ -94,7 +94,7 @@ impl Server {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let Self { listener, service, .. } = self;
         let patience = service.patience;
-        let answer = move |request| {
+        let answer = move |request, _| {
             let service = service.clone();
             async move { service.answer(request).await }
         };
