@@ -13,6 +13,7 @@ use crate::{
     settings::Settings,
     snippet,
     stack::{Options, Stack, StackError},
+    systemd,
 };
 
 /// As template.yaml schedules it.
@@ -81,7 +82,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 
 async fn serve(arguments: Arguments) -> Result<(), StackError> {
     let (mut terminated, mut interrupted) = signals()?;
-    let settings = Settings::load(&arguments.data, satchel_aws::bootstrap::environment)?;
+    let settings = Settings::load(&arguments.data, systemd::variable)?;
     let stack = Stack::start(Options {
         listen: arguments.listen,
         s3_listen: arguments.s3_listen,
@@ -95,7 +96,9 @@ async fn serve(arguments: Arguments) -> Result<(), StackError> {
     })
     .await?;
     println!("{}", snippet::welcome(&stack, &settings));
+    systemd::notify("READY=1");
     either(&mut terminated, &mut interrupted).await;
+    systemd::notify("STOPPING=1");
     println!("Finishing running requests; once more stops at once.");
     tokio::select! {
         () = stack.stop() => Ok(()),

@@ -13,3 +13,4 @@ mod sealer;
 pub mod settings;
 mod snippet;
 pub mod stack;
+mod systemd;

@@ -1,0 +1,81 @@
+//! What systemd hands to a service and wants to hear from it: credentials (systemd.exec(5)) and states (sd_notify(3)).
+
+use std::{
+    env,
+    ffi::OsStr,
+    fs,
+    io::{self, ErrorKind},
+    os::unix::net::UnixDatagram,
+    path::Path,
+};
+
+use satchel_aws::bootstrap::environment;
+
+/// A variable: from the environment, else from the credential of the same name, without the line end of its file.
+#[must_use]
+pub fn variable(name: &str) -> Option<String> {
+    environment(name).or_else(|| credential(&env::var_os("CREDENTIALS_DIRECTORY")?, name))
+}
+
+fn credential(folder: &OsStr, name: &str) -> Option<String> {
+    match fs::read(Path::new(folder).join(name)) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes);
+            Some(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => {
+            eprintln!("satchel: the credential {name} cannot be read: {error}");
+            // Refused like what is not UTF-8: a secret that cannot be read must not be replaced by one that is made.
+            Some(char::REPLACEMENT_CHARACTER.to_string())
+        }
+    }
+}
+
+/// Tells systemd that the service is up (`READY=1`) or about to end (`STOPPING=1`), where it wants to know.
+pub fn notify(state: &str) {
+    let Some(socket) = env::var_os("NOTIFY_SOCKET") else { return };
+    if let Err(error) = send(&socket, state) {
+        eprintln!("satchel: systemd cannot be notified: {error}");
+    }
+}
+
+fn send(socket: &OsStr, state: &str) -> io::Result<()> {
+    UnixDatagram::unbound()?.send_to(state.as_bytes(), socket).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_is_its_files_text_without_the_last_line_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |name| credential(folder.path().as_os_str(), name);
+        for (name, bytes, expected) in [
+            ("plain", b"secret".as_slice(), "secret"),
+            ("a line", b"secret\n", "secret"),
+            ("lines", b"new\nold\n", "new\nold"),
+            ("spaces", b" secret \n\n", " secret \n"),
+            ("no UTF-8", b"\xff", "\u{fffd}"),
+        ] {
+            fs::write(folder.path().join(name), bytes).unwrap();
+            assert_eq!(read(name).as_deref(), Some(expected), "{name}");
+        }
+        assert_eq!(read("none"), None);
+        fs::create_dir(folder.path().join("unreadable")).unwrap();
+        assert_eq!(read("unreadable").as_deref(), Some("\u{fffd}"));
+    }
+
+    #[test]
+    fn a_state_goes_to_the_socket_that_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let receiver = UnixDatagram::bind(&path).unwrap();
+        send(path.as_os_str(), "READY=1").unwrap();
+        let mut received = [0; 16];
+        let length = receiver.recv(&mut received).unwrap();
+        assert_eq!(&received[..length], b"READY=1");
+        assert!(send(OsStr::new("/nowhere/notify"), "READY=1").is_err());
+    }
+}
