@@ -9,11 +9,13 @@ ABORT = struct.pack("ii", 1, 0)
 
 
 class RawPut:
-    """Sends the head at once. With `expect` it asks the server to say when (or whether) it wants the body."""
+    """Sends the head at once. With `expect` it asks the server to say when (or whether) it wants the body.
 
-    def __init__(self, url: str, length: int, expect: bool = False):
+    `connection` is one to the URL's host that is there already."""
+
+    def __init__(self, url: str, length: int, expect: bool = False, connection: socket.socket | None = None):
         parts = urlsplit(url)
-        self.socket = socket.create_connection((parts.hostname, parts.port), SECONDS)
+        self.socket = connection or socket.create_connection((parts.hostname, parts.port), SECONDS)
         self.answers = self.socket.makefile("rb")
         head = [f"PUT {parts.path}?{parts.query} HTTP/1.1", f"Host: {parts.netloc}", f"Content-Length: {length}"]
         if expect:

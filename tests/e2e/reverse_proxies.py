@@ -1,0 +1,163 @@
+"""Debian's nginx and Apache before the stack, with the configurations of infra/nginx and infra/apache."""
+
+import grp
+import os
+import socket
+import ssl
+import subprocess
+import tempfile
+from pathlib import Path
+
+from nginx import MAIN, TEMPORARY
+from prosody import fill
+from satchel import SECRET, Satchel, clean_environment
+from server import HOST, REPOSITORY, Server, accepts_connections
+
+FILES, S3 = "files.example.com", "s3.example.com"
+PUBLISHED = "/etc/letsencrypt/live/files.example.com"
+GROUP = "www-data"
+CLIENT = "127.0.0.2"
+"""The address that clients have: not the proxies', which connect from 127.0.0.1."""
+
+
+class SocketSatchel(Satchel):
+    """The stack on a Unix socket (where `socket_folder` is one), behind a proxy at `proxy_port`."""
+
+    def __init__(self, folder: Path, proxy_port: int, socket_folder: Path | None, trusted: str):
+        super().__init__(folder)
+        self.socket = socket_folder and socket_folder / "gateway.sock"
+        self.base_url = f"https://{FILES}:{proxy_port}/upload"
+        self.settings = {
+            "SATCHEL_UPLOAD_SECRETS": SECRET,
+            "SATCHEL_PUBLIC_URL": self.base_url,
+            "SATCHEL_S3_PUBLIC_URL": f"https://{S3}:{proxy_port}",
+            "SATCHEL_TRUSTED_PROXIES": trusted,
+            "SATCHEL_SLOT_CREDENTIALS": "the-secret-of-slots",
+        }
+
+    def command(self) -> list[str]:
+        command = super().command()
+        if self.socket is None:
+            return command
+        command[command.index("--listen") + 1] = f"unix:{self.socket}"
+        # As the unit has it: the socket's group is the proxy's. Only root may choose a group.
+        return [*(["setpriv", f"--regid={GROUP}", "--clear-groups"] if os.getuid() == 0 else []), *command]
+
+    def is_ready(self) -> bool:
+        return accepts_connections(self.port) if self.socket is None else takes(self.socket)
+
+
+def takes(path: Path) -> bool:
+    """Whether somebody listens on a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def folder_for_sockets() -> tempfile.TemporaryDirectory:
+    """A folder that the proxies' workers reach, too: pytest's own are for root alone."""
+    folder = tempfile.TemporaryDirectory(prefix="satchel-")
+    if os.getuid() == 0:
+        os.chown(folder.name, 0, grp.getgrnam(GROUP).gr_gid)
+        os.chmod(folder.name, 0o750)
+    return folder
+
+
+class Certificate:
+    """A certificate of both server names, signed by itself."""
+
+    def __init__(self, folder: Path):
+        self.chain, self.key = folder / "fullchain.pem", folder / "privkey.pem"
+        kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", "/CN=satchel"]
+        names = ["-addext", f"subjectAltName=DNS:{FILES},DNS:{S3}"]
+        files = ["-out", str(self.chain), "-keyout", str(self.key)]
+        subprocess.run(["openssl", "req", "-x509", *kind, *names, *files], check=True, capture_output=True)
+
+    def context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self.chain)
+
+
+class ReverseProxy(Server):
+    """`port` has both server names; `stack` is reached over its socket or port."""
+
+    source: Path
+
+    def __init__(self, folder: Path, port: int, certificate: Certificate, stack: SocketSatchel):
+        super().__init__(folder)
+        self.port = port
+        self.access_log, self.error_log = folder / "satchel.log", folder / "satchel-error.log"
+        values = {
+            f"{PUBLISHED}/fullchain.pem": str(certificate.chain),
+            f"{PUBLISHED}/privkey.pem": str(certificate.key),
+            "127.0.0.1:9000": f"{HOST}:{stack.s3_port}",
+        }
+        (folder / "satchel.conf").write_text(fill(self.source.read_text(), values | self.values(stack)))
+
+    def values(self, stack: SocketSatchel) -> dict[str, str]:
+        raise NotImplementedError
+
+    def environment(self) -> dict[str, str]:
+        return clean_environment()
+
+    def is_ready(self) -> bool:
+        return accepts_connections(self.port)
+
+    def logs(self) -> str:
+        return "".join(path.read_text() for path in (self.access_log, self.error_log, self.log))
+
+
+class NginxProxy(ReverseProxy):
+    name = "nginx-proxy"
+    source = REPOSITORY / "infra/nginx/proxy.conf"
+
+    def __init__(self, folder: Path, *rest):
+        super().__init__(folder, *rest)
+        temporary = "\n\t".join(f"{name}_temp_path {folder}/{name}_temp;" for name in TEMPORARY)
+        main = MAIN.format(folder=folder, modules="", temporary=temporary).replace("user root;", f"user {GROUP};")
+        (folder / "nginx.conf").write_text(main)
+
+    def values(self, stack: SocketSatchel) -> dict[str, str]:
+        gateway = f"{HOST}:{stack.port}" if stack.socket is None else f"unix:{stack.socket}"
+        return {
+            "unix:/run/satchel/gateway.sock": gateway,
+            "listen 443 ssl;": f"listen {HOST}:{self.port} ssl;",
+            "listen [::]:443 ssl;": "",
+            "/var/log/nginx/": f"{self.folder}/",
+        }
+
+    def command(self) -> list[str]:
+        return ["/usr/sbin/nginx", "-p", str(self.folder), "-e", "stderr", "-c", str(self.folder / "nginx.conf")]
+
+
+class ApacheProxy(ReverseProxy):
+    """Debian's modules and their settings as installed, and those that infra/apache/satchel.conf asks for."""
+
+    name = "apache-proxy"
+    source = REPOSITORY / "infra/apache/satchel.conf"
+
+    def __init__(self, folder: Path, *rest):
+        super().__init__(folder, *rest)
+        modules = Path("/etc/apache2/mods-available")
+        asked = [modules / f"{name}.load" for name in ("socache_shmcb", "ssl", "proxy", "proxy_http", "headers")]
+        main = [
+            f"ServerRoot {folder}\nDefaultRuntimeDir {folder}\nPidFile {folder}/apache.pid\nServerName localhost",
+            f"User {GROUP}\nGroup {GROUP}\nErrorLog {folder}/error.log\nTimeout 300",
+            "Include /etc/apache2/mods-enabled/*.load",
+            *(f"Include {load}" for load in asked if not Path("/etc/apache2/mods-enabled", load.name).exists()),
+            "Include /etc/apache2/mods-enabled/*.conf",
+            f"Listen {HOST}:{self.port}",
+            f"Include {folder}/satchel.conf",
+        ]
+        (folder / "apache2.conf").write_text("\n".join([*main, ""]))
+
+    def values(self, stack: SocketSatchel) -> dict[str, str]:
+        gateway = f"http://{HOST}:{stack.port}" if stack.socket is None else f"unix:{stack.socket}|http://satchel"
+        return {"unix:/run/satchel/gateway.sock|http://satchel": gateway, "*:443": f"{HOST}:{self.port}"}
+
+    def command(self) -> list[str]:
+        return ["/usr/sbin/apache2", "-DFOREGROUND", "-f", str(self.folder / "apache2.conf")]
+
+    def environment(self) -> dict[str, str]:
+        return clean_environment() | {"APACHE_LOG_DIR": str(self.folder), "APACHE_RUN_DIR": str(self.folder)}
+
+    def logs(self) -> str:
+        return super().logs() + (self.folder / "error.log").read_text()

@@ -1,0 +1,281 @@
+"""The stack behind Debian's nginx and Apache, over TCP and over a Unix socket: TLS and two server names, as an admin sets it up."""
+
+import json
+import re
+import signal
+import socket
+from http.client import HTTPResponse
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+
+import tokens
+from files import AWKWARD, KIB, MIB, NAMES, assert_served, assert_takes_one_file, content
+from rawput import RawPut
+from reverse_proxies import CLIENT, FILES, S3, ApacheProxy, Certificate, NginxProxy, SocketSatchel, folder_for_sockets
+from satchel import SECRET
+from server import HOST, free_port, wait_until
+
+KINDS = [(proxy, over) for proxy in (NginxProxy, ApacheProxy) for over in ("tcp", "unix")]
+SPOOFED = "203.0.113.9"
+SLOT_SECRET = "the-secret-of-slots"
+PARTS_OF_SECRETS = ("X-Amz", "Signature", "v=", "v2=", "Bearer", "eyJ", SLOT_SECRET)
+
+
+class Site:
+    """A stack, the proxy before it, and how a client reaches both."""
+
+    def __init__(self, folder: Path, proxy, over: str):
+        self.sockets = folder_for_sockets()
+        port, self.certificate = free_port(), Certificate(folder)
+        socket_folder = Path(self.sockets.name) if over == "unix" else None
+        self.stack = SocketSatchel(folder / "satchel", port, socket_folder, "unix" if over == "unix" else HOST)
+        self.proxy = proxy(folder / "proxy", port, self.certificate, self.stack)
+
+    def __enter__(self):
+        self.stack.start()
+        try:
+            self.proxy.start()
+        except BaseException:
+            self.stack.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.proxy.stop()
+        self.stack.stop()
+        self.sockets.cleanup()
+
+    def signed(self, path: str, size: int) -> str:
+        return self.stack.url(path, tokens.v1(SECRET, path, size))
+
+    def connect(self, host: str = FILES) -> socket.socket:
+        connection = socket.create_connection((HOST, self.proxy.port), 60, source_address=(CLIENT, 0))
+        return self.certificate.context().wrap_socket(connection, server_hostname=host)
+
+    def secrets_in_logs(self) -> list[str]:
+        logs = self.proxy.logs()
+        return [part for part in PARTS_OF_SECRETS if part in logs]
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: f"{kind[0].name}-{kind[1]}")
+def site(request, tmp_path_factory):
+    with Site(tmp_path_factory.mktemp("site"), *request.param) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def no_secret_is_logged(site):
+    yield
+    assert not site.secrets_in_logs(), site.proxy.logs()
+
+
+class AtHome(aiohttp.abc.AbstractResolver):
+    """Both server names are this machine's."""
+
+    async def resolve(self, host, port=0, family=socket.AF_INET):
+        assert host in (FILES, S3)
+        return [{"hostname": host, "host": HOST, "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}]
+
+    async def close(self):
+        pass
+
+
+@pytest.fixture
+async def http(site):
+    connector = aiohttp.TCPConnector(
+        resolver=AtHome(), ssl=site.certificate.context(), local_addr=(CLIENT, 0), force_close=True
+    )
+    async with aiohttp.ClientSession(connector=connector, skip_auto_headers={"Content-Type"}) as session:
+        yield session
+
+
+@pytest.mark.parametrize("size", [1, 5 * MIB, 300 * MIB], ids=["1B", "5MiB", "300MiB"])
+async def test_files_of_every_size_go_up_once_and_come_down(site, http, size):
+    path, body = f"size-{size}/photo.jpg", content(size)
+    await assert_takes_one_file(http, site.signed(path, size), {"Content-Type": "image/jpeg"}, body)
+    async with http.get(site.stack.url(path), allow_redirects=False) as answer:
+        assert answer.status == 307
+        assert answer.headers["Location"].startswith(f"https://{S3}:{site.proxy.port}/")
+    if size > 1:
+        await assert_served(http, site.stack.url(path), body, "image/jpeg", "photo.jpg")
+    async with http.get(site.stack.url(path)) as answer:
+        assert await answer.read() == body
+
+
+@pytest.mark.parametrize("name", [*NAMES.values(), AWKWARD], ids=[*NAMES, "awkward"])
+async def test_a_path_arrives_as_it_was_sent(site, http, name):
+    path, body = f"name-{site.proxy.name}/{name}", content(KIB)
+    headers = {"Authorization": tokens.bearer(SECRET, f"name-{site.proxy.name}", name, KIB, "image/jpeg")}
+    async with http.put(site.stack.url(path), data=body, headers=headers) as answer:
+        assert answer.status == 201, await answer.text()
+    await assert_served(http, site.stack.url(path), body, "image/jpeg", name)
+
+
+@pytest.mark.parametrize("size", [KIB, 6 * MIB], ids=["1KiB", "6MiB"])
+async def test_a_presigned_put_goes_through_s3s_name(site, http, size):
+    path, body = f"presigned-{size}/photo.jpg", content(size)
+    async with http.put(site.signed(path, size), headers={"X-Upload-Length": str(size)}, allow_redirects=False) as answer:
+        assert answer.status == 307, await answer.text()
+        presigned = answer.headers["Location"]
+    async with http.put(presigned, data=body) as answer:
+        assert answer.status == 200, await answer.text()
+    async with http.get(site.stack.url(path)) as answer:
+        assert await answer.read() == body
+
+
+def only_head(site: Site, target: str, headers: dict[str, str]) -> tuple[HTTPResponse, str]:
+    """The answer to a PUT whose body is never sent."""
+    lines = [f"PUT {target} HTTP/1.1", f"Host: {FILES}:{site.proxy.port}", *(f"{k}: {v}" for k, v in headers.items())]
+    with site.connect() as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        answer = HTTPResponse(connection, method="PUT")
+        answer.begin()
+        return answer, answer.read().decode()
+
+
+REFUSALS = {
+    "no-token": ("/upload/refused/file.jpg", 300 * MIB, 403, "token_missing"),
+    "wrong-mac": (f"/upload/refused/file.jpg?v={'0' * 64}", 300 * MIB, 403, "mac_mismatch"),
+    "over-size": (f"/upload/r/a?{tokens.v1(SECRET, 'r/a', 6 * 1024 * MIB)}", 6 * 1024 * MIB, 413, "file_too_large"),
+    "encoded-slash": (f"/upload/refused/a%2Fb?v={'0' * 64}", 300 * MIB, 400, "path_malformed"),
+    "empty-segment": (f"/upload/refused//b?v={'0' * 64}", 300 * MIB, 400, "path_malformed"),
+}
+
+
+@pytest.mark.parametrize(("target", "size", "status", "code"), REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_comes_before_the_body(site, target, size, status, code):
+    answer, body = only_head(site, target, {"Content-Length": str(size)})
+    assert (answer.status, json.loads(body)["code"]) == (status, code)
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_a_taken_path_is_refused_before_the_body(site):
+    for size in (70 * KIB, 6 * MIB):
+        target = site.signed(f"taken-{size}/a", size)
+        with RawPut(target, size, connection=site.connect()) as upload:
+            upload.send(content(size))
+            assert upload.status() == 201
+        parts = urlsplit(target)
+        answer, body = only_head(site, f"{parts.path}?{parts.query}", {"Content-Length": str(size)})
+        assert (answer.status, json.loads(body)["code"]) == (409, "file_exists")
+
+
+@pytest.mark.parametrize("size", [KIB, 6 * MIB], ids=["1KiB", "6MiB"])
+async def test_a_client_that_waits_is_told_to_go_on(site, http, size):
+    url = site.signed(f"waits-{size}/a", size)
+    with RawPut(url, size, expect=True, connection=site.connect()) as upload:
+        assert upload.status() == 100
+        upload.send(content(size))
+        assert upload.status() == 201
+    async with http.get(url) as answer:
+        assert await answer.read() == content(size)
+
+
+def test_a_body_is_streamed_not_kept(site):
+    """The stack has half of a body while the other half is not sent yet."""
+    size = 20 * MIB
+    with RawPut(site.signed("streamed/a", size), size, connection=site.connect()) as upload:
+        before = kept(site)
+        upload.send(content(size)[: size // 2])
+        wait_until(lambda: kept(site) > before + size // 4, 30, "the half that was sent to arrive")
+        upload.send(content(size)[size // 2 :])
+        assert upload.status() == 201
+
+
+def kept(site: Site) -> int:
+    """Bytes in the stack's data folder."""
+    sizes = (path.stat(follow_symlinks=False) for path in (site.stack.folder / "data").rglob("*") if path.is_file())
+    return sum(stat.st_size for stat in sizes)
+
+
+async def test_a_client_that_dies_leaves_nothing(site, http):
+    size = 12 * MIB
+    url = site.signed("dying/a", size)
+    upload = RawPut(url, size, expect=True, connection=site.connect())
+    assert upload.status() == 100
+    upload.send(content(size)[: size // 2])
+    upload.abort()
+    async with http.get(url) as answer:
+        assert answer.status == 404
+    async with http.put(url, data=content(size)) as answer:
+        assert answer.status == 201
+
+
+async def test_a_body_of_unknown_length_is_refused(site, http):
+    async def body():
+        yield content(KIB)
+
+    async with http.put(site.signed("chunked/a", KIB), data=body()) as answer:
+        assert answer.status == 411
+        assert (await answer.json(content_type=None))["code"] == "length_required"
+
+
+async def test_browsers_may_use_both_names(site, http):
+    origin = {"Origin": "https://chat.example"}
+    url = site.signed("browser/photo.jpg", KIB)
+    for target in (url, f"https://{S3}:{site.proxy.port}/satchel/uploads/browser/photo.jpg"):
+        async with http.options(target, headers=origin | {"Access-Control-Request-Method": "PUT"}) as answer:
+            assert answer.ok and answer.headers["Access-Control-Allow-Origin"] == "*"
+    async with http.put(url, data=content(KIB), headers=origin) as answer:
+        assert answer.status == 201 and answer.headers.getall("Access-Control-Allow-Origin") == ["*"]
+    async with http.get(url, headers=origin) as answer:
+        assert answer.status == 200 and answer.headers.getall("Access-Control-Allow-Origin") == ["*"]
+
+
+async def test_the_stack_logs_the_client_whatever_it_says_of_itself(site, http):
+    headers = {"X-Forwarded-For": SPOOFED, "X-Forwarded-Proto": "gopher", "X-Forwarded-Host": "spoofed.example"}
+    before = site.stack.log.read_text().count(f'client="{CLIENT}"')
+    for number in range(3):
+        async with http.put(site.signed(f"client-{number}/a", KIB), data=content(KIB), headers=headers) as answer:
+            assert answer.status == 201
+    wait_until(lambda: site.stack.log.read_text().count(f'client="{CLIENT}"') >= before + 3, 10, "the log lines")
+    assert SPOOFED not in site.stack.log.read_text()
+
+
+async def test_the_proxys_log_has_paths_without_tokens(site, http):
+    """Neither those of the query nor those at the end of a path, as ejabberd's slots have them."""
+    async with http.put(site.signed("logged/photo.jpg", KIB), data=content(KIB)) as answer:
+        assert answer.status == 201
+    slot = {"jid": "alice@example.com", "name": "photo.jpg", "size": str(KIB), "content_type": "image/jpeg"}
+    async with http.get(f"https://{FILES}:{site.proxy.port}/slot/{SLOT_SECRET}", params=slot) as answer:
+        assert answer.status == 200, await answer.text()
+        put_url, get_url = (await answer.text()).splitlines()
+    assert "/eyJ" in put_url
+    async with http.put(put_url, data=content(KIB)) as answer:
+        assert answer.status == 201, await answer.text()
+    async with http.get(get_url) as answer:
+        assert await answer.read() == content(KIB)
+    lines = wait_until(lambda: re.findall(r'"PUT \S*(?:logged/photo.jpg|/TOKEN)\S*" 201', site.proxy.logs()), 10, "lines")
+    assert len(lines) == 2, site.proxy.logs()
+    assert f"GET {FILES}/slot\" 200" in site.proxy.logs()
+
+
+ELSEWHERE = ["/", "/metrics", "/status", "/upload", "/uploads/a/b", "/authorize/upload/a/b", "/x/../status", "/slots"]
+
+
+@pytest.mark.parametrize("target", ELSEWHERE)
+def test_nothing_else_is_served(site, target):
+    answer, body = only_head(site, target, {"Content-Length": "0", "Connection": "close"})
+    assert answer.status == 404
+    assert answer.headers["Content-Type"] != "application/problem+json", "the gateway has seen it"
+
+
+def test_an_outage_is_a_5xx_and_no_secret_is_logged(site):
+    """Last, as the stack does not come back."""
+    size = 6 * MIB
+    url = site.signed("outage/a", size)
+    with RawPut(url, size, expect=True, connection=site.connect()) as upload:
+        assert upload.status() == 100
+        site.stack.stop(signal.SIGKILL)
+        assert upload.status() in (502, 503)
+    parts = urlsplit(url)
+    for target in (f"{parts.path}?{parts.query}", f"/slot/{SLOT_SECRET}?jid=a@example.com", "/upload/a/eyJ0b2tlbg"):
+        assert only_head(site, target, {"Content-Length": "0", "Connection": "close"})[0].status in (502, 503)
+    with site.connect(S3) as connection:
+        connection.sendall(f"GET /satchel/a?X-Amz-Signature=0 HTTP/1.1\r\nHost: {S3}\r\nConnection: close\r\n\r\n".encode())
+        answer = HTTPResponse(connection)
+        answer.begin()
+        assert answer.status in (502, 503)
