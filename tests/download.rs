@@ -209,3 +209,17 @@ async fn a_tampered_url_is_refused_by_s3() {
     }
     world.stop().await;
 }
+
+#[tokio::test]
+async fn files_that_were_copied_into_the_bucket_are_served_and_protected() {
+    let world = World::new().await;
+    for path in ["old/photo.jpg", "old/Grüße aus Köln.jpg"] {
+        let put = world.s3().put_object().bucket("satchel").key(format!("uploads/{path}")).content_type("image/jpeg");
+        put.body(b"hello".to_vec().into()).send().await.unwrap();
+        let served = world.fetch(&tokens::target(path)).await;
+        assert_eq!((served.status, served.body.as_slice()), (200, b"hello".as_slice()), "{path}");
+        assert_eq!(served.header("content-type"), Some("image/jpeg"), "{path}");
+        assert_eq!(world.put(&tokens::v1(path, 5), b"hello").await.status, 409, "{path}");
+    }
+    world.stop().await;
+}

@@ -4,6 +4,7 @@ mod authorize;
 mod chat;
 mod component;
 mod cors;
+mod documents;
 mod download;
 mod events;
 mod expire;

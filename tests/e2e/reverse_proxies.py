@@ -8,16 +8,21 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import aiohttp
+
+import tokens
 from nginx import MAIN, TEMPORARY
 from prosody import fill
 from satchel import SECRET, Satchel, clean_environment
-from server import HOST, REPOSITORY, Server, accepts_connections
+from server import HOST, REPOSITORY, Server, accepts_connections, free_port
 
 FILES, S3 = "files.example.com", "s3.example.com"
 PUBLISHED = "/etc/letsencrypt/live/files.example.com"
 GROUP = "www-data"
 CLIENT = "127.0.0.2"
 """The address that clients have: not the proxies', which connect from 127.0.0.1."""
+SLOT_SECRET = "the-secret-of-slots"
+PARTS_OF_SECRETS = ("X-Amz", "Signature", "v=", "v2=", "Bearer", "eyJ", SLOT_SECRET)
 
 
 class SocketSatchel(Satchel):
@@ -32,7 +37,7 @@ class SocketSatchel(Satchel):
             "SATCHEL_PUBLIC_URL": self.base_url,
             "SATCHEL_S3_PUBLIC_URL": f"https://{S3}:{proxy_port}",
             "SATCHEL_TRUSTED_PROXIES": trusted,
-            "SATCHEL_SLOT_CREDENTIALS": "the-secret-of-slots",
+            "SATCHEL_SLOT_CREDENTIALS": SLOT_SECRET,
         }
 
     def command(self) -> list[str]:
@@ -138,11 +143,12 @@ class ApacheProxy(ReverseProxy):
         super().__init__(folder, *rest)
         modules = Path("/etc/apache2/mods-available")
         asked = [modules / f"{name}.load" for name in ("socache_shmcb", "ssl", "proxy", "proxy_http", "headers")]
+        asked.append(modules / "ssl.conf")
         main = [
             f"ServerRoot {folder}\nDefaultRuntimeDir {folder}\nPidFile {folder}/apache.pid\nServerName localhost",
             f"User {GROUP}\nGroup {GROUP}\nErrorLog {folder}/error.log\nTimeout 300",
             "Include /etc/apache2/mods-enabled/*.load",
-            *(f"Include {load}" for load in asked if not Path("/etc/apache2/mods-enabled", load.name).exists()),
+            *(f"Include {path}" for path in asked if not Path("/etc/apache2/mods-enabled", path.name).exists()),
             "Include /etc/apache2/mods-enabled/*.conf",
             f"Listen {HOST}:{self.port}",
             f"Include {folder}/satchel.conf",
@@ -161,3 +167,55 @@ class ApacheProxy(ReverseProxy):
 
     def logs(self) -> str:
         return super().logs() + (self.folder / "error.log").read_text()
+
+
+class AtHome(aiohttp.abc.AbstractResolver):
+    """Both server names are this machine's."""
+
+    async def resolve(self, host, port=0, family=socket.AF_INET):
+        assert host in (FILES, S3)
+        return [{"hostname": host, "host": HOST, "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}]
+
+    async def close(self):
+        pass
+
+
+class Site:
+    """A stack, the proxy before it, and how a client reaches both."""
+
+    def __init__(self, folder: Path, proxy, over: str):
+        self.sockets = folder_for_sockets()
+        port, self.certificate = free_port(), Certificate(folder)
+        socket_folder = Path(self.sockets.name) if over == "unix" else None
+        self.stack = SocketSatchel(folder / "satchel", port, socket_folder, "unix" if over == "unix" else HOST)
+        self.proxy = proxy(folder / "proxy", port, self.certificate, self.stack)
+
+    def __enter__(self):
+        self.stack.start()
+        try:
+            self.proxy.start()
+        except BaseException:
+            self.stack.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.proxy.stop()
+        self.stack.stop()
+        self.sockets.cleanup()
+
+    def signed(self, path: str, size: int) -> str:
+        return self.stack.url(path, tokens.v1(SECRET, path, size))
+
+    def connect(self, host: str = FILES) -> socket.socket:
+        connection = socket.create_connection((HOST, self.proxy.port), 60, source_address=(CLIENT, 0))
+        return self.certificate.context().wrap_socket(connection, server_hostname=host)
+
+    def client(self) -> aiohttp.ClientSession:
+        context, address = self.certificate.context(), (CLIENT, 0)
+        connector = aiohttp.TCPConnector(resolver=AtHome(), ssl=context, local_addr=address, force_close=True)
+        return aiohttp.ClientSession(connector=connector, skip_auto_headers={"Content-Type"})
+
+    def secrets_in_logs(self) -> list[str]:
+        logs = self.proxy.logs()
+        return [part for part in PARTS_OF_SECRETS if part in logs]
