@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 import aiohttp
 
 import tokens
-from cloud import PARAMETERS, TYPE, expiring, is_indexed, keys, names, said, slot, waiting
+from cloud import KEY, PARAMETERS, TYPE, expiring, is_indexed, keys, names, said, slot, waiting
 from files import KIB, MIB, content
 from ministack import STACK, payload
 from tus import CHUNK_TYPE
