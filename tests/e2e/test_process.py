@@ -1,5 +1,6 @@
 """The stack as a process: its first start, its signals, crashes, memory, and how it treats slow or dying clients."""
 
+import contextlib
 import hashlib
 import io
 import re
@@ -97,6 +98,18 @@ async def test_an_acknowledged_file_survives_a_crash_and_a_restart(own_stack, ht
     own_stack.start()
     await assert_stored(http, own_stack, "kept/file.bin", body)
     assert await put(http, own_stack, "kept/file.bin", body) == 409
+
+
+@pytest.mark.parametrize("milliseconds", range(0, 24, 3))
+async def test_a_crash_in_the_first_start_leaves_a_folder_that_starts(tmp_path, http, milliseconds):
+    stack = Satchel(tmp_path / "satchel")
+    first = subprocess.Popen(stack.command(), env=stack.environment(), cwd=stack.folder, stdout=subprocess.DEVNULL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        first.wait(milliseconds / 1000)
+    first.kill()
+    first.wait()
+    with stack:
+        assert await put(http, stack, "first/a", b"hello") == 201
 
 
 async def test_a_crash_in_the_middle_of_an_upload_leaves_nothing(own_stack, http):

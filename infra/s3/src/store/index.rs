@@ -1,6 +1,8 @@
 //! The index: what exists. Tables in one redb file, opened alone by one process.
 
 use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,6 +30,9 @@ const OBJECTS: TableDefinition<ObjectKey, &[u8]> = TableDefinition::new("objects
 const UPLOADS: TableDefinition<UploadKey, &[u8]> = TableDefinition::new("uploads");
 const PARTS: TableDefinition<PartKey, &[u8]> = TableDefinition::new("parts");
 
+const INDEX: &str = "index.redb";
+/// What the name of an index begins with while it is made.
+const DRAFT: &str = "index.new-";
 const FORMAT: u64 = 1;
 /// The pages a store of a million objects touches for a handful of requests; redb's default is 1 GiB.
 const CACHE_BYTES: usize = 8 << 20;
@@ -59,7 +64,9 @@ pub(crate) async fn open(folder: &Path) -> Result<Opened, OpenError> {
 async fn lock(folder: &Path) -> Result<Database, OpenError> {
     let deadline = tokio::time::Instant::now() + LOCK_WAIT;
     loop {
-        match Builder::new().set_cache_size(CACHE_BYTES).create(folder.join("index.redb")) {
+        let opened =
+            create(folder).and_then(|()| Builder::new().set_cache_size(CACHE_BYTES).create(folder.join(INDEX)));
+        match opened {
             Ok(database) => return Ok(database),
             Err(DatabaseError::DatabaseAlreadyOpen) if tokio::time::Instant::now() < deadline => {
                 tokio::time::sleep(LOCK_RETRY).await;
@@ -69,6 +76,25 @@ async fn lock(folder: &Path) -> Result<Database, OpenError> {
                 return Err(OpenError::Index { folder: folder.to_owned(), source: Box::new(error.into()) });
             }
         }
+    }
+}
+
+/// Makes an empty index where there is none, all of it or nothing: redb cannot open what it was stopped in the middle of
+/// making.
+fn create(folder: &Path) -> Result<(), DatabaseError> {
+    let index = folder.join(INDEX);
+    if index.try_exists()? {
+        return Ok(());
+    }
+    let draft =
+        folder.join(format!("{DRAFT}{:016x}", getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?));
+    drop(Builder::new().create(&draft)?);
+    let linked = fs::hard_link(&draft, &index);
+    fs::remove_file(&draft)?;
+    match linked {
+        // Another process was faster; who of both has the folder is decided by the lock.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(File::open(folder)?.sync_all()?),
     }
 }
 

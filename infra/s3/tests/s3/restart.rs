@@ -50,6 +50,27 @@ async fn a_successor_waits_for_the_folder() {
 }
 
 #[tokio::test]
+async fn a_folder_that_several_make_at_once_is_made_once() {
+    for _ in 0..8 {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || async { Store::open(dir.path()).await.unwrap().close().await.unwrap() };
+        tokio::join!(open(), open(), open(), open());
+        assert!(
+            std::fs::read_dir(dir.path())
+                .unwrap()
+                .all(|entry| { !entry.unwrap().file_name().to_string_lossy().starts_with("index.new") })
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_was_never_finished_is_no_hindrance() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("index.new-0123456789abcdef"), [0; 4_096]).unwrap();
+    Store::open(dir.path()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_closed_store_answers_503() {
     let fixture = Fixture::start().await;
     fixture.store.clone().close().await.unwrap();
