@@ -61,8 +61,32 @@ impl Credential {
     #[must_use]
     pub fn in_path(path: &UploadPath) -> Option<(Self, UploadPath)> {
         let (path, last) = path.split_last()?;
-        let is_jwt = last.starts_with(JWT_BEGINNING) && last.bytes().filter(|byte| *byte == b'.').count() == 2;
-        is_jwt.then(|| (Self::Jwt(last.to_owned()), path))
+        is_jwt(last).then(|| (Self::Jwt(last.to_owned()), path))
+    }
+
+    /// The name of the protocol that a request tries, well-formed or not, for logs. `raw_path` is as it was sent.
+    #[must_use]
+    pub fn tried<'a>(
+        authorization: Option<&str>,
+        parameter: impl Fn(&str) -> Option<&'a str>,
+        raw_path: &str,
+    ) -> Option<&'static str> {
+        if authorization.and_then(bearer).is_some() {
+            return Some("jwt");
+        }
+        let in_query = MacProtocol::BY_STRENGTH.map(MacProtocol::parameter);
+        let in_query = in_query.into_iter().find(|name| parameter(name).is_some());
+        in_query.or_else(|| raw_path.rsplit('/').next().is_some_and(is_jwt).then_some("jwt"))
+    }
+
+    /// A message that was MACed, as a log may have it: a token that its path ends with may be good elsewhere.
+    #[must_use]
+    pub fn without_jwts(message: &str) -> String {
+        let part = |part: &str| {
+            let word = part.trim_end_matches(SEPARATORS);
+            if is_jwt(word) { part.replacen(word, "(token)", 1) } else { part.to_owned() }
+        };
+        message.split_inclusive(SEPARATORS).map(part).collect()
     }
 
     /// The name of the protocol, for logs.
@@ -73,6 +97,13 @@ impl Credential {
             Self::Jwt(_) => "jwt",
         }
     }
+}
+
+/// What stands between path segments, sizes and types in a MACed message.
+const SEPARATORS: [char; 3] = ['/', ' ', '\0'];
+
+fn is_jwt(word: &str) -> bool {
+    word.starts_with(JWT_BEGINNING) && word.bytes().filter(|byte| *byte == b'.').count() == 2
 }
 
 /// The token of `Bearer <token>`; the scheme's case does not matter (RFC 9110, section 11.1).
@@ -87,7 +118,14 @@ mod tests {
 
     fn selected(authorization: Option<&str>, query: &[(&str, &str)]) -> Result<&'static str, CredentialError> {
         let parameter = |name: &str| query.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-        Credential::select(authorization, parameter).map(|credential| credential.protocol())
+        let selected = Credential::select(authorization, parameter).map(|credential| credential.protocol());
+        let tried = match selected {
+            Ok(protocol) => Some(protocol),
+            Err(CredentialError::MalformedMac(protocol)) => Some(protocol.parameter()),
+            Err(_) => None,
+        };
+        assert_eq!(Credential::tried(authorization, parameter, "/upload/a"), tried, "as the log says");
+        selected
     }
 
     #[test]
@@ -117,6 +155,22 @@ mod tests {
         for path in ["eyJh.eyJi.x-_", "eyJh.eyJi.x-_/photo.jpg", "slot/eyJh.eyJi", "slot/a.b.c", "slot/eyJ.tar.gz.asc"]
         {
             assert_eq!(found(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_token_in_the_path_is_a_protocol_and_never_part_of_a_message() {
+        let none = |_: &str| None;
+        assert_eq!(Credential::tried(None, none, "/upload/u/a/eyJh.eyJz.c2ln"), Some("jwt"));
+        assert_eq!(Credential::tried(None, none, "/upload/u/eyJh.eyJz.c2ln/a"), None, "not its end");
+        assert_eq!(Credential::tried(None, none, "/upload/u/eyJh.txt"), None);
+        for (message, logged) in [
+            ("u/a/eyJh.eyJz.c2ln 5", "u/a/(token) 5"),
+            ("u/eyJh.eyJz.c2ln/a\05\0image/png", "u/(token)/a\05\0image/png"),
+            ("u/eyJh.txt 5", "u/eyJh.txt 5"),
+            ("u//a b 5", "u//a b 5"),
+        ] {
+            assert_eq!(Credential::without_jwts(message), logged);
         }
     }
 }
