@@ -14,4 +14,5 @@ pub use server::{Server, ServerOptions};
 pub use store::error::{OpenError, Refusal, StoreError};
 pub use store::events::{CreatedBy, ObjectCreated, Receiver};
 pub use store::lifecycle::{Expired, LifecycleRule};
+pub use store::usage::{Listed, Stock, Usage};
 pub use store::{Clock, Store};

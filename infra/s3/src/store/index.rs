@@ -15,6 +15,7 @@ use super::blobs::{BlobId, PendingBlob};
 use super::error::{OpenError, StoreError};
 use super::events::ObjectCreated;
 use super::record::{ObjectRecord, PartRecord, Segment, decode};
+use super::usage::Change;
 
 type Bytes = &'static [u8];
 /// Bucket, then key in UTF-8 bytes: sorted as S3 lists.
@@ -152,6 +153,8 @@ pub(crate) struct AfterCommit {
     pub published: Vec<PendingBlob>,
     /// Whom to tell about.
     pub created: Vec<ObjectCreated>,
+    /// What the totals do not know yet.
+    pub changed: Vec<Change>,
 }
 
 impl<'txn> Tables<'txn> {

@@ -15,6 +15,7 @@ mod reaper;
 pub(crate) mod receive;
 pub(crate) mod record;
 pub(crate) mod uploads;
+pub(crate) mod usage;
 mod writer;
 
 use std::path::Path;
@@ -31,6 +32,7 @@ use error::{OpenError, StoreError};
 use events::{Receiver, Subscribers};
 use index::Snapshot;
 use reaper::Order;
+use usage::Usages;
 use writer::{Shared, Writer};
 
 /// Gives the time, in milliseconds since 1970.
@@ -49,6 +51,7 @@ struct Inner {
     blobs: Blobs,
     epochs: Arc<Epochs>,
     subscribers: Arc<Subscribers>,
+    usages: Arc<Usages>,
     writer: Writer,
     writer_thread: Mutex<Option<JoinHandle<()>>>,
     reaper: Sender<Order>,
@@ -152,10 +155,12 @@ impl Inner {
         let reaper = reaper::start(blobs.clone())?;
         let epochs = Arc::new(Epochs::new(reaper.clone()));
         let subscribers = Arc::new(Subscribers::default());
+        let usages = Arc::new(Usages::default());
         let shared = Shared {
             database: database.clone(),
             epochs: epochs.clone(),
             subscribers: subscribers.clone(),
+            usages: usages.clone(),
             blobs: blobs.clone(),
         };
         let (writer, thread) = Writer::start(shared)?;
@@ -164,6 +169,7 @@ impl Inner {
             blobs,
             epochs,
             subscribers,
+            usages,
             writer,
             writer_thread: Mutex::new(Some(thread)),
             reaper,
@@ -178,6 +184,7 @@ impl Inner {
             return Err(StoreError::Closed);
         }
         self.subscribers.end();
+        self.usages.end();
         self.drain_reaper();
         let Some(database) = self.database.write().unwrap_or_else(PoisonError::into_inner).take() else {
             return Ok(());

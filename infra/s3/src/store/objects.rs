@@ -14,6 +14,7 @@ use super::index::Tables;
 use super::read::BlobStream;
 use super::receive::Received;
 use super::record::{EntityTag, Headers, ObjectHead, ObjectRecord, Segment, decode, encode};
+use super::usage::Change;
 
 /// What must hold about the present object for a write to happen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,6 +81,8 @@ impl Tables<'_> {
             return Ok(Err(refusal));
         }
         self.objects.insert(at.index_key(), encode(record)?.as_slice())?;
+        let before = present.as_ref().map(|record| record.head.size);
+        self.after.changed.push(Change::of(&at.bucket, &at.key, before, Some(record.head.size)));
         self.discard(&present.map(|record| record.segments).unwrap_or_default());
         self.after.created.push(ObjectCreated {
             bucket: at.bucket.clone(),
@@ -237,6 +240,7 @@ impl Tables<'_> {
     /// Takes away `record`, which is what is at `at`.
     pub(super) fn remove_object(&mut self, at: &Address, record: &ObjectRecord) -> Result<(), StoreError> {
         self.objects.remove(at.index_key())?;
+        self.after.changed.push(Change::of(&at.bucket, &at.key, Some(record.head.size), None));
         self.discard(&record.segments);
         Ok(())
     }

@@ -12,6 +12,7 @@ use super::epoch::Epochs;
 use super::error::{Refusal, StoreError};
 use super::events::Subscribers;
 use super::index::{AfterCommit, Tables, begin_write};
+use super::usage::Usages;
 
 /// Mutations per commit at most, so that the first of a flood does not wait for the last.
 const BATCH: usize = 512;
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub database: Arc<Database>,
     pub epochs: Arc<Epochs>,
     pub subscribers: Arc<Subscribers>,
+    pub usages: Arc<Usages>,
     pub blobs: Blobs,
 }
 
@@ -103,6 +105,7 @@ fn commit(shared: &Shared, batch: Vec<Job>) {
         after.published.into_iter().for_each(PendingBlob::keep);
         shared.blobs.adopt(after.garbage.len());
         shared.epochs.retire(after.garbage);
+        shared.usages.apply(&after.changed);
         shared.subscribers.publish(after.created);
     } else {
         // The commit may have reached the disk all the same, so its blobs must stay until the next opening's sweep.

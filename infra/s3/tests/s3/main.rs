@@ -17,3 +17,4 @@ mod presigned;
 mod reading;
 mod restart;
 mod support;
+mod usage;
