@@ -111,9 +111,9 @@ async fn files_stay_mine_when_the_secret_changes_and_go_when_they_expire() {
         ];
         Setup { variables, now: Some(now.as_seconds()), ..Setup::default() }
     };
-    let world = World::with(with("old")).await;
+    let world = World::with(with("an old secret")).await;
     let get = uploaded(&world, ROMEO, "a.jpg", "", b"hello").await;
-    let world = world.restart_with(with("new\nold")).await;
+    let world = world.restart_with(with("a new secret\nan old secret")).await;
     assert!(said(&world, "list", ROMEO).await.contains("a.jpg\n"));
     world.set_clock(now.as_seconds() + 86_399);
     let until = satchel_core::date_time::to_minute(now.plus(86_400));

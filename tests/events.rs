@@ -174,10 +174,10 @@ async fn an_s3_event_of_either_shape_seals_once_however_often_it_comes() {
             let (key, etag) = upload(&world, &path, b"hello").await;
             let event = &created(&key, 5, &etag)[shape];
             let sealed = satchel_seal::handle(&functions.seal, event.clone()).await.unwrap();
-            assert_eq!(sealed["sealed"], 1, "{path}");
+            assert_eq!((&sealed["sealed"], &sealed["sealed_bytes"]), (&json!(1), &json!(5)), "{path}");
             assert_eq!(world.keys("incoming/").await, [] as [&str; 0], "{path}");
             let again = satchel_seal::handle(&functions.seal, event.clone()).await.unwrap();
-            assert_eq!(again["sealed"], 1, "it is sealed, as the event asks: {path}");
+            assert_eq!(again["sealed_before"], 1, "it is sealed, as the event asks: {path}");
             assert_eq!(world.fetch(&tokens::target(&path)).await.body, b"hello", "{path}");
         }
     }
@@ -200,7 +200,8 @@ async fn an_event_for_another_size_or_another_body_seals_nothing_wrong() {
     assert!(world.is_empty().await);
     for foreign in ["uploads/u/a", "incoming/u/a", "elsewhere"] {
         let nothing = satchel_seal::handle(&functions.seal, created(foreign, 5, "x")[1].clone()).await.unwrap();
-        assert_eq!(nothing, json!({"sealed": 0, "discarded": 0, "wrong_size": 0, "gone": 0}), "{foreign}");
+        let counts = nothing.as_object().unwrap();
+        assert!(counts.len() > 4 && counts.values().all(|count| *count == 0), "{foreign}: {nothing}");
     }
     assert!(satchel_seal::handle(&functions.seal, json!({"nonsense": 1})).await.is_err());
     world.stop().await;

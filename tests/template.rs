@@ -181,9 +181,9 @@ async fn the_api_and_the_stack_send_requests_to_the_same_functions() {
             json!({"httpMethod": method, "path": path, "headers": {}, "requestContext": {"httpMethod": method}});
         let request = lambda_http::request::from_str(&event.to_string()).unwrap();
         let (seen, response) = functions.answer(request, path, None).await;
-        let line: Value = serde_json::from_str(&seen.line(&response).to_json()).unwrap();
+        let line: Value = serde_json::from_str(&seen.line(&response).to_json(None)).unwrap();
         assert_eq!(line["function"], name, "{method} {path} in the stack");
-        assert_ne!(line["message"], "no_such_address", "{method} {path}");
+        assert_ne!(line["code"], "no_such_address", "{method} {path}");
         let deployed = template.route(method, path).map(|function| function.name());
         assert_eq!(deployed, Some(name), "{method} {path} in template.yaml");
     }

@@ -1,6 +1,8 @@
 //! A stack of one's own for every test, a client that changes nothing it is told to send, and tokens.
 
 pub mod component;
+pub mod emf;
+pub mod lines;
 pub mod proxy;
 pub mod rosters;
 pub mod shelf;
@@ -20,10 +22,12 @@ use aws_sdk_s3::{
     Client,
     config::{BehaviorVersion, Credentials, Region},
 };
-use satchel_aws::{clock::Clock, log::Line, storage::Storage};
+use lines::Lines;
+use satchel_aws::{clock::Clock, storage::Storage};
 use satchel_core::{config::UploadConfig, upload_path::UploadPath};
 use satchel_local::{
     gateway::front::S3_PATIENCE,
+    journal::Sink,
     settings::Settings,
     stack::{Options, Stack},
 };
@@ -40,6 +44,7 @@ pub const BUCKET: &str = "satchel";
 /// A running stack in a folder that goes with it.
 pub struct World {
     pub stack: Stack,
+    pub lines: Lines,
     settings: Settings,
     clock: Option<Arc<AtomicU64>>,
     folder: TempDir,
@@ -107,7 +112,6 @@ pub struct Setup {
     pub strict_aws: bool,
     pub now: Option<u64>,
     pub s3_patience: Option<Duration>,
-    pub log: Option<fn(&Line)>,
 }
 
 /// An ordinary stack on free ports.
@@ -121,7 +125,7 @@ pub fn options(data: &Path, settings: Settings) -> Options {
         clock: Clock::System,
         expire_every: None,
         s3_patience: S3_PATIENCE,
-        log: |_| {},
+        log: Sink::new(|_| {}),
     }
 }
 
@@ -139,18 +143,19 @@ impl World {
         variables.extend(setup.variables);
         let lookup = |name: &str| variables.iter().rfind(|(known, _)| *known == name).map(|(_, value)| value.clone());
         let settings = Settings::load(folder.path(), lookup).unwrap();
+        let (lines, sink) = Lines::of(&settings);
         let clock = setup.now.map(|now| Arc::new(AtomicU64::new(now)));
         let ordinary = options(folder.path(), settings.clone());
         let stack = Stack::start(Options {
             strict_aws: setup.strict_aws,
             clock: clock.clone().map_or(Clock::System, Clock::Fixed),
             s3_patience: setup.s3_patience.unwrap_or(ordinary.s3_patience),
-            log: setup.log.unwrap_or(ordinary.log),
+            log: sink,
             ..ordinary
         })
         .await
         .unwrap();
-        Self { stack, settings, clock, folder }
+        Self { stack, lines, settings, clock, folder }
     }
 
     /// Stops the stack and starts another on the same folder.
@@ -301,7 +306,12 @@ impl Request {
     }
 
     pub async fn send_to(&self, host: &str) -> Answer {
-        let (mut reader, mut writer) = TcpStream::connect(host).await.unwrap().into_split();
+        self.send_as(host, host).await
+    }
+
+    /// The same under another Host.
+    pub async fn send_as(&self, address: &str, host: &str) -> Answer {
+        let (mut reader, mut writer) = TcpStream::connect(address).await.unwrap().into_split();
         let (head, body) = (self.head(host), self.body.clone());
         // A refusal may come, and the connection end, while the body is still being sent.
         let sending = tokio::spawn(async move {

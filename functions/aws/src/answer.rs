@@ -10,7 +10,10 @@ use satchel_core::{
     problem::{PROBLEM_JSON, Problem},
 };
 
-use crate::{log::Outcome, presign::PresignedUrl};
+use crate::{
+    log::{self, Outcome},
+    presign::PresignedUrl,
+};
 
 /// Seconds after which a client may try again when storage has failed it.
 const RETRY_AFTER_SECONDS: &str = "5";
@@ -88,6 +91,7 @@ pub fn for_front(mut response: Response<Body>) -> Response<Body> {
         let code = response.extensions().get::<Outcome>().map_or("refused", Outcome::code);
         set(&mut response, FRONT_STATUS, status.as_str());
         set(&mut response, FRONT_CODE, code);
+        log::note(&mut response, "true_status", status.as_u16());
         if status != StatusCode::UNAUTHORIZED {
             *response.status_mut() = StatusCode::FORBIDDEN;
         }

@@ -7,19 +7,18 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use http::Method;
 use lambda_http::{
     Adapter, Body, Error, LambdaEvent, Request, RequestExt, Response, Service, lambda_runtime::Diagnostic, service_fn,
 };
-use satchel_core::config::ConfigError;
+use satchel_core::{config::ConfigError, line};
 use serde_json::Value;
 
 #[cfg(feature = "https")]
 use crate::live::Live;
 use crate::{
-    event,
+    cloudwatch::CloudWatch,
     http_event::{Answer, HttpEvent, MalformedEvent},
-    log::{self, Line},
+    log::{self, EventFailure, Seen},
     proxy,
 };
 
@@ -56,7 +55,7 @@ where
     F: Future<Output = Response<Body>> + Send,
 {
     let Some(state) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
-    run(function, || std::future::ready(Arc::clone(&state)), handle).await
+    run(function, &CloudWatch::from_environment(), || std::future::ready(Arc::clone(&state)), handle).await
 }
 
 /// The same with a state whose secrets may change.
@@ -68,20 +67,21 @@ where
     F: Future<Output = Response<Body>> + Send,
 {
     let Some(live) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
-    run(function, || renewed(function, &live), handle).await
+    let cloudwatch = CloudWatch::from_environment();
+    run(function, &cloudwatch, || renewed(function, &live, &cloudwatch), handle).await
 }
 
 /// The state, with the secrets of now as far as they can be read.
 #[cfg(feature = "https")]
-async fn renewed<S>(function: &str, live: &Live<S>) -> Arc<S> {
-    let started = Instant::now();
+async fn renewed<S>(function: &'static str, live: &Live<S>, cloudwatch: &CloudWatch) -> Arc<S> {
+    let seen = Seen::of_event(function, String::new());
     if let Err(error) = live.renew().await {
-        println!("{}", log::event_line(function, "", &Err(error), started.elapsed()));
+        cloudwatch.write(&seen.event_line(&Err(error)));
     }
     live.state()
 }
 
-async fn run<S, C, D, H, F>(function: &'static str, state: C, handle: H) -> ExitCode
+async fn run<S, C, D, H, F>(function: &'static str, cloudwatch: &CloudWatch, state: C, handle: H) -> ExitCode
 where
     C: Fn() -> D + Send + Sync,
     D: Future<Output = Arc<S>> + Send,
@@ -91,17 +91,18 @@ where
     let handle = &handle;
     let mut http = Adapter::from(service_fn(|request: Request| {
         let invocation = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
-        let seen = Seen::of(function, invocation, &request);
+        let seen = cloudwatch.seen(Seen::of(function, invocation, &request));
         let state = state();
         async move {
             let response = handle(state.await, request).await;
-            println!("{}", seen.line(&response).to_json());
+            cloudwatch.write(&seen.line(&response));
             Ok::<_, Error>(response)
         }
     }));
     let service = service_fn(|event: LambdaEvent<HttpEvent>| {
         let LambdaEvent { payload: HttpEvent(payload), context } = event;
-        let refused = payload.as_ref().err().map(|malformed| malformed.answer(function, &context.request_id));
+        let seen = || cloudwatch.seen(Seen::of_event(function, context.request_id.clone()));
+        let refused = payload.as_ref().err().map(|malformed| malformed.answer(cloudwatch, &seen()));
         let answer = payload.ok().map(|payload| http.call(LambdaEvent { payload, context }));
         async move {
             match answer {
@@ -120,7 +121,7 @@ where
     S: Send + Sync + 'static,
     H: Fn(Arc<S>, Value) -> F + Send + Sync,
     F: Future<Output = Result<Value, E>> + Send,
-    E: std::error::Error + Send + Sync + 'static,
+    E: EventFailure + Send + Sync + 'static,
 {
     serve_invocations(function, state, |state, invocation| handle(state, invocation.event)).await
 }
@@ -148,14 +149,15 @@ where
     S: Send + Sync + 'static,
     H: Fn(Arc<S>, Invocation) -> F + Send + Sync,
     F: Future<Output = Result<Value, E>> + Send,
-    E: std::error::Error + Send + Sync + 'static,
+    E: EventFailure + Send + Sync + 'static,
 {
     let Some(state) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
+    let cloudwatch = CloudWatch::from_environment();
     let service = service_fn(|event: LambdaEvent<Value>| {
-        let request_id = event.context.request_id.clone();
+        let seen = cloudwatch.seen(Seen::of_event(function, event.context.request_id.clone()));
         // Boxed, as the SDK's futures nest deeper than the compiler computes layouts.
         let done = Box::pin(handle(Arc::clone(&state), Invocation::of(event)));
-        logged(function, request_id, done)
+        logged(&cloudwatch, seen, done)
     });
     ended(function, lambda_http::lambda_runtime::run(service).await)
 }
@@ -174,37 +176,43 @@ where
     F: Future<Output = Response<Body>> + Send,
     G: Fn(Arc<S>, Value) -> D + Send + Sync,
     D: Future<Output = Result<Value, E>> + Send,
-    E: std::error::Error + Send + Sync + 'static,
+    E: EventFailure + Send + Sync + 'static,
 {
     let Some(live) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
-    let (live, handle, handle_event) = (&live, &handle, &handle_event);
+    let cloudwatch = CloudWatch::from_environment();
+    let (live, cloudwatch, handle, handle_event) = (&live, &cloudwatch, &handle, &handle_event);
     let service = service_fn(async |event: LambdaEvent<Value>| {
-        let (invocation, state) = (event.context.request_id, renewed(function, live).await);
+        let (invocation, state) = (event.context.request_id, renewed(function, live, cloudwatch).await);
         match proxy::request(&event.payload) {
-            Some(Err(_)) => Ok(MalformedEvent.answer(function, &invocation)),
             Some(Ok(request)) => {
-                let seen = Seen::of(function, invocation, &request);
+                let seen = cloudwatch.seen(Seen::of(function, invocation, &request));
                 let response = handle(state, request).await;
-                println!("{}", seen.line(&response).to_json());
+                cloudwatch.write(&seen.line(&response));
                 Ok(proxy::response(response))
             }
-            None => logged(function, invocation, handle_event(state, event.payload)).await,
+            other => {
+                let seen = cloudwatch.seen(Seen::of_event(function, invocation));
+                match other {
+                    Some(_) => Ok(MalformedEvent.answer(cloudwatch, &seen)),
+                    None => logged(cloudwatch, seen, handle_event(state, event.payload)).await,
+                }
+            }
         }
     });
     ended(function, lambda_http::lambda_runtime::run(service).await)
 }
 
+/// Logs what came of an event, and hands it on.
 async fn logged<E>(
-    function: &'static str,
-    request_id: String,
+    cloudwatch: &CloudWatch,
+    seen: Seen,
     done: impl Future<Output = Result<Value, E>>,
 ) -> Result<Value, Diagnostic>
 where
-    E: std::error::Error + Send + Sync + 'static,
+    E: EventFailure + Send + Sync + 'static,
 {
-    let started = Instant::now();
     let outcome = done.await;
-    println!("{}", log::event_line(function, &request_id, &outcome, started.elapsed()));
+    cloudwatch.write(&seen.event_line(&outcome));
     outcome.map_err(|error| diagnostic(&error))
 }
 
@@ -216,7 +224,11 @@ fn diagnostic<E: std::error::Error>(error: &E) -> Diagnostic {
 }
 
 fn ready<S>(function: &str, state: Result<S, StartError>) -> Option<Arc<S>> {
-    state.map(Arc::new).inspect_err(|error| eprintln!("{function}: {error}")).ok()
+    let complain = |error: &StartError| match environment("AWS_LAMBDA_LOG_FORMAT").as_deref() {
+        Some("JSON") => log::print(line::not_started(function, &error.to_string(), log::now())),
+        _ => eprintln!("{function}: {error}"),
+    };
+    state.map(Arc::new).inspect_err(complain).ok()
 }
 
 fn ended(function: &str, end: Result<(), Error>) -> ExitCode {
@@ -226,39 +238,6 @@ fn ended(function: &str, end: Result<(), Error>) -> ExitCode {
             eprintln!("{function}: the Lambda runtime ended: {error}");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// A request as it comes in: what its log line needs to know once it has been answered.
-#[derive(Debug)]
-pub struct Seen {
-    function: &'static str,
-    request_id: String,
-    method: Method,
-    at: Instant,
-}
-
-impl Seen {
-    /// Takes note of a request. `invocation` is Lambda's id of it; where it is empty, API Gateway's is used.
-    #[must_use]
-    pub fn of(function: &'static str, invocation: String, request: &Request) -> Self {
-        let request_id = match event::request_id(request) {
-            Some(id) if invocation.is_empty() => id.to_owned(),
-            _ => invocation,
-        };
-        Self { function, request_id, method: request.method().clone(), at: Instant::now() }
-    }
-
-    /// Takes note of a part of a request that no function handles.
-    #[must_use]
-    pub fn at_gateway(function: &'static str, method: Method, request_id: String) -> Self {
-        Self { function, request_id, method, at: Instant::now() }
-    }
-
-    /// The log line, now that there is an answer.
-    #[must_use]
-    pub fn line(&self, response: &Response<Body>) -> Line {
-        Line::of(self.function, &self.request_id, self.method.clone(), response, self.at.elapsed())
     }
 }
 

@@ -121,6 +121,12 @@ pub fn credential(request: &Request) -> Result<Credential, CredentialError> {
     Credential::select(header(request, "authorization"), |name| parameter(request, name))
 }
 
+/// The name of the protocol that a request for an upload tries, well-formed or not, for the log.
+#[must_use]
+pub fn protocol_tried(request: &Request) -> Option<&'static str> {
+    Credential::tried(header(request, "authorization"), |name| parameter(request, name), request.raw_http_path())
+}
+
 /// The upload token of header or query, with the paths as they are; else the one that ends the path and is no part of
 /// it.
 ///

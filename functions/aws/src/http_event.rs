@@ -1,15 +1,18 @@
 //! An invocation of a function that answers HTTP, and the answer to one that is no HTTP event at all: a test event from
 //! the console, an integration that is no proxy, another service's trigger. lambda_http itself has such events fail.
 
-use std::time::Duration;
-
 use http::{Method, StatusCode};
 use lambda_http::request::LambdaRequest;
 use satchel_core::problem::Problem;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::{answer, log, proxy};
+use crate::{
+    answer,
+    cloudwatch::CloudWatch,
+    log::{EventFailure, Seen},
+    proxy,
+};
 
 /// What Lambda hands over, where it is an HTTP event.
 pub(crate) struct HttpEvent(pub(crate) Result<LambdaRequest, MalformedEvent>);
@@ -37,10 +40,12 @@ pub(crate) enum Answer<R> {
 )]
 pub(crate) struct MalformedEvent;
 
+impl EventFailure for MalformedEvent {}
+
 impl MalformedEvent {
     /// Logs it, as it is somebody's mistake in the set-up, and gives the 400.
-    pub(crate) fn answer(self, function: &str, request_id: &str) -> Value {
-        println!("{}", log::event_line(function, request_id, &Err(self), Duration::ZERO));
+    pub(crate) fn answer(self, cloudwatch: &CloudWatch, seen: &Seen) -> Value {
+        cloudwatch.write(&seen.event_line(&Err(self)));
         let problem = Problem::new(StatusCode::BAD_REQUEST, "event_malformed", self.to_string());
         proxy::response(answer::refusal(&Method::GET, &problem))
     }
@@ -57,7 +62,8 @@ mod tests {
     #[test]
     fn what_is_no_http_event_is_answered_400() {
         for event in ["{}", "[]", "null", "1", r#""text""#, r#"{"Records":[]}"#, r#"{"httpMethod":7}"#] {
-            let answer = read(event).err().unwrap().answer("upload", "r");
+            let seen = Seen::of_event("upload", "r".into());
+            let answer = read(event).err().unwrap().answer(&CloudWatch::from_environment(), &seen);
             assert_eq!((&answer["statusCode"], &answer["isBase64Encoded"]), (&400.into(), &false.into()), "{event}");
             assert_eq!(answer["headers"]["content-type"], "application/problem+json");
             assert_eq!(answer["headers"]["access-control-allow-origin"], "*");

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod bootstrap;
 pub mod clock;
+mod cloudwatch;
 #[cfg(feature = "https")]
 pub mod documents;
 pub mod event;

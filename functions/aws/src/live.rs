@@ -18,6 +18,7 @@ use tokio::sync::Mutex;
 use crate::{
     bootstrap::StartError,
     clock::Clock,
+    log::EventFailure,
     secret_store::{SecretError, SecretStore},
 };
 
@@ -40,6 +41,8 @@ pub enum RenewalError {
     #[error("the secrets in force stay so: {0}")]
     Config(#[from] ConfigError),
 }
+
+impl EventFailure for RenewalError {}
 
 /// The state of a warm function.
 #[derive(Debug)]

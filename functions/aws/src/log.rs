@@ -1,17 +1,27 @@
-//! One line per request, written where the request enters: a message plus fields with units. Tokens,
-//! presigned URLs, bodies and JIDs never get here.
+//! What functions note about a request, and its line. Tokens, presigned URLs, bodies and JIDs never get here.
 
-use std::time::Duration;
+use std::{
+    error::Error,
+    io::{Write, stdout},
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
 
-use http::{Method, StatusCode};
-use lambda_http::{Body, Response};
-use serde_json::{Value, json};
+use http::Method;
+use lambda_http::{Body, Request, Response};
+use satchel_core::{
+    grant::OwnerId,
+    level::Level,
+    line::{CAUSE, Field, Line},
+};
+use serde_json::Value;
+
+use crate::event;
 
 /// How a request ended; travels from the handler to the boundary as an extension of the response.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     code: &'static str,
-    fields: Vec<(&'static str, Value)>,
+    fields: Vec<Field>,
 }
 
 impl Outcome {
@@ -26,105 +36,171 @@ impl Outcome {
     pub fn new(code: &'static str) -> Self {
         Self { code, fields: Vec::new() }
     }
+
+    /// The outcome of an event: what its function counted, and why it failed.
+    fn of_event<E: EventFailure>(outcome: &Result<Value, E>) -> Self {
+        match outcome {
+            Ok(done) => Self { code: "done", fields: fields(done) },
+            Err(error) => {
+                let mut fields = error.done().as_ref().map(fields).unwrap_or_default();
+                fields.push((CAUSE.into(), error.to_string().into()));
+                Self { code: "failed", fields }
+            }
+        }
+    }
+}
+
+/// What an event has come to, as fields.
+fn fields(done: &Value) -> Vec<Field> {
+    match done {
+        Value::Object(counts) => counts.iter().map(|(name, value)| (name.clone().into(), value.clone())).collect(),
+        other => vec![("outcome".into(), other.clone())],
+    }
+}
+
+/// Why an event is not done with.
+pub trait EventFailure: Error {
+    /// What is done all the same, as a success would say it: it counts, as another delivery of the event does not do it
+    /// again.
+    fn done(&self) -> Option<Value> {
+        None
+    }
+}
+
+impl<E: EventFailure> EventFailure for &E {
+    fn done(&self) -> Option<Value> {
+        (**self).done()
+    }
 }
 
 /// Adds a field to the line of this response.
 pub fn note(response: &mut Response<Body>, field: &'static str, value: impl Into<Value>) {
     if let Some(outcome) = response.extensions_mut().get_mut::<Outcome>() {
-        outcome.fields.push((field, value.into()));
+        outcome.fields.push((field.into(), value.into()));
     }
 }
 
-/// The line of one request.
+/// Adds to the line of `response` what is noted on an earlier answer about the same upload.
+pub fn inherit(response: &mut Response<Body>, earlier: &Response<Body>) {
+    let fields = earlier.extensions().get::<Outcome>().map(|outcome| outcome.fields.clone());
+    if let Some(outcome) = response.extensions_mut().get_mut::<Outcome>() {
+        outcome.fields.extend(fields.unwrap_or_default());
+    }
+}
+
+/// Adds what a request for an upload has tried, as far as it says: the protocol of its token, and a file of so many bytes.
+/// Refusals need it most.
+pub fn note_attempt(response: &mut Response<Body>, protocol: Option<&'static str>, size: Option<u64>) {
+    if let Some(protocol) = protocol {
+        note(response, "protocol", protocol);
+    }
+    if let Some(size) = size {
+        note(response, "size_bytes", size);
+    }
+}
+
+/// Adds whose file it is, where that is known: eight digits of an id that is keyed, enough to see what belongs together.
+pub fn note_owner(response: &mut Response<Body>, owner: Option<OwnerId>) {
+    if let Some(owner) = owner {
+        note(response, "owner", &owner.to_hex()[..8]);
+    }
+}
+
+/// Adds that an upload of so many bytes has been sealed on the way.
+pub fn note_sealed(response: &mut Response<Body>, size: u64) {
+    note(response, "sealed", 1);
+    note(response, "sealed_bytes", size);
+}
+
+/// A request or event as it comes in: what its line needs to know once it is over.
 #[derive(Debug, Clone)]
-pub struct Line {
+pub struct Seen {
     function: &'static str,
+    /// `None` for events.
+    method: Option<Method>,
     request_id: String,
-    method: Method,
-    status: StatusCode,
-    outcome: Outcome,
-    duration: Duration,
+    cold_start: bool,
+    at: Instant,
 }
 
-impl Line {
-    /// Reads the line off a response.
+impl Seen {
+    /// Takes note of a request. `invocation` is Lambda's id of it; where it is empty, API Gateway's is used.
     #[must_use]
-    pub fn of(
-        function: &'static str,
-        request_id: &str,
-        method: Method,
-        response: &Response<Body>,
-        duration: Duration,
-    ) -> Self {
+    pub fn of(function: &'static str, invocation: String, request: &Request) -> Self {
+        let request_id = match event::request_id(request) {
+            Some(id) if invocation.is_empty() => id.to_owned(),
+            _ => invocation,
+        };
+        Self::at_gateway(function, request.method().clone(), request_id)
+    }
+
+    /// Takes note of a part of a request that no function handles.
+    #[must_use]
+    pub fn at_gateway(function: &'static str, method: Method, request_id: String) -> Self {
+        Self { method: Some(method), ..Self::of_event(function, request_id) }
+    }
+
+    /// Takes note of an event that nobody waits for.
+    #[must_use]
+    pub fn of_event(function: &'static str, request_id: String) -> Self {
+        Self { function, method: None, request_id, cold_start: false, at: Instant::now() }
+    }
+
+    /// Says whether it is the first that its function's process gets.
+    #[must_use]
+    pub fn starting_cold(self, cold_start: bool) -> Self {
+        Self { cold_start, ..self }
+    }
+
+    /// The function that it goes to.
+    #[must_use]
+    pub fn function(&self) -> &'static str {
+        self.function
+    }
+
+    /// The line of a request, which ends now with this response.
+    #[must_use]
+    pub fn line(&self, response: &Response<Body>) -> Line {
         let outcome = response.extensions().get::<Outcome>().cloned().unwrap_or_else(|| Outcome::new("answered"));
-        Self { function, request_id: request_id.to_owned(), method, status: response.status(), outcome, duration }
+        // Stanzas are answered with 200 even where S3 has failed.
+        let failed = outcome.fields.iter().any(|(name, _)| name == CAUSE);
+        let level = if failed { Level::Error } else { Level::of_status(response.status()) };
+        Line { status: Some(response.status()), ..self.ended(outcome, level) }
     }
 
-    fn level(&self) -> &'static str {
-        match self.status.as_u16() {
-            500.. => "ERROR",
-            400.. => "WARN",
-            _ => "INFO",
-        }
-    }
-
-    /// As CloudWatch likes it: one JSON object.
+    /// The line of an event, which ends now: what came of it, or why nothing did.
     #[must_use]
-    pub fn to_json(&self) -> String {
-        let mut line = json!({
-            "level": self.level(),
-            "message": self.outcome.code,
-            "function": self.function,
-            "request_id": self.request_id,
-            "method": self.method.as_str(),
-            "status": self.status.as_u16(),
-            "duration_ms": self.duration.as_secs_f64() * 1_000.0,
-        });
-        for (field, value) in &self.outcome.fields {
-            line[*field] = value.clone();
-        }
-        line.to_string()
+    pub fn event_line<E: EventFailure>(&self, outcome: &Result<Value, E>) -> Line {
+        let level = if outcome.is_ok() { Level::Info } else { Level::Error };
+        self.ended(Outcome::of_event(outcome), level)
     }
 
-    /// For people: status, method, outcome, milliseconds, the fields and the request's id.
-    #[must_use]
-    pub fn to_text(&self) -> String {
-        let milliseconds = self.duration.as_secs_f64() * 1_000.0;
-        let (status, method, code) = (self.status.as_u16(), &self.method, self.outcome.code);
-        let fields: String = self.outcome.fields.iter().map(|(field, value)| format!(" {field}={value}")).collect();
-        let line = format!("{status} {method} {code} {milliseconds:.1} ms{fields} id={}", self.request_id);
-        line.chars().flat_map(visible).collect()
+    fn ended(&self, outcome: Outcome, level: Level) -> Line {
+        Line {
+            at: now(),
+            level,
+            function: self.function,
+            request_id: self.request_id.clone(),
+            cold_start: self.cold_start,
+            method: self.method.clone(),
+            status: None,
+            code: outcome.code,
+            duration: self.at.elapsed(),
+            fields: outcome.fields,
+        }
     }
 }
 
-/// The line of an event that nobody waits for: what came of it, or why nothing did.
+/// Milliseconds since 1970.
 #[must_use]
-pub fn event_line<E: std::error::Error>(
-    function: &str,
-    request_id: &str,
-    outcome: &Result<Value, E>,
-    duration: Duration,
-) -> String {
-    let (level, message) = if outcome.is_ok() { ("INFO", "done") } else { ("ERROR", "failed") };
-    let mut line = json!({
-        "level": level,
-        "message": message,
-        "function": function,
-        "request_id": request_id,
-        "duration_ms": duration.as_secs_f64() * 1_000.0,
-    });
-    match outcome {
-        Ok(done) => line["outcome"] = done.clone(),
-        Err(error) => line["cause"] = error.to_string().into(),
-    }
-    line.to_string()
+pub fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Letters and ASCII as they are; what could turn a terminal's line around, or hide in it, escaped.
-fn visible(character: char) -> Vec<char> {
-    if character.is_alphanumeric() || character.is_ascii_graphic() || character == ' ' {
-        vec![character]
-    } else {
-        character.escape_unicode().collect()
-    }
+/// Prints a line to standard output with one write, so that it stays one line whoever else writes there. A request does
+/// not fail because nobody reads its line.
+pub fn print(mut line: String) {
+    line.push('\n');
+    let _ = stdout().lock().write_all(line.as_bytes());
 }

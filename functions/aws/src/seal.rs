@@ -10,7 +10,9 @@ use crate::storage::{Incoming, Promotion, Storage, StorageError, Stored};
 /// What sealing came to.
 #[derive(Debug, Clone)]
 pub enum Sealed {
-    /// This upload is the object of its path, now or since earlier.
+    /// This upload has just become the object of its path.
+    Promoted,
+    /// It was already.
     Ours,
     /// Another upload was first; this one is discarded.
     Lost,
@@ -37,7 +39,7 @@ pub async fn seal(storage: &Storage, incoming: &Incoming) -> Result<Sealed, Stor
     if storage.promote(incoming).await? == Promotion::Promoted {
         // Should this fail, the lifecycle rule for incoming/ removes the rest within a day.
         let _ = storage.discard(grant).await;
-        return Ok(Sealed::Ours);
+        return Ok(Sealed::Promoted);
     }
     match storage.head(&grant.path).await? {
         Some(first) => settle(storage, incoming, &first).await,
@@ -51,22 +53,35 @@ async fn settle(storage: &Storage, incoming: &Incoming, first: &Stored) -> Resul
     Ok(if first.is_of(&incoming.grant) { Sealed::Ours } else { Sealed::Lost })
 }
 
+/// The object of a path, and whether looking for it has sealed it.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The object.
+    pub stored: Stored,
+    /// Bytes of the upload that has just become it.
+    pub sealed: Option<u64>,
+}
+
 /// The object of a path, sealed on demand where its upload is complete but no event has come yet: the
 /// recipient who is faster than the event gets the file.
 ///
 /// # Errors
 /// S3 failed.
-pub async fn find(storage: &Storage, path: &UploadPath) -> Result<Option<Stored>, StorageError> {
+pub async fn find(storage: &Storage, path: &UploadPath) -> Result<Option<Found>, StorageError> {
     if let Some(stored) = storage.head(path).await? {
-        return Ok(Some(stored));
+        return Ok(Some(Found { stored, sealed: None }));
     }
+    let mut sealed = None;
     for incoming in storage.incoming(path).await? {
-        if matches!(seal(storage, &incoming).await?, Sealed::Ours | Sealed::Lost) {
-            break;
+        match seal(storage, &incoming).await? {
+            Sealed::Promoted => sealed = Some(incoming.size),
+            Sealed::Ours | Sealed::Lost => {}
+            Sealed::WrongSize | Sealed::Gone => continue,
         }
+        break;
     }
     // Even where nothing waited: the event may have sealed it between the first look and the list.
-    storage.head(path).await
+    Ok(storage.head(path).await?.map(|stored| Found { stored, sealed }))
 }
 
 /// Deletes the object of a path and all that waits to become it, which would bring the file back. Says

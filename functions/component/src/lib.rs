@@ -77,7 +77,7 @@ async fn grant(state: &State, granted: &GrantedSlot, public_url: &str) -> Result
             response
         }
     };
-    log::note(&mut response, "size_bytes", slot.grant.size);
+    note_slot(&mut response, "component_http", slot);
     Ok(response)
 }
 
@@ -108,7 +108,7 @@ async fn two_lines(state: &State, request: &Request, secret: Option<&str>) -> Re
     let lines = put_and_get(state, &slot, from, &state.public_url(request)?)?;
     quota::reserve(state, &slot).await?;
     let mut response = ok("slot_granted", PLAIN_TEXT, lines.join("\n"));
-    log::note(&mut response, "size_bytes", slot.grant.size);
+    note_slot(&mut response, "service_url", &slot);
     Ok(response)
 }
 
@@ -117,6 +117,12 @@ fn put_and_get(state: &State, slot: &Slot, from: &str, public_url: &str) -> Resu
         PutTarget::S3 => Ok([put_url(state, slot)?.as_str().to_owned(), slot.get_url(public_url)]),
         PutTarget::Front(secret) => Ok(front::urls(slot, from, public_url, secret, state.clock.now())?),
     }
+}
+
+fn note_slot(response: &mut Response<Body>, protocol: &'static str, slot: &Slot) {
+    log::note(response, "protocol", protocol);
+    log::note(response, "size_bytes", slot.grant.size);
+    log::note_owner(response, slot.grant.owner);
 }
 
 /// Signs the PUT: only its host and length, as clients send types of their own.

@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(Credential::tried(None, none, "/upload/u/eyJh.txt"), None);
         for (message, logged) in [
             ("u/a/eyJh.eyJz.c2ln 5", "u/a/(token) 5"),
-            ("u/eyJh.eyJz.c2ln/a\05\0image/png", "u/(token)/a\05\0image/png"),
+            ("u/eyJh.eyJz.c2ln/a\x005\0image/png", "u/(token)/a\x005\0image/png"),
             ("u/eyJh.txt 5", "u/eyJh.txt 5"),
             ("u//a b 5", "u//a b 5"),
         ] {

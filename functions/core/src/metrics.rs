@@ -228,7 +228,7 @@ mod tests {
     use crate::level::Level;
 
     fn line(function: &'static str, method: Option<&str>, code: &'static str, fields: Value) -> Line {
-        let fields = fields.as_object().unwrap().iter();
+        let Value::Object(fields) = fields else { panic!("no fields: {fields}") };
         Line {
             at: 0,
             level: Level::Info,
@@ -239,11 +239,14 @@ mod tests {
             status: None,
             code,
             duration: Duration::from_micros(12_500),
-            fields: fields.map(|(name, value)| (name.clone().into(), value.clone())).collect(),
+            fields: fields.into_iter().map(|(name, value)| (name.into(), value)).collect(),
         }
     }
 
-    fn counted(line: &Line) -> Vec<(&'static str, f64)> {
+    /// Names of metrics, and what is added to each.
+    type Counts = Vec<(&'static str, f64)>;
+
+    fn counted(line: &Line) -> Counts {
         measures(line).map(|measure| (measure.metric.name, measure.value)).collect()
     }
 
@@ -269,7 +272,7 @@ mod tests {
         let run = |dry_run: bool| json!({"dry_run": dry_run, "expired": tally(3), "over_limit": tally(2), "errors": 1});
         let all = |parts: &[&[(&'static str, f64)]]| parts.concat();
         let (get, put, post, patch) = (Some("GET"), Some("PUT"), Some("POST"), Some("PATCH"));
-        let cases: Vec<(&str, Line, Vec<(&str, f64)>)> = vec![
+        let cases: Vec<(&str, Line, Counts)> = vec![
             ("a small upload", line("upload", put, "stored", size.clone()), all(&[&STORED, &[TOOK]])),
             ("an empty file", line("upload", put, "stored", json!({"size_bytes": 0})), all(&[&STORED[..1], &[TOOK]])),
             ("a decision about headers", line("upload", put, "redirected", size.clone()), vec![]),

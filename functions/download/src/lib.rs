@@ -8,7 +8,7 @@ use lambda_http::{Body, Request, Response};
 use satchel_aws::{
     answer, event, log,
     presign::{PresignedUrl, UrlTerms},
-    seal,
+    seal::{self, Found},
     storage::Stored,
 };
 use satchel_core::{config::DownloadConfig, object_key::Key, upload_path::UploadPath, window::SigningWindow};
@@ -34,7 +34,7 @@ pub async fn handle(state: &State, request: Request) -> Response<Body> {
 
 async fn redirect(state: &State, request: &Request) -> Result<Response<Body>, DownloadError> {
     let paths = event::upload_paths(request, state.config.public_path.as_deref())?;
-    let (path, stored) = first_stored(state, &paths).await?.ok_or(DownloadError::NotFound)?;
+    let (path, Found { stored, sealed }) = first_found(state, &paths).await?.ok_or(DownloadError::NotFound)?;
     let now = state.clock.now();
     let expires = stored.metadata.expires;
     if expires.is_some_and(|at| at.is_reached(now)) {
@@ -44,17 +44,21 @@ async fn redirect(state: &State, request: &Request) -> Result<Response<Body>, Do
     let url = presign(state, request.method(), path, &stored, window)?;
     let mut response = answer::redirect(&url, window.max_age);
     log::note(&mut response, "size_bytes", stored.size);
+    log::note_owner(&mut response, stored.metadata.owner);
+    if let Some(size) = sealed {
+        log::note_sealed(&mut response, size);
+    }
     Ok(response)
 }
 
 /// The first reading of the path that leads to a file.
-async fn first_stored<'a>(
+async fn first_found<'a>(
     state: &State,
     paths: &'a [UploadPath],
-) -> Result<Option<(&'a UploadPath, Stored)>, DownloadError> {
+) -> Result<Option<(&'a UploadPath, Found)>, DownloadError> {
     for path in paths {
-        if let Some(stored) = seal::find(&state.storage, path).await? {
-            return Ok(Some((path, stored)));
+        if let Some(found) = seal::find(&state.storage, path).await? {
+            return Ok(Some((path, found)));
         }
     }
     Ok(None)

@@ -10,7 +10,7 @@ mod run;
 
 use std::time::{Duration, Instant};
 
-use satchel_aws::bootstrap::Invocation;
+use satchel_aws::{bootstrap::Invocation, log::EventFailure};
 use satchel_core::{
     config::ExpireConfig,
     expiry::{
@@ -43,6 +43,15 @@ pub enum ExpireError {
     Randomness(#[from] getrandom::Error),
 }
 
+impl EventFailure for ExpireError {
+    fn done(&self) -> Option<Value> {
+        match self {
+            Self::Order(_) | Self::Randomness(_) => None,
+            Self::Incomplete(summary) => Some(json!(summary)),
+        }
+    }
+}
+
 /// Runs once, as the event says; gives the summary.
 ///
 /// # Errors
@@ -51,8 +60,15 @@ pub async fn handle(state: &State, invocation: Invocation) -> Result<Value, Expi
     let order = Order::parse(&invocation.event)?;
     let end = last_start(Instant::now(), invocation.deadline);
     let options = Options { count_all: false, is_over: &|| Instant::now() >= end, watch: &mut |_| {} };
-    let summary = run(state, order, options).await?;
-    if summary.errors > 0 { Err(ExpireError::Incomplete(Box::new(summary))) } else { Ok(json!(summary)) }
+    outcome(&run(state, order, options).await?)
+}
+
+/// What a run came to, as its line says it.
+///
+/// # Errors
+/// [`ExpireError::Incomplete`], where S3 said no to something.
+pub fn outcome(summary: &Summary) -> Result<Value, ExpireError> {
+    if summary.errors > 0 { Err(ExpireError::Incomplete(Box::new(summary.clone()))) } else { Ok(json!(summary)) }
 }
 
 /// Until when something new may be begun.

@@ -29,11 +29,11 @@ use crate::{ResumeError, State, answers, text};
 pub async fn create(state: &State, request: Request) -> Result<Response<Body>, ResumeError> {
     let creation = Creation::parse(|name| text(&request, name))?;
     let asked_at = event::resume_paths(&request, state.config.public_path.as_deref())?;
-    let (grant, protocol) = authorize(state, &request, asked_at.clone(), &creation)?;
+    let grant = authorize(state, &request, asked_at.clone(), &creation)?;
     creation.check_chunk(|name| text(&request, name), request.body())?;
     let expires = resume::expiry(state.clock.now(), grant.expires);
     let chunk = event::into_bytes(request.into_body());
-    let (offset, size) = (chunk.len() as u64, grant.size);
+    let offset = chunk.len() as u64;
     let multipart = begin(&state.storage, &grant, &creation, chunk).await?;
     let session = Session { grant, multipart, expires };
     let id = session.sign(state.config.policy.secrets.current(), &asked_at);
@@ -41,23 +41,21 @@ pub async fn create(state: &State, request: Request) -> Result<Response<Body>, R
     let depth = asked_at.first().map_or(0, |path| path.segments().count());
     let location = id.location(&session.grant.path, depth);
     let mut response = answers::created(&session, id.as_str(), &location, offset);
-    log::note(&mut response, "protocol", protocol);
-    log::note(&mut response, "size_bytes", size);
+    log::note_owner(&mut response, session.grant.owner);
     Ok(response)
 }
 
-/// What the token grants, and the name of its protocol.
+/// What the token grants.
 fn authorize(
     state: &State,
     request: &Request,
     asked_at: Vec<UploadPath>,
     creation: &Creation,
-) -> Result<(Grant, &'static str), ResumeError> {
+) -> Result<Grant, ResumeError> {
     let (credential, paths) = event::credential_and_paths(request, asked_at)?;
     let (length, content_type) = (Some(creation.length), creation.content_type.as_deref());
     let put = PutRequest { paths: &paths, credential: &credential, length, content_type };
-    let grant = put::authorize(&put, &state.config.policy, state.clock.now(), fresh_upload_id()?)?;
-    Ok((grant, credential.protocol()))
+    Ok(put::authorize(&put, &state.config.policy, state.clock.now(), fresh_upload_id()?)?)
 }
 
 /// A file that came as a whole is stored in one request; any other begins as a multipart upload.

@@ -5,7 +5,11 @@ use http::{Method, StatusCode};
 use lambda_http::{Body, Response};
 use satchel_aws::{answer, log, storage::StorageError};
 use satchel_core::{
-    credential::CredentialError, problem::Problem, put::PutRefusal, resume::refusal::ResumeRefusal, route::RouteError,
+    credential::{Credential, CredentialError},
+    problem::Problem,
+    put::PutRefusal,
+    resume::refusal::ResumeRefusal,
+    route::RouteError,
 };
 
 /// Why a request failed.
@@ -57,9 +61,9 @@ impl ResumeError {
     pub(crate) fn answer(&self, method: &Method) -> Response<Body> {
         let mut response = answer::refusal(method, &self.problem());
         match self {
-            Self::Refused(ResumeRefusal::Token(PutRefusal::MacMismatch { protocol, messages })) => {
-                log::note(&mut response, "protocol", protocol.parameter());
-                log::note(&mut response, "signed_messages", messages.clone());
+            Self::Refused(ResumeRefusal::Token(PutRefusal::MacMismatch { messages, .. })) => {
+                let messages: Vec<String> = messages.iter().map(|message| Credential::without_jwts(message)).collect();
+                log::note(&mut response, "signed_messages", messages);
             }
             Self::Storage(cause) => log::note(&mut response, "cause", cause.to_string()),
             other => log::note(&mut response, "reason", other.to_string()),

@@ -36,9 +36,14 @@ const METHODS: &str = "OPTIONS, HEAD, POST, PATCH, DELETE";
 pub async fn handle(state: &State, request: Request) -> Response<Body> {
     let named = request::method(request.method(), |name| text(&request, name));
     let Some(method) = named else { return of_tus(answer::method_not_allowed(request.method(), METHODS)) };
+    let creates = method == Method::POST;
+    let protocol = event::protocol_tried(&request).filter(|_| creates);
+    let size = text(&request, "upload-length").and_then(|length| length.parse().ok()).filter(|_| creates);
     let answered = tokio::time::timeout(DEADLINE, decide(state, &method, request)).await;
     let answered = answered.unwrap_or(Err(ResumeError::Hangs));
-    of_tus(answered.unwrap_or_else(|error| error.answer(&method)))
+    let mut response = answered.unwrap_or_else(|error| error.answer(&method));
+    log::note_attempt(&mut response, protocol, size);
+    of_tus(response)
 }
 
 async fn decide(state: &State, method: &Method, request: Request) -> Result<Response<Body>, ResumeError> {
@@ -81,6 +86,8 @@ async fn patch(state: &State, session: &Session, request: Request) -> Result<Res
     let appended = transfer::append(&state.storage, session, offset, chunk).await?;
     let mut response = answers::appended(session, appended.offset);
     log::note(&mut response, "chunk_bytes", size);
+    log::note(&mut response, "size_bytes", session.grant.size);
+    log::note_owner(&mut response, session.grant.owner);
     if let Some(cause) = appended.part_put_off {
         log::note(&mut response, "part_put_off", cause.to_string());
     }

@@ -2,7 +2,11 @@
 
 use http::{Method, StatusCode, header::WWW_AUTHENTICATE};
 use lambda_http::{Body, Response};
-use satchel_aws::{answer, documents::DocumentError, log};
+use satchel_aws::{
+    answer,
+    documents::DocumentError,
+    log::{self, EventFailure},
+};
 use satchel_core::{problem::Problem, roster::refresh::UsernamesError, s3_event::S3EventError};
 
 use crate::prosody::Broken;
@@ -46,6 +50,8 @@ pub enum RosterRefreshError {
         message: String,
     },
 }
+
+impl EventFailure for RosterRefreshError {}
 
 impl From<Broken> for RosterRefreshError {
     fn from(broken: Broken) -> Self {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use satchel_aws::{
     bootstrap::StartError,
+    log::EventFailure,
     seal::{Sealed, seal},
     storage::{Incoming, StorageError},
 };
@@ -43,9 +44,20 @@ pub enum SealError {
         failed: usize,
         /// Uploads in the event.
         uploads: usize,
+        /// What became of the others.
+        counts: Counts,
         /// What S3 said.
         cause: StorageError,
     },
+}
+
+impl EventFailure for SealError {
+    fn done(&self) -> Option<Value> {
+        match self {
+            Self::Event(_) => None,
+            Self::Storage { counts, .. } => Some(counts.to_json()),
+        }
+    }
 }
 
 /// Seals what an event names; gives what to log about it.
@@ -57,14 +69,14 @@ pub async fn handle(state: &State, event: Value) -> Result<Value, SealError> {
     let (mut counts, mut failures) = (Counts::default(), Vec::new());
     for incoming in &waiting {
         match seal(&state.storage, incoming).await {
-            Ok(sealed) => counts.note(&sealed),
+            Ok(sealed) => counts.note(&sealed, incoming.size),
             Err(error) => failures.push(error),
         }
     }
     let (failed, uploads) = (failures.len(), waiting.len());
     match failures.pop() {
         None => Ok(counts.to_json()),
-        Some(cause) => Err(SealError::Storage { failed, uploads, cause }),
+        Some(cause) => Err(SealError::Storage { failed, uploads, counts, cause }),
     }
 }
 
@@ -76,18 +88,25 @@ fn waiting(created: ObjectCreated) -> Option<Incoming> {
     }
 }
 
-#[derive(Default)]
-struct Counts {
+/// What became of uploads. The first two are what the metrics count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
     sealed: u64,
+    sealed_bytes: u64,
+    sealed_before: u64,
     discarded: u64,
     wrong_size: u64,
     gone: u64,
 }
 
 impl Counts {
-    fn note(&mut self, sealed: &Sealed) {
+    fn note(&mut self, sealed: &Sealed, size: u64) {
         match sealed {
-            Sealed::Ours => self.sealed += 1,
+            Sealed::Promoted => {
+                self.sealed += 1;
+                self.sealed_bytes += size;
+            }
+            Sealed::Ours => self.sealed_before += 1,
             Sealed::Lost => self.discarded += 1,
             Sealed::WrongSize => self.wrong_size += 1,
             Sealed::Gone => self.gone += 1,
@@ -95,7 +114,14 @@ impl Counts {
     }
 
     fn to_json(&self) -> Value {
-        let Self { sealed, discarded, wrong_size, gone } = self;
-        json!({"sealed": sealed, "discarded": discarded, "wrong_size": wrong_size, "gone": gone})
+        let Self { sealed, sealed_bytes, sealed_before, discarded, wrong_size, gone } = self;
+        json!({
+            "sealed": sealed,
+            "sealed_bytes": sealed_bytes,
+            "sealed_before": sealed_before,
+            "discarded": discarded,
+            "wrong_size": wrong_size,
+            "gone": gone,
+        })
     }
 }

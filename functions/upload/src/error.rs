@@ -4,7 +4,11 @@ use http::{Method, StatusCode};
 use lambda_http::{Body, Response};
 use satchel_aws::{answer, event::LengthError, log, presign::PresignError, storage::StorageError};
 use satchel_core::{
-    credential::CredentialError, digest::DigestError, problem::Problem, put::PutRefusal, route::RouteError,
+    credential::{Credential, CredentialError},
+    digest::DigestError,
+    problem::Problem,
+    put::PutRefusal,
+    route::RouteError,
     upload_path::PathError,
 };
 
@@ -81,13 +85,9 @@ impl UploadError {
     pub fn answer(&self, method: &Method) -> Response<Body> {
         let mut response = answer::refusal(method, &self.problem());
         match self {
-            Self::Refused(PutRefusal::MacMismatch { protocol, messages }) => {
-                log::note(&mut response, "protocol", protocol.parameter());
-                log::note(&mut response, "signed_messages", messages.clone());
-            }
-            Self::Refused(refusal @ PutRefusal::Jwt(_)) => {
-                log::note(&mut response, "protocol", "jwt");
-                log::note(&mut response, "reason", refusal.to_string());
+            Self::Refused(PutRefusal::MacMismatch { messages, .. }) => {
+                let messages: Vec<String> = messages.iter().map(|message| Credential::without_jwts(message)).collect();
+                log::note(&mut response, "signed_messages", messages);
             }
             Self::Storage(cause) => log::note(&mut response, "cause", cause.to_string()),
             Self::Presign(cause) => log::note(&mut response, "cause", format!("{cause:?}")),

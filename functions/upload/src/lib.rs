@@ -26,6 +26,8 @@ pub async fn handle(state: &State, request: Request) -> Response<Body> {
     let method = request.method().clone();
     let route = event::route(&request, state.config.public_path.as_deref());
     let resource = route.map_or(Resource::Upload, |route| route.resource);
+    let protocol = event::protocol_tried(&request);
+    let size = event::upload_length(&request).ok().flatten().filter(|_| method == Method::PUT);
     let answered = match method {
         Method::OPTIONS => Ok(answer::preflight()),
         Method::PUT => put(state, request, resource).await,
@@ -34,7 +36,8 @@ pub async fn handle(state: &State, request: Request) -> Response<Body> {
         }
         _ => return answer::method_not_allowed(&method, methods(&state.config)),
     };
-    let response = answered.unwrap_or_else(|error| error.answer(&method));
+    let mut response = answered.unwrap_or_else(|error| error.answer(&method));
+    log::note_attempt(&mut response, protocol, size);
     match resource {
         // Nothing of the tus protocol is answered here, so this is a refusal.
         Resource::Upload | Resource::Resume => response,
@@ -47,26 +50,24 @@ fn methods(config: &UploadConfig) -> &'static str {
 }
 
 async fn put(state: &State, request: Request, resource: Resource) -> Result<Response<Body>, UploadError> {
-    let (grant, protocol) = authorize(state, &request)?;
+    let grant = authorize(state, &request)?;
     let digest = event::announced_digest(request.headers())?;
     let mut response = if resource == Resource::Authorize || (request.body().is_empty() && grant.size > 0) {
         redirect(state, &grant, digest).await?
     } else {
         store(state, &grant, digest, request.into_body()).await?
     };
-    log::note(&mut response, "protocol", protocol);
-    log::note(&mut response, "size_bytes", grant.size);
+    log::note_owner(&mut response, grant.owner);
     Ok(response)
 }
 
-fn authorize(state: &State, request: &Request) -> Result<(Grant, &'static str), UploadError> {
+fn authorize(state: &State, request: &Request) -> Result<Grant, UploadError> {
     let paths = event::upload_paths(request, state.config.public_path.as_deref())?;
     let (credential, paths) = event::credential_and_paths(request, paths)?;
     let length = event::upload_length(request)?;
     let content_type = content_type(request)?;
     let put = PutRequest { paths: &paths, credential: &credential, length, content_type };
-    let grant = put::authorize(&put, &state.config.policy, state.clock.now(), fresh_upload_id()?)?;
-    Ok((grant, credential.protocol()))
+    Ok(put::authorize(&put, &state.config.policy, state.clock.now(), fresh_upload_id()?)?)
 }
 
 /// A header that is no text cannot be the one that was signed, nor be stored.

@@ -13,6 +13,7 @@ use satchel_aws::clock::Clock;
 use satchel_core::config::RosterFetchConfig;
 use satchel_local::{
     gateway::front::S3_PATIENCE,
+    journal::Sink,
     settings::Settings,
     stack::{Options, Stack},
 };
@@ -40,7 +41,7 @@ async fn main() -> ExitCode {
         settings: settings.clone(),
         clock: Clock::System,
         s3_patience: S3_PATIENCE,
-        log: |_| {},
+        log: Sink::new(|_| {}),
     })
     .await
     .expect("the embedded stack");

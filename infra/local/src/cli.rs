@@ -3,17 +3,24 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
-use satchel_aws::{bootstrap::BAD_CONFIGURATION, clock::Clock};
+use satchel_aws::{
+    bootstrap::{BAD_CONFIGURATION, environment},
+    clock::Clock,
+    log,
+};
+use satchel_core::level::Level;
 use satchel_s3::listener::Address;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     expire::expire,
     gateway::front::S3_PATIENCE,
+    journal::Sink,
     settings::Settings,
     snippet,
     stack::{Options, Stack, StackError},
     systemd,
+    terminal::{LogFormat, shows_colours},
 };
 
 /// As template.yaml schedules it.
@@ -41,6 +48,9 @@ pub struct Arguments {
     /// Refuse what AWS would refuse: bodies that no Lambda event can hold (413)
     #[arg(long)]
     pub strict_aws: bool,
+    /// How the line of each request is printed
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub log_format: LogFormat,
 }
 
 /// What can be done besides serving.
@@ -92,7 +102,7 @@ async fn serve(arguments: Arguments) -> Result<(), StackError> {
         clock: Clock::System,
         expire_every: Some(EXPIRE_EVERY),
         s3_patience: S3_PATIENCE,
-        log: |line| println!("{}", line.to_text()),
+        log: printing(arguments.log_format),
     })
     .await?;
     println!("{}", snippet::welcome(&stack, &settings));
@@ -104,6 +114,16 @@ async fn serve(arguments: Arguments) -> Result<(), StackError> {
         () = stack.stop() => Ok(()),
         () = either(&mut terminated, &mut interrupted) => std::process::exit(INTERRUPTED),
     }
+}
+
+/// Prints the lines that are serious enough.
+fn printing(format: LogFormat) -> Sink {
+    let (wanted, colours) = (Level::wanted(environment("AWS_LAMBDA_LOG_LEVEL").as_deref()), shows_colours());
+    Sink::new(move |line| {
+        if line.level >= wanted {
+            log::print(format.render(line, colours));
+        }
+    })
 }
 
 fn signals() -> Result<(Signal, Signal), StackError> {

@@ -20,8 +20,9 @@ use tokio::net::TcpStream;
 
 use crate::{
     cli::Arguments,
+    embedded_s3::open_s3,
     settings::Settings,
-    stack::{Running, StackError, open_s3},
+    stack::{Running, StackError},
 };
 
 /// A stack on this machine accepts at once.

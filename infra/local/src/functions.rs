@@ -3,10 +3,12 @@
 use futures_util::future::BoxFuture;
 use http::Method;
 use lambda_http::{Body, Request, Response};
-use satchel_aws::{bootstrap::Seen, clock::Clock, state::State};
+use satchel_aws::{clock::Clock, log::Seen, state::State};
 use satchel_core::{
+    basic::Callers,
     config::{
-        ComponentConfig, ConfigError, DownloadConfig, ExpireConfig, ResumeConfig, S3Config, SealConfig, UploadConfig,
+        ComponentConfig, ConfigError, ConfigProblem, DownloadConfig, ExpireConfig, ResumeConfig, S3Config, SealConfig,
+        UploadConfig,
     },
     route::{Resource, Route},
     time::Timestamp,
@@ -27,6 +29,7 @@ pub struct Configs {
     expire: ExpireConfig,
     component: Option<ComponentConfig>,
     rosters: RosterConfigs,
+    status: Option<Callers>,
 }
 
 impl Configs {
@@ -47,9 +50,10 @@ impl Configs {
         let component = callers.iter().flatten().next().map(|_| ComponentConfig::parse(lookup));
         let component = component.and_then(|parsed| problems.note(parsed));
         let rosters = problems.note(RosterConfigs::parse(settings));
+        let status = settings.given(STATUS).and_then(|lines| problems.note(status_callers(&lines)));
         match (upload, resume, download, seal, expire, rosters, problems.0) {
             (Some(upload), Some(resume), Some(download), Some(seal), Some(expire), Some(rosters), None) => {
-                Ok(Self { upload, resume, download, seal, expire, component, rosters })
+                Ok(Self { upload, resume, download, seal, expire, component, rosters, status })
             }
             (.., problems) => Err(problems.unwrap_or_default()),
         }
@@ -60,6 +64,24 @@ impl Configs {
     pub fn s3(&self) -> &S3Config {
         &self.upload.s3
     }
+
+    /// The path of `SATCHEL_PUBLIC_URL`.
+    #[must_use]
+    pub fn public_path(&self) -> Option<&str> {
+        self.upload.public_path.as_deref()
+    }
+
+    /// Who may see the status page from elsewhere.
+    #[must_use]
+    pub fn status(&self) -> Option<&Callers> {
+        self.status.as_ref()
+    }
+}
+
+const STATUS: &str = "SATCHEL_STATUS_CREDENTIALS";
+
+fn status_callers(lines: &str) -> Result<Callers, ConfigError> {
+    Callers::pairs(lines).map_err(|error| ConfigError(vec![ConfigProblem { name: STATUS, problem: error.to_string() }]))
 }
 
 /// What was wrong so far.

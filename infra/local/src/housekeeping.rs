@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use satchel_aws::log::{EventFailure, Seen};
 use satchel_core::expiry::{order::Order, report::Summary};
 use satchel_expire::Options;
 use satchel_s3::{Expired, Store, StoreError};
 
-use crate::functions::Functions;
+use crate::{functions::Functions, gateway::event::request_id, journal::Journal};
 
 /// Keeps the files in order.
 #[derive(Debug)]
@@ -14,6 +15,7 @@ pub struct Housekeeper {
     functions: Arc<Functions>,
     /// Where the files are in the data folder; another S3 applies its rules itself.
     store: Option<Store>,
+    journal: Arc<Journal>,
 }
 
 /// Why it could not.
@@ -27,9 +29,11 @@ pub enum HousekeepingError {
     Randomness(#[from] getrandom::Error),
 }
 
+impl EventFailure for HousekeepingError {}
+
 impl Housekeeper {
-    pub(crate) fn new(functions: Arc<Functions>, store: Option<Store>) -> Self {
-        Self { functions, store }
+    pub(crate) fn new(functions: Arc<Functions>, store: Option<Store>, journal: Arc<Journal>) -> Self {
+        Self { functions, store, journal }
     }
 
     /// Applies the bucket's lifecycle rules, where that is the stack's business.
@@ -43,11 +47,21 @@ impl Housekeeper {
         }
     }
 
-    /// Once, now.
+    /// Once, now. What comes of it is one line.
     ///
     /// # Errors
     /// See [`HousekeepingError`]. What S3 refuses `expire` is counted in the summary.
     pub async fn once(&self) -> Result<Summary, HousekeepingError> {
+        let seen = self.journal.noting_cold_start(Seen::of_event("expire", request_id()));
+        let done = self.clear().await;
+        self.journal.write(&match &done {
+            Ok(summary) => seen.event_line(&satchel_expire::outcome(summary)),
+            Err(error) => seen.event_line(&Err(error)),
+        });
+        done
+    }
+
+    async fn clear(&self) -> Result<Summary, HousekeepingError> {
         self.apply_lifecycle().await?;
         let expire = self.functions.expire();
         let options = Options { count_all: false, is_over: &|| false, watch: &mut |_| {} };
@@ -60,27 +74,8 @@ impl Housekeeper {
         let mut moments = tokio::time::interval(every);
         loop {
             moments.tick().await;
-            match self.once().await {
-                Ok(summary) => tell(&summary),
-                Err(error) => eprintln!("{error}"),
-            }
+            // The line says what went wrong.
+            let _ = self.once().await;
         }
-    }
-}
-
-/// A line where something happened.
-fn tell(summary: &Summary) {
-    let Summary { expired, over_limit, abandoned, .. } = summary;
-    if expired.objects + over_limit.objects + abandoned.objects > 0 {
-        println!(
-            "expire: {} past their expiry, {} over the total limit, {} abandoned; {} bytes in all",
-            expired.objects,
-            over_limit.objects,
-            abandoned.objects,
-            expired.bytes + over_limit.bytes + abandoned.bytes
-        );
-    }
-    if let Some(error) = &summary.last_error {
-        eprintln!("expire: {} thing(s) failed and are left for the next run; the last one: {error}", summary.errors);
     }
 }

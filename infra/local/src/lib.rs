@@ -1,11 +1,15 @@
 //! The embedded stack: a gateway that turns HTTP requests into API Gateway events for the very functions
 //! that run on Lambda, and an S3 server on a folder. `cargo run --release` starts it.
 
+pub mod chronicle;
 pub mod cli;
+mod embedded_s3;
 mod expire;
+pub mod exporter;
 pub mod functions;
 pub mod gateway;
 mod housekeeping;
+pub mod journal;
 mod keys;
 pub mod lifecycle;
 mod rosters;
@@ -13,4 +17,6 @@ mod sealer;
 pub mod settings;
 mod snippet;
 pub mod stack;
+pub mod status;
 mod systemd;
+pub mod terminal;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{Method, header::AUTHORIZATION, request::Parts};
 use lambda_http::{Body, Request, Response};
-use satchel_aws::{bootstrap::Seen, clock::Clock};
+use satchel_aws::{clock::Clock, log::Seen};
 use satchel_core::{
     config::{ConfigError, RosterFetchConfig, RosterRefreshConfig},
     roster::address::Address,
@@ -13,7 +13,7 @@ use satchel_core::{
 use satchel_s3::Receiver;
 use serde_json::json;
 
-use crate::{functions::Functions, sealer::record, settings::Settings};
+use crate::{functions::Functions, gateway::event::request_id, journal::Journal, sealer::record, settings::Settings};
 
 /// What the template's rule matches.
 const PREFIX: &str = "rosters/";
@@ -107,7 +107,7 @@ impl RosterFunction<'_> {
 
 /// Tells `roster-refresh` of rosters that have been written, until the store is gone; all that came while it was busy at
 /// once. What fails is told with the user's next edit or login.
-pub async fn run(functions: Arc<Functions>, mut events: Receiver) {
+pub async fn run(functions: Arc<Functions>, mut events: Receiver, journal: Arc<Journal>) {
     let Some(refresh) = &functions.rosters().refresh else { return };
     let mut pending = Vec::new();
     while events.recv_many(&mut pending, EVENTS).await > 0 {
@@ -116,8 +116,8 @@ pub async fn run(functions: Arc<Functions>, mut events: Receiver) {
         if records.is_empty() {
             continue;
         }
-        if let Err(error) = satchel_roster_refresh::handle_event(refresh, json!({"Records": records})).await {
-            eprintln!("Prosody does not know of all changed rosters yet: {error}");
-        }
+        let seen = journal.noting_cold_start(Seen::of_event("roster-refresh", request_id()));
+        let told = satchel_roster_refresh::handle_event(refresh, json!({"Records": records})).await;
+        journal.write(&seen.event_line(&told));
     }
 }

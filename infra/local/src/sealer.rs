@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use satchel_aws::log::Seen;
 use satchel_s3::{ObjectCreated, Receiver};
 use serde_json::{Value, json};
 
-use crate::functions::Functions;
+use crate::{functions::Functions, gateway::event::request_id, journal::Journal};
 
 /// What the template's rule matches.
 const PREFIX: &str = "incoming/";
@@ -15,14 +16,14 @@ const PREFIX: &str = "incoming/";
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'/');
 
 /// Delivers events until the store is gone. What fails is sealed on demand, with the first download.
-pub async fn run(functions: Arc<Functions>, mut events: Receiver) {
+pub async fn run(functions: Arc<Functions>, mut events: Receiver, journal: Arc<Journal>) {
     while let Some(created) = events.recv().await {
         if !created.key.starts_with(PREFIX) {
             continue;
         }
-        if let Err(error) = satchel_seal::handle(functions.seal(), json!({"Records": [record(&created)]})).await {
-            eprintln!("sealing failed, the first download will do it: {error}");
-        }
+        let seen = journal.noting_cold_start(Seen::of_event("seal", request_id()));
+        let sealed = satchel_seal::handle(functions.seal(), json!({"Records": [record(&created)]})).await;
+        journal.write(&seen.event_line(&sealed));
     }
 }
 

@@ -5,6 +5,7 @@ use std::{collections::HashMap, io, net::SocketAddr, path::Path};
 use aws_credential_types::Credentials;
 use satchel_core::config::{ConfigError, ConfigProblem};
 use satchel_s3::listener::Address;
+use url::Url;
 
 use crate::{
     gateway::proxies::TrustedProxies,
@@ -40,6 +41,7 @@ const VARIABLES: &[&str] = &[
     "SATCHEL_ROSTER_CREDENTIALS",
     "SATCHEL_ROSTER_DOMAIN",
     "SATCHEL_PROSODY_REFRESH_URL",
+    "SATCHEL_STATUS_CREDENTIALS",
     "SATCHEL_S3_PATH_STYLE",
     "SATCHEL_S3_PUBLIC_URL",
     "SATCHEL_TRUSTED_PROXIES",
@@ -59,6 +61,38 @@ const KEYS: [(&str, &str); 2] = [
 /// What must be there once both servers are bound, and why.
 const URL: (&str, &str) =
     ("SATCHEL_PUBLIC_URL", "clients cannot reach a Unix socket: name the URL of the reverse proxy before it");
+
+/// Those whose values may be seen by whoever sees the status page. All others are secrets, or were not thought about.
+const SHOWN: &[&str] = &[
+    "SATCHEL_BUCKET",
+    "SATCHEL_PUBLIC_URL",
+    "SATCHEL_MAX_SIZE",
+    "SATCHEL_SAFE_TYPES",
+    "SATCHEL_RETENTION_DAYS",
+    "SATCHEL_PROFILE_RETENTION_DAYS",
+    "SATCHEL_EPHEMERAL_RETENTION_DAYS",
+    "SATCHEL_MAX_TOTAL_BYTES",
+    "SATCHEL_PURPOSES",
+    "SATCHEL_DAILY_QUOTA",
+    "SATCHEL_SLOT_PUT",
+    "SATCHEL_ALLOWED_DOMAINS",
+    "SATCHEL_ROSTER_DOMAIN",
+    "SATCHEL_S3_PATH_STYLE",
+    "SATCHEL_S3_PUBLIC_URL",
+    "SATCHEL_TRUSTED_PROXIES",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+];
+
+/// A variable, as it may be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The variable.
+    pub name: &'static str,
+    /// Its value, or what can be said of it.
+    pub value: String,
+}
 
 /// The functions' environment.
 #[derive(Clone)]
@@ -142,6 +176,17 @@ impl Settings {
         self.variables.get(name).map_or("", String::as_str)
     }
 
+    /// All variables, without secrets.
+    #[must_use]
+    pub fn shown(&self) -> Vec<Setting> {
+        let value = |name: &str| match self.given(name) {
+            None => "not set".to_owned(),
+            Some(value) if SHOWN.contains(&name) => without_userinfo(&value),
+            Some(_) => "set, not shown".to_owned(),
+        };
+        VARIABLES.iter().map(|name| Setting { name, value: value(name) }).collect()
+    }
+
     /// Whether files are kept in the data folder rather than in another S3.
     #[must_use]
     pub fn embedded(&self) -> bool {
@@ -186,4 +231,16 @@ impl Settings {
 
 fn all_there(problems: Vec<ConfigProblem>) -> Result<(), ConfigError> {
     if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
+}
+
+/// URLs may carry a password, whether or not they are meant to.
+fn without_userinfo(value: &str) -> String {
+    match Url::parse(value) {
+        Ok(mut url) if !url.username().is_empty() || url.password().is_some() => {
+            // Fails for URLs that have none.
+            let _ = (url.set_username(""), url.set_password(None));
+            url.to_string()
+        }
+        _ => value.to_owned(),
+    }
 }

@@ -1,6 +1,6 @@
 //! What the stack prints when it is up: where it listens, and what to paste into Prosody.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
 
 use satchel_s3::listener::Address;
 
@@ -11,27 +11,42 @@ const SUGGESTED_SIZE_LIMIT: u64 = 1024 * 1024 * 1024;
 
 /// The message of a stack that has just started.
 pub fn welcome(stack: &Stack, settings: &Settings) -> String {
-    let limit = settings.get("SATCHEL_MAX_SIZE").parse().unwrap_or(SUGGESTED_SIZE_LIMIT);
-    let base_url = stack.public_url().trim_end_matches('/');
-    let (address, store) = (address(stack), store(stack, settings));
-    let (secret, secret_note) = secret(settings);
+    let (address, secret_note) = (address(stack.address()), secret_note(settings));
+    let status = match stack.status_page() {
+        Some(url) => format!("Status: {url}\n"),
+        None => String::new(),
+    };
     format!(
         r#"Satchel listens on {address}
 Files: {store}
-Paste this into prosody.cfg.lua, with a host name of yours; {secret_note}:
+{status}Paste this into prosody.cfg.lua, with a host name of yours; {secret_note}:
 
-Component "upload.example.org" "http_file_share"
+{lines}
+README.md has the same for ejabberd, Metronome and mod_http_upload_external. Ctrl-C stops.
+{warning}"#,
+        store = store(stack.s3_address(), stack.data(), settings),
+        lines = prosody(stack.public_url(), settings, settings.made_secret().unwrap_or(HIDDEN)),
+        warning = warning(stack, settings),
+    )
+}
+
+/// The lines for Prosody, with `secret` where the secret goes.
+pub fn prosody(public_url: &str, settings: &Settings, secret: &str) -> String {
+    let limit = settings.get("SATCHEL_MAX_SIZE").parse().unwrap_or(SUGGESTED_SIZE_LIMIT);
+    format!(
+        r#"Component "upload.example.org" "http_file_share"
     http_file_share_base_url = "{base_url}"
     http_file_share_secret = "{secret}"
     http_file_share_size_limit = {limit}
     http_file_share_daily_quota = {quota}
-
-README.md has the same for ejabberd, Metronome and mod_http_upload_external. Ctrl-C stops.
-{warning}"#,
-        warning = warning(stack, settings),
+"#,
+        base_url = public_url.trim_end_matches('/'),
         quota = limit.saturating_mul(10),
     )
 }
+
+/// What stands in place of a secret that must not be shown.
+pub const HIDDEN: &str = "...";
 
 /// An address that means "all of this machine's" is none that a client could connect to.
 fn warning(stack: &Stack, settings: &Settings) -> String {
@@ -46,27 +61,30 @@ fn warning(stack: &Stack, settings: &Settings) -> String {
     missing.map(|(name, _)| format!("Set {name} to the address by which clients reach this machine.\n")).collect()
 }
 
-fn address(stack: &Stack) -> String {
-    match stack.address() {
+/// Where the gateway is, as a URL where it has one.
+pub fn address(address: &Address) -> String {
+    match address {
         Address::Tcp(address) => format!("http://{address}"),
         unix @ Address::Unix(_) => unix.to_string(),
     }
 }
 
-fn store(stack: &Stack, settings: &Settings) -> String {
-    match stack.s3_address() {
+/// Where files are.
+pub fn store(s3: Option<SocketAddr>, data: &Path, settings: &Settings) -> String {
+    match s3 {
         Some(address) => {
             let days = settings.get("SATCHEL_RETENTION_DAYS");
-            format!("{} (S3 on http://{address}), deleted after {days} days", stack.data().display())
+            format!("{} (S3 on http://{address}), deleted after {days} days", data.display())
         }
         None => format!("bucket {} at {}", settings.get("SATCHEL_BUCKET"), settings.get("AWS_ENDPOINT_URL_S3")),
     }
 }
 
-/// A secret from the environment is known to whoever set it, and printing it would put it into journals.
-fn secret(settings: &Settings) -> (&str, &'static str) {
+/// Where the secret is. One from the environment is known to whoever set it, and printing it would put it into
+/// journals.
+pub fn secret_note(settings: &Settings) -> &'static str {
     match settings.made_secret() {
-        Some(secret) => (secret, "the secret was made for you and is kept in the data folder"),
-        None => ("...", "the secret is the first line of SATCHEL_UPLOAD_SECRETS"),
+        Some(_) => "the secret was made for you and is kept in the data folder",
+        None => "the secret is the first line of SATCHEL_UPLOAD_SECRETS",
     }
 }

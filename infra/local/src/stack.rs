@@ -8,21 +8,24 @@ use std::{
     time::Duration,
 };
 
-use satchel_aws::{clock::Clock, log::Line, storage::Storage};
+use satchel_aws::{clock::Clock, storage::Storage};
 use satchel_core::config::ConfigError;
 use satchel_s3::{
-    Credentials, OpenError, Requests, Server, ServerOptions, Store, StoreError,
+    OpenError, Requests, StoreError,
     listener::{self, Address, Patience},
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
+    embedded_s3::{EmbeddedS3, open_s3},
     functions::{Configs, Functions},
     gateway::{Gateway, front::Front},
     housekeeping::Housekeeper,
-    lifecycle::{Template, TemplateError},
-    rosters, sealer,
+    journal::{Journal, Sink},
+    lifecycle::TemplateError,
     settings::Settings,
+    snippet,
+    status::{self, Facts, Status, shelves::Shelves},
 };
 
 /// No API Gateway waits here: a store that copies slowly may take its time.
@@ -47,8 +50,8 @@ pub struct Options {
     pub expire_every: Option<Duration>,
     /// How long S3 may take nothing of a large upload, and then for its answer.
     pub s3_patience: Duration,
-    /// Takes the line of each request.
-    pub log: fn(&Line),
+    /// Takes the line of each request and event.
+    pub log: Sink,
 }
 
 /// Why a stack does not start.
@@ -78,8 +81,8 @@ pub enum StackError {
     /// The store in the data folder cannot be opened.
     #[error("the files in the data folder cannot be opened: {0}")]
     Open(#[from] OpenError),
-    /// The bucket cannot be made.
-    #[error("the bucket cannot be created: {0}")]
+    /// The bucket cannot be made, or read.
+    #[error("the bucket cannot be set up: {0}")]
     Bucket(#[from] StoreError),
     /// The lifecycle rules of the template cannot be followed.
     #[error(transparent)]
@@ -109,20 +112,11 @@ pub struct Stack {
     address: Address,
     public_url: String,
     data: PathBuf,
+    status: Arc<Status>,
     gateway: Running,
     housekeeper: Arc<Housekeeper>,
     schedule: Option<JoinHandle<()>>,
     s3: Option<EmbeddedS3>,
-}
-
-#[derive(Debug)]
-struct EmbeddedS3 {
-    address: SocketAddr,
-    requests: Requests,
-    server: Running,
-    store: Store,
-    /// What the store's events go to.
-    receivers: [JoinHandle<()>; 2],
 }
 
 /// A server that can be told to stop and waited for.
@@ -169,21 +163,36 @@ impl Stack {
         let configs = Configs::parse(&settings)?;
         let storage = Storage::new(configs.s3(), settings.credentials());
         let storage = storage.with_copy_deadline(COPY_DEADLINE).with_clock(options.clock.clone());
+        let journal = Arc::new(Journal::new(options.log));
+        let store = bound.as_ref().map(|(_, store, _)| store.clone());
+        let shelves = match &store {
+            Some(store) => Some(Shelves::open(store.clone(), settings.get("SATCHEL_BUCKET")).await?),
+            None => None,
+        };
+        let facts = facts(&settings, &address, store.as_ref().map(|_| s3_address), &options.data);
+        let (callers, public_path) = (configs.status().cloned(), configs.public_path().map(str::to_owned));
+        let status = Arc::new(Status::new(Arc::clone(&journal), shelves, callers, public_path, facts));
         let front = Front::new(configs.s3(), storage, options.s3_patience).map_err(StackError::Tls)?;
         let functions = Arc::new(Functions::new(configs, &settings, &options.clock));
         let proxies = settings.trusted_proxies()?;
-        let gateway = Gateway::new(Arc::clone(&functions), front, proxies, options.strict_aws, options.log);
+        let gateway = Gateway::new(
+            Arc::clone(&functions),
+            front,
+            proxies,
+            options.strict_aws,
+            Arc::clone(&journal),
+            Arc::clone(&status),
+        );
         let gateway = Arc::new(gateway);
-        let store = bound.as_ref().map(|(_, store, _)| store.clone());
-        let housekeeper = Arc::new(Housekeeper::new(Arc::clone(&functions), store));
+        let housekeeper = Arc::new(Housekeeper::new(Arc::clone(&functions), store, Arc::clone(&journal)));
         let schedule = options.expire_every.map(|every| tokio::spawn(Arc::clone(&housekeeper).run(every)));
-        let s3 = bound.map(|(server, store, address)| serve_s3(server, store, address, functions));
+        let s3 = bound.map(|bound| EmbeddedS3::serve(bound, functions, journal));
         let gateway = Running::spawn(|told| {
             let answer = move |request, peer| Arc::clone(&gateway).answer(request, peer);
             listener::serve(listener, answer, Patience::default(), async { drop(told.await) })
         });
         let public_url = settings.get("SATCHEL_PUBLIC_URL").to_owned();
-        Ok(Self { address, public_url, data: options.data, gateway, housekeeper, schedule, s3 })
+        Ok(Self { address, public_url, data: options.data, status, gateway, housekeeper, schedule, s3 })
     }
 
     /// The gateway's address.
@@ -198,6 +207,17 @@ impl Stack {
         &self.public_url
     }
 
+    /// The status page, where no upload can be at its address. A Unix socket has none by itself.
+    #[must_use]
+    pub fn status_page(&self) -> Option<String> {
+        match &self.address {
+            Address::Tcp(address) if self.status.serves(status::PAGE) => {
+                Some(format!("http://{address}{}", status::PAGE))
+            }
+            _ => None,
+        }
+    }
+
     /// The data folder.
     #[must_use]
     pub fn data(&self) -> &Path {
@@ -208,6 +228,11 @@ impl Stack {
     #[must_use]
     pub fn s3_address(&self) -> Option<SocketAddr> {
         self.s3.as_ref().map(|s3| s3.address)
+    }
+
+    /// Returns once what was stored before the start has been counted.
+    pub async fn counted(&self) {
+        self.status.counted().await;
     }
 
     /// Counters of the embedded S3 server's requests.
@@ -231,49 +256,22 @@ impl Stack {
         }
         self.gateway.stop().await;
         drop(self.housekeeper);
-        let Some(s3) = self.s3 else { return };
-        // What is not sealed yet is sealed by its first download; Prosody fetches rosters at every login.
-        s3.receivers.iter().for_each(JoinHandle::abort);
-        s3.server.stop().await;
-        if let Err(error) = s3.store.close().await {
-            eprintln!("the files were not closed in order, the next start will take longer: {error}");
+        if let Some(s3) = self.s3 {
+            s3.stop().await;
         }
     }
 }
 
-fn listen_error(address: Address, option: &'static str, cause: io::Error) -> StackError {
+fn facts(settings: &Settings, address: &Address, s3: Option<SocketAddr>, data: &Path) -> Facts {
+    Facts {
+        address: snippet::address(address),
+        store: snippet::store(s3, data, settings),
+        settings: settings.shown(),
+        snippet: snippet::prosody(settings.get("SATCHEL_PUBLIC_URL"), settings, snippet::HIDDEN),
+        secret_note: snippet::secret_note(settings),
+    }
+}
+
+pub(crate) fn listen_error(address: Address, option: &'static str, cause: io::Error) -> StackError {
     StackError::Listen { address, option, cause }
-}
-
-/// Opens the files, gives the bucket the template's lifecycle rules, and binds the S3 server.
-pub(crate) async fn open_s3(
-    data: &Path,
-    s3_listen: SocketAddr,
-    settings: &Settings,
-    clock: &Clock,
-) -> Result<(Server, Store, SocketAddr), StackError> {
-    let rules = Template::own()?.rules(|name| settings.given(name))?;
-    let clock = clock.clone();
-    let store = Store::open_with(&data.join("s3"), Arc::new(move || clock.milliseconds())).await?;
-    store.create_bucket(settings.get("SATCHEL_BUCKET")).await?;
-    store.set_lifecycle(settings.get("SATCHEL_BUCKET"), &rules).await?;
-    let (access_key, secret_key) =
-        (settings.get("AWS_ACCESS_KEY_ID").into(), settings.get("AWS_SECRET_ACCESS_KEY").into());
-    let credentials = Credentials { access_key, secret_key };
-    let choices =
-        ServerOptions { region: settings.get("AWS_REGION").into(), open_cors: true, ..ServerOptions::default() };
-    let failed = |cause| listen_error(Address::Tcp(s3_listen), "--s3-listen", cause);
-    let server = Server::bind(s3_listen, store.clone(), credentials, choices).await.map_err(failed)?;
-    let address = server.local_addr().map_err(failed)?;
-    Ok((server, store, address))
-}
-
-fn serve_s3(server: Server, store: Store, address: SocketAddr, functions: Arc<Functions>) -> EmbeddedS3 {
-    let requests = server.requests();
-    let receivers = [
-        tokio::spawn(sealer::run(Arc::clone(&functions), store.subscribe())),
-        tokio::spawn(rosters::run(functions, store.subscribe())),
-    ];
-    let server = Running::spawn(|told| server.serve(async { drop(told.await) }));
-    EmbeddedS3 { address, requests, server, store, receivers }
 }

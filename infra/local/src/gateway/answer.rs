@@ -1,17 +1,45 @@
-//! The gateway's own answers, and the functions' answers as HTTP.
+//! The gateway's own refusals, and the functions' answers as HTTP.
 
 use http::{Method, StatusCode};
 use http_body_util::Full;
 use hyper::Response;
 use lambda_http::Body;
-use satchel_aws::{answer::refusal, event};
+use satchel_aws::{answer::refusal, event, log};
 use satchel_core::problem::Problem;
 
-use super::Answer;
+use super::{Answer, body::BodyError, event::EventError};
 
-/// A function's answer, as the client gets it.
-pub fn of(response: Response<Body>) -> Answer {
-    response.map(|body| Full::new(event::into_bytes(body)))
+/// Why a request reaches no function, or comes back from none.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The body did not come.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// No event can be made of it.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// What AWS says to a body that no event can hold.
+    #[error("the body is larger than an AWS Lambda event can hold (4.5 MiB); large files need a front or a slot")]
+    TooLarge,
+    /// The same of a chunk.
+    #[error("the chunk is larger than an AWS Lambda event can hold (4.45 MiB); set the client's chunk size to 4 MiB")]
+    ChunkTooLarge,
+    /// What API Gateway says where a function has crashed.
+    #[error("the function failed; try again")]
+    Failed,
+}
+
+impl GatewayError {
+    /// The answer to the client.
+    pub fn answer(&self, method: &Method) -> Response<Body> {
+        let (status, code) = match self {
+            Self::Body(error) => return error.answer(method),
+            Self::Event(_) => (StatusCode::BAD_REQUEST, "request_malformed"),
+            Self::TooLarge | Self::ChunkTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::Failed => (StatusCode::BAD_GATEWAY, "function_failed"),
+        };
+        refuse(method, status, code, self)
+    }
 }
 
 /// A refusal of the gateway itself.
@@ -21,16 +49,12 @@ pub fn refuse(
     code: &'static str,
     cause: &dyn std::error::Error,
 ) -> Response<Body> {
-    refusal(method, &Problem::new(status, code, cause.to_string()))
+    let mut response = refusal(method, &Problem::new(status, code, cause.to_string()));
+    log::note(&mut response, "reason", cause.to_string());
+    response
 }
 
-/// What API Gateway says where a function has crashed.
-pub fn failed(method: &Method) -> Response<Body> {
-    refusal(method, &Problem::new(StatusCode::BAD_GATEWAY, "function_failed", "the function failed; try again"))
-}
-
-/// What AWS says to a body that no event can hold.
-pub fn too_large(method: &Method) -> Response<Body> {
-    let detail = "the body is larger than an AWS Lambda event can hold (4.5 MiB); large files need a front or a slot";
-    refusal(method, &Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail))
+/// A function's answer, as the client gets it.
+pub fn of(response: Response<Body>) -> Answer {
+    response.map(|body| Full::new(event::into_bytes(body)))
 }

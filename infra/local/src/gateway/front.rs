@@ -17,7 +17,7 @@ use hyper_util::{
 use lambda_http::Body;
 use rustls::RootCertStore;
 use satchel_aws::{
-    answer, event, https,
+    answer, event, https, log,
     presign::CHECKSUM,
     seal::{Sealed, seal},
     storage::{Incoming as Upload, Storage},
@@ -62,13 +62,24 @@ impl Front {
 
     /// Sends the body where `decision` redirects to, seals it, and answers for both.
     pub async fn stream(&self, parts: &Parts, body: Incoming, decision: &Response<Body>) -> Response<Body> {
-        match self.store(&parts.headers, body, decision).await {
-            Ok(()) => answer::empty(StatusCode::CREATED, "stored"),
-            Err(error) => error.answer(&parts.method),
+        let sealed = match self.store(&parts.headers, body, decision).await {
+            Ok(sealed) => sealed,
+            Err(error) => return error.answer(&parts.method),
+        };
+        let mut response = answer::empty(StatusCode::CREATED, "stored");
+        if let Some(size) = sealed {
+            log::note_sealed(&mut response, size);
         }
+        response
     }
 
-    async fn store(&self, headers: &HeaderMap, body: Incoming, decision: &Response<Body>) -> Result<(), FrontError> {
+    /// Gives the bytes that it has sealed; none where S3's event was faster.
+    async fn store(
+        &self,
+        headers: &HeaderMap,
+        body: Incoming,
+        decision: &Response<Body>,
+    ) -> Result<Option<u64>, FrontError> {
         let url = decision.headers().get(LOCATION).and_then(|url| url.to_str().ok()).ok_or(FrontError::Redirect)?;
         let grant = decision.extensions().get::<Grant>().cloned().ok_or(FrontError::Redirect)?;
         let digest = event::announced_digest(headers)?;
@@ -77,7 +88,8 @@ impl Front {
         let etag = self.put(request, progress).await?;
         let size = grant.size;
         match seal(&self.storage, &Upload { grant, size, etag }).await? {
-            Sealed::Ours => Ok(()),
+            Sealed::Promoted => Ok(Some(size)),
+            Sealed::Ours => Ok(None),
             Sealed::Lost => Err(UploadError::Exists.into()),
             Sealed::WrongSize | Sealed::Gone => Err(FrontError::Replaced),
         }

@@ -2,7 +2,7 @@
 
 mod answer;
 mod body;
-mod event;
+pub mod event;
 pub mod front;
 mod front_error;
 pub mod proxies;
@@ -16,19 +16,16 @@ use http::{Method, StatusCode, request::Parts};
 use http_body_util::Full;
 use hyper::{Request, Response, body::Incoming};
 use lambda_http::Body;
-use satchel_aws::{
-    bootstrap::Seen,
-    log::{self, Line},
-};
+use satchel_aws::log::{self, Seen};
 use satchel_core::time::Timestamp;
+use satchel_s3::listener::Peer;
 use tokio::sync::Semaphore;
 
-use answer::{failed, refuse, too_large};
+use answer::GatewayError;
 use front::Front;
 use proxies::{Client, TrustedProxies};
-use satchel_s3::listener::Peer;
 
-use crate::functions::Functions;
+use crate::{functions::Functions, journal::Journal, status::Status};
 
 /// What Lambda takes in one synchronous invocation, in bytes of JSON (AWS: "Lambda quotas").
 const INVOKE_LIMIT: usize = 6_291_456;
@@ -44,6 +41,9 @@ const LARGE_EVENTS: usize = 2;
 /// An answer to a client.
 pub type Answer = Response<Full<Bytes>>;
 
+/// A function's answer, whose line is written.
+type Answered = Result<Response<Body>, GatewayError>;
+
 /// Turns HTTP requests into events and the functions' answers back.
 #[derive(Debug)]
 pub struct Gateway {
@@ -51,7 +51,8 @@ pub struct Gateway {
     front: Front,
     proxies: TrustedProxies,
     strict_aws: bool,
-    log: fn(&Line),
+    journal: Arc<Journal>,
+    status: Arc<Status>,
     large_events: Semaphore,
 }
 
@@ -63,127 +64,126 @@ impl Gateway {
         front: Front,
         proxies: TrustedProxies,
         strict_aws: bool,
-        log: fn(&Line),
+        journal: Arc<Journal>,
+        status: Arc<Status>,
     ) -> Self {
-        Self { functions, front, proxies, strict_aws, log, large_events: Semaphore::new(LARGE_EVENTS) }
+        Self { functions, front, proxies, strict_aws, journal, status, large_events: Semaphore::new(LARGE_EVENTS) }
     }
 
     /// Answers one request. It is finished even if the client leaves, as an invocation would be, and a panic
     /// in it ends with 502, as a crashed invocation does.
     pub async fn answer(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> Answer {
-        let method = request.method().clone();
-        let answered = tokio::spawn(async move { self.route(request, peer).await }).await;
-        answered.unwrap_or_else(|_| answer::of(failed(&method)))
-    }
-
-    async fn route(&self, request: Request<Incoming>, peer: Peer) -> Answer {
         let (mut parts, body) = request.into_parts();
+        if self.status.serves(parts.uri.path()) {
+            // With the headers as they came: they tell whether a proxy has passed it on.
+            return self.status.answer(&parts, peer).await;
+        }
         let client = self.proxies.settle(peer, &mut parts);
         parts.extensions.insert(client);
+        let seen = Seen::at_gateway("gateway", parts.method.clone(), event::request_id());
+        let (gateway, parts) = (Arc::clone(&self), Arc::new(parts));
+        let routed = Arc::clone(&parts);
+        let answered = tokio::spawn(async move { gateway.route(&routed, body).await }).await;
+        let answered = answered.unwrap_or(Err(GatewayError::Failed));
+        answer::of(answered.unwrap_or_else(|error| self.logged(&parts, &seen, error.answer(&parts.method))))
+    }
+
+    async fn route(&self, parts: &Parts, body: Incoming) -> Answered {
         let chunked = body::is_chunked(&parts.headers);
         if self.functions.is_resume(parts.uri.path()) {
-            return answer::of(self.resume(&parts, body).await);
+            return Ok(self.resume(parts, body).await);
         }
-        let answered = match body::announced_length(&parts.headers) {
-            Ok(None | Some(0)) if !chunked => self.invoke(&parts, Bytes::new(), None).await,
-            Ok(length) if self.functions.rosters().take_whole(&parts) => {
-                self.as_aws(&parts, body, length.unwrap_or(PAYLOAD_LIMIT)).await
+        match body::announced_length(&parts.headers) {
+            Ok(None | Some(0)) if !chunked => self.invoke(parts, Bytes::new(), None).await,
+            Ok(length) if self.functions.rosters().take_whole(parts) => {
+                self.as_aws(parts, body, length.unwrap_or(PAYLOAD_LIMIT)).await
             }
-            Ok(Some(length)) if self.strict_aws => self.as_aws(&parts, body, length).await,
-            Ok(Some(length)) if length <= READ_FIRST && !waits_for_decision(&parts) => {
-                self.invoke_with(&parts, body, length, None).await
+            Ok(Some(length)) if self.strict_aws => self.as_aws(parts, body, length).await,
+            Ok(Some(length)) if length <= READ_FIRST && !waits_for_decision(parts) => {
+                self.invoke_with(parts, body, length, None).await
             }
             // Chunked, or no number: the function says what is wrong with that.
-            length => self.ask_first(&parts, body, length.ok().flatten()).await,
-        };
-        answer::of(answered)
+            length => self.ask_first(parts, body, length.ok().flatten()).await,
+        }
     }
 
     /// A function gets the headers alone and decides; only then is the body read. A token that was good when it
     /// came is not too old by the time that a slow body is through.
-    async fn ask_first(&self, parts: &Parts, body: Incoming, length: Option<u64>) -> Response<Body> {
+    async fn ask_first(&self, parts: &Parts, body: Incoming, length: Option<u64>) -> Answered {
         let asked_at = self.functions.now();
-        let decision = self.invoke(parts, Bytes::new(), Some(asked_at)).await;
+        let decision = self.invoke(parts, Bytes::new(), Some(asked_at)).await?;
         match length {
             Some(length) if decision.status() == StatusCode::TEMPORARY_REDIRECT && parts.method == Method::PUT => {
                 if length <= BODY_LIMIT {
                     return self.invoke_with(parts, body, length, Some(asked_at)).await;
                 }
-                self.stream(parts, body, &decision, length).await
+                Ok(self.stream(parts, body, &decision).await)
             }
             _ => {
                 body::drain(body, &parts.headers);
-                decision
+                Ok(decision)
             }
         }
     }
 
-    async fn stream(&self, parts: &Parts, body: Incoming, decision: &Response<Body>, length: u64) -> Response<Body> {
+    async fn stream(&self, parts: &Parts, body: Incoming, decision: &Response<Body>) -> Response<Body> {
         let seen = Seen::at_gateway("front", parts.method.clone(), event::request_id());
         let mut response = self.front.stream(parts, body, decision).await;
-        log::note(&mut response, "size_bytes", length);
+        log::inherit(&mut response, decision);
         self.logged(parts, &seen, response)
     }
 
-    async fn invoke_with(
-        &self,
-        parts: &Parts,
-        body: Incoming,
-        length: u64,
-        as_of: Option<Timestamp>,
-    ) -> Response<Body> {
+    async fn invoke_with(&self, parts: &Parts, body: Incoming, length: u64, as_of: Option<Timestamp>) -> Answered {
         let large = length > READ_FIRST;
-        let body = match body::read(body, length, large).await {
-            Ok(body) => body,
-            Err(error) => return error.answer(&parts.method),
-        };
+        let body = body::read(body, length, large).await?;
         let _turn = if large { self.large_events.acquire().await.ok() } else { None };
         self.invoke(parts, body, as_of).await
     }
 
     /// API Gateway reads the whole body, up to its own limit, before anything else happens.
-    async fn as_aws(&self, parts: &Parts, body: Incoming, length: u64) -> Response<Body> {
+    async fn as_aws(&self, parts: &Parts, body: Incoming, length: u64) -> Answered {
         if length > PAYLOAD_LIMIT {
             body::drain(body, &parts.headers);
-            return too_large(&parts.method);
+            return Err(GatewayError::TooLarge);
         }
         self.invoke_with(parts, body, length, None).await
     }
 
-    async fn invoke(&self, parts: &Parts, body: Bytes, as_of: Option<Timestamp>) -> Response<Body> {
-        match self.ask(parts, body, as_of).await {
-            Ok((seen, response)) => self.logged(parts, &seen, response),
-            Err(refusal) => refusal,
-        }
+    async fn invoke(&self, parts: &Parts, body: Bytes, as_of: Option<Timestamp>) -> Answered {
+        let (seen, response) = self.ask(parts, body, as_of).await?;
+        Ok(self.called(parts, seen, response))
     }
 
-    /// What a function answers, not logged yet, or the gateway's own refusal to ask it.
+    /// What a function answers, not logged yet.
     async fn ask(
         &self,
         parts: &Parts,
         body: Bytes,
         as_of: Option<Timestamp>,
-    ) -> Result<(Seen, Response<Body>), Response<Body>> {
+    ) -> Result<(Seen, Response<Body>), GatewayError> {
         // A large body goes beside the event: base64 there and back gives the same bytes and takes several times their
         // memory.
         let (inside, beside) = if body.len() as u64 > READ_FIRST { (Bytes::new(), body) } else { (body, Bytes::new()) };
-        let malformed = |error| refuse(&parts.method, StatusCode::BAD_REQUEST, "request_malformed", &error);
-        let event = event::of(parts, inside).map_err(malformed)?;
+        let event = event::of(parts, inside)?;
         if self.strict_aws && event.len() + event::body_len(&beside) > INVOKE_LIMIT {
-            return Err(too_large(&parts.method));
+            return Err(GatewayError::TooLarge);
         }
-        let mut request = event::parse(event).map_err(malformed)?;
+        let mut request = event::parse(event)?;
         if !beside.is_empty() {
             *request.body_mut() = Body::Binary(beside.into());
         }
         Ok(self.functions.answer(request, parts.uri.path(), as_of).await)
     }
 
+    fn called(&self, parts: &Parts, seen: Seen, response: Response<Body>) -> Response<Body> {
+        self.logged(parts, &self.journal.noting_cold_start(seen), response)
+    }
+
     fn logged(&self, parts: &Parts, seen: &Seen, mut response: Response<Body>) -> Response<Body> {
         if let Some(client) = parts.extensions.get::<Client>() {
             log::note(&mut response, "client", client.to_string());
         }
-        (self.log)(&seen.line(&response));
+        self.journal.write(&seen.line(&response));
         response
     }
 }

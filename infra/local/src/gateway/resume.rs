@@ -3,16 +3,15 @@
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
+    HeaderMap, HeaderValue,
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
     request::Parts,
 };
 use hyper::{Response, body::Incoming};
 use lambda_http::Body;
-use satchel_aws::{answer::refusal, log::Outcome};
-use satchel_core::problem::Problem;
+use satchel_aws::log::{Outcome, Seen};
 
-use super::{BODY_LIMIT, Gateway, READ_FIRST, body};
+use super::{Answered, BODY_LIMIT, Gateway, READ_FIRST, answer::GatewayError, body, event};
 
 /// What the function says to a chunk that was announced and kept back, when nothing else is wrong.
 const KEPT_BACK: &str = "body_incomplete";
@@ -20,10 +19,13 @@ const KEPT_BACK: &str = "body_incomplete";
 impl Gateway {
     /// Answers one request, with the protocol's headers on the gateway's own refusals, too.
     pub(super) async fn resume(&self, parts: &Parts, body: Incoming) -> Response<Body> {
-        satchel_resume::of_tus(self.chunk(parts, body).await)
+        let seen = Seen::at_gateway("gateway", parts.method.clone(), event::request_id());
+        let answered = self.chunk(parts, body).await;
+        let answered = answered.unwrap_or_else(|error| self.logged(parts, &seen, error.answer(&parts.method)));
+        satchel_resume::of_tus(answered)
     }
 
-    async fn chunk(&self, parts: &Parts, body: Incoming) -> Response<Body> {
+    async fn chunk(&self, parts: &Parts, body: Incoming) -> Answered {
         let length = if body::is_chunked(&parts.headers) {
             BODY_LIMIT
         } else {
@@ -34,19 +36,16 @@ impl Gateway {
         }
         if length > BODY_LIMIT {
             body::drain(body, &parts.headers);
-            return too_large(parts);
+            return Err(GatewayError::ChunkTooLarge);
         }
         let asked_at = self.functions.now();
         if length > READ_FIRST || body::expects_continue(&parts.headers) {
             let mut kept_back = parts.clone();
             kept_back.headers = announcing(&parts.headers, length);
-            match self.ask(&kept_back, Bytes::new(), Some(asked_at)).await {
-                Ok((_, decision)) if is_kept_back(&decision) => {}
-                Ok((seen, decision)) => {
-                    body::drain(body, &parts.headers);
-                    return self.logged(parts, &seen, decision);
-                }
-                Err(refusal) => return refusal,
+            let (seen, decision) = self.ask(&kept_back, Bytes::new(), Some(asked_at)).await?;
+            if !is_kept_back(&decision) {
+                body::drain(body, &parts.headers);
+                return Ok(self.called(parts, seen, decision));
             }
         }
         self.invoke_with(parts, body, length, Some(asked_at)).await
@@ -63,10 +62,4 @@ fn announcing(headers: &HeaderMap, length: u64) -> HeaderMap {
 
 fn is_kept_back(decision: &Response<Body>) -> bool {
     decision.extensions().get::<Outcome>().is_some_and(|outcome| outcome.code() == KEPT_BACK)
-}
-
-fn too_large(parts: &Parts) -> Response<Body> {
-    let detail =
-        "the chunk is larger than an AWS Lambda event can hold (4.45 MiB); set the client's chunk size to 4 MiB";
-    refusal(&parts.method, &Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail))
 }

@@ -1,0 +1,77 @@
+//! The S3 server in the data folder: opened, served with what its events go to, and closed.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use satchel_aws::clock::Clock;
+use satchel_s3::{Credentials, Requests, Server, ServerOptions, Store, listener::Address};
+use tokio::task::JoinHandle;
+
+use crate::{
+    functions::Functions,
+    journal::Journal,
+    lifecycle::Template,
+    rosters, sealer,
+    settings::Settings,
+    stack::{Running, StackError, listen_error},
+};
+
+/// A running S3 server.
+#[derive(Debug)]
+pub(crate) struct EmbeddedS3 {
+    pub address: SocketAddr,
+    pub requests: Requests,
+    server: Running,
+    store: Store,
+    /// What the store's events go to.
+    receivers: [JoinHandle<()>; 2],
+}
+
+impl EmbeddedS3 {
+    /// Serves what [`open_s3`] gives.
+    pub fn serve(
+        (server, store, address): (Server, Store, SocketAddr),
+        functions: Arc<Functions>,
+        journal: Arc<Journal>,
+    ) -> Self {
+        let requests = server.requests();
+        let receivers = [
+            tokio::spawn(sealer::run(Arc::clone(&functions), store.subscribe(), Arc::clone(&journal))),
+            tokio::spawn(rosters::run(functions, store.subscribe(), journal)),
+        ];
+        let server = Running::spawn(|told| server.serve(async { drop(told.await) }));
+        Self { address, requests, server, store, receivers }
+    }
+
+    /// Takes no more requests, lets the running ones finish, then closes the files.
+    pub async fn stop(self) {
+        // What is not sealed yet is sealed by its first download; Prosody fetches rosters at every login.
+        self.receivers.iter().for_each(JoinHandle::abort);
+        self.server.stop().await;
+        if let Err(error) = self.store.close().await {
+            eprintln!("the files were not closed in order, the next start will take longer: {error}");
+        }
+    }
+}
+
+/// Opens the files, gives the bucket the template's lifecycle rules, and binds the S3 server.
+pub(crate) async fn open_s3(
+    data: &Path,
+    s3_listen: SocketAddr,
+    settings: &Settings,
+    clock: &Clock,
+) -> Result<(Server, Store, SocketAddr), StackError> {
+    let rules = Template::own()?.rules(|name| settings.given(name))?;
+    let clock = clock.clone();
+    let store = Store::open_with(&data.join("s3"), Arc::new(move || clock.milliseconds())).await?;
+    store.create_bucket(settings.get("SATCHEL_BUCKET")).await?;
+    store.set_lifecycle(settings.get("SATCHEL_BUCKET"), &rules).await?;
+    let (access_key, secret_key) =
+        (settings.get("AWS_ACCESS_KEY_ID").into(), settings.get("AWS_SECRET_ACCESS_KEY").into());
+    let credentials = Credentials { access_key, secret_key };
+    let choices =
+        ServerOptions { region: settings.get("AWS_REGION").into(), open_cors: true, ..ServerOptions::default() };
+    let failed = |cause| listen_error(Address::Tcp(s3_listen), "--s3-listen", cause);
+    let server = Server::bind(s3_listen, store.clone(), credentials, choices).await.map_err(failed)?;
+    let address = server.local_addr().map_err(failed)?;
+    Ok((server, store, address))
+}
