@@ -11,6 +11,7 @@ mod expire;
 mod faults;
 mod front;
 mod logs;
+mod metrics;
 mod paths;
 mod proxies;
 mod quota;

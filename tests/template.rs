@@ -69,6 +69,8 @@ fn variables(function: &str) -> BTreeSet<String> {
         "upload" => asked(|lookup| UploadConfig::parse(lookup)),
         other => panic!("name the configuration of {other} here"),
     };
+    // Whatever serves a function reads it.
+    variables.insert("SATCHEL_METRICS_NAMESPACE".into());
     if variables.iter().any(|name| SecretReference::in_variable(name, "ssm:/name").is_some()) {
         variables.extend(asked(|lookup| config::secrets_refresh(lookup)));
     }
@@ -228,6 +230,16 @@ fn alarms_watch_every_function() {
         let watched: BTreeSet<&str> = metrics.iter().filter_map(|entry| watched(chosen(entry), metric)).collect();
         let functions: BTreeSet<&str> = template.functions().map(|function| function.id).collect();
         assert_eq!(watched, functions, "{alarm}");
+    }
+}
+
+#[test]
+fn alarms_can_be_switched_off_and_write_to_somebody() {
+    let template = Template::load();
+    for (id, alarm) in template.resources("AWS::CloudWatch::Alarm") {
+        let condition = alarm["Condition"].as_str();
+        assert!(condition.is_some_and(|condition| condition.ends_with("Alarms")), "{id}: {condition:?}");
+        assert_eq!(alarm["Properties"]["AlarmActions"]["Fn::If"][0], "HasAlarmEmail", "{id}");
     }
 }
 

@@ -66,8 +66,10 @@ impl<'a> Function<'a> {
         self.property("CodeUri").as_str().unwrap().strip_prefix("functions/").unwrap()
     }
 
+    /// Its own variables and those of all functions.
     pub fn variables(&self) -> impl Iterator<Item = &'a str> {
-        entries(self.at("/Properties/Environment/Variables")).map(|(name, _)| name)
+        let global = &self.template.0["Globals"]["Function"]["Environment"]["Variables"];
+        entries(self.at("/Properties/Environment/Variables")).chain(entries(global)).map(|(name, _)| name)
     }
 
     pub fn events(&self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
