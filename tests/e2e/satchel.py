@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
+from secrets_in import assert_no_secrets
 from server import HOST, REPOSITORY, Server, answers_http, free_port
 
 SECRET = "a secret of the end-to-end tests"
@@ -40,6 +41,11 @@ class Satchel(Server):
 
     def is_ready(self) -> bool:
         return answers_http(f"{self.base_url}/")
+
+    def wait(self) -> int:
+        code = super().wait()
+        assert_no_secrets(self.log.read_text(errors="replace"), self.settings)
+        return code
 
     def url(self, path: str, query: str = "") -> str:
         """The URL of a decoded path, with a query such as a token."""

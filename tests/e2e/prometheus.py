@@ -1,0 +1,44 @@
+"""Debian's Prometheus, scraping one address every second."""
+
+import json
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+from server import HOST, Server, answers_http, free_port
+
+CONFIGURATION = """
+global: {{ scrape_interval: 1s, scrape_timeout: 1s }}
+scrape_configs:
+  - job_name: satchel
+    static_configs: [{{ targets: ["{target}"] }}]
+"""
+
+
+class Prometheus(Server):
+    name = "prometheus"
+
+    def __init__(self, folder: Path, target: str):
+        super().__init__(folder)
+        self.port = free_port()
+        (self.folder / "prometheus.yml").write_text(CONFIGURATION.format(target=target))
+
+    def command(self) -> list[str]:
+        return [
+            "/usr/bin/prometheus",
+            f"--config.file={self.folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self.folder / 'data'}",
+            f"--web.listen-address={HOST}:{self.port}",
+        ]
+
+    def environment(self) -> dict[str, str]:
+        return {}
+
+    def is_ready(self) -> bool:
+        return answers_http(f"http://{HOST}:{self.port}/-/ready")
+
+    def query(self, expression: str) -> list[dict]:
+        """The result of an instant query; a wrong expression raises HTTPError."""
+        query = urllib.parse.urlencode({"query": expression})
+        with urllib.request.urlopen(f"http://{HOST}:{self.port}/api/v1/query?{query}", timeout=30) as answer:
+            return json.load(answer)["data"]["result"]
