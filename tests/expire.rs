@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use satchel_aws::{bootstrap::Invocation, storage::report::Report};
+use satchel_aws::{bootstrap::Invocation, log::Seen, storage::report::Report};
 use satchel_core::{
     expiry::{
         order::Order,
@@ -364,7 +364,12 @@ async fn an_s3_that_refuses_is_never_taken_for_one_that_has_done_it() {
         let state = shelf.state(proxy.address, &[]);
         let deadline = Instant::now() + Duration::from_secs(900);
         let outcome = satchel_expire::handle(&state, Invocation { event: json!({}), deadline }).await;
+        let line = Seen::of_event("expire", String::new()).event_line(&outcome);
         let Err(ExpireError::Incomplete(summary)) = outcome else { panic!("{name}: {outcome:?}") };
+        let counted = line.measures().find(|measure| measure.metric.name == "expired_objects");
+        #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
+        let deleted = (summary.expired.objects + summary.over_limit.objects) as f64;
+        assert_eq!(counted.map_or(0.0, |measure| measure.value), deleted, "{name}");
         assert!(summary.errors > 0, "{name}");
         assert_eq!(summary.expired.objects * 2, 41 - files(&shelf).await.len() as u64, "{name}");
         assert_eq!(shelf.keys("uploads/u/later").await.len(), 10, "{name}");

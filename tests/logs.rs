@@ -12,7 +12,7 @@ use crate::support::{
 
 /// What every line has, and what those of requests have besides.
 const EVERY: [&str; 6] = ["code", "cold_start", "duration_ms", "function", "level", "request_id"];
-const REQUESTS: [&str; 2] = ["method", "status"];
+const REQUESTS: [&str; 3] = ["client", "method", "status"];
 
 fn fields(line: &Value) -> Vec<&str> {
     let metrics = emf::metrics(line);

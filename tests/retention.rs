@@ -91,6 +91,8 @@ async fn a_file_is_refused_from_the_second_of_its_expiry_and_deleted_by_the_next
     world.set_clock(expires);
     let summary = world.stack.housekeeper().once().await.unwrap();
     assert_eq!(summary.expired, Tally { objects: 1, bytes: 5 });
+    let line = world.lines.all().into_iter().rfind(|line| line["function"] == "expire").unwrap();
+    assert_eq!((&line["expired_objects"], &line["expired_bytes"]), (&json!(1), &json!(5)), "{line}");
     assert_eq!(world.get("/upload/slot/a").await.status, 404);
     let left = world.keys("").await;
     assert!(left.len() == 2 && left.iter().all(|key| key.starts_with("reports/")), "{left:?}");

@@ -204,3 +204,29 @@ pub fn print(mut line: String) {
     line.push('\n');
     let _ = stdout().lock().write_all(line.as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("two of three")]
+    struct Incomplete;
+
+    impl EventFailure for Incomplete {
+        fn done(&self) -> Option<Value> {
+            Some(json!({"sealed": 1, "sealed_bytes": 5}))
+        }
+    }
+
+    #[test]
+    fn what_a_failed_event_has_done_all_the_same_counts() {
+        let line = Seen::of_event("seal", "r".into()).event_line(&Err(Incomplete));
+        assert_eq!((line.level, line.code), (Level::Error, "failed"));
+        assert_eq!(line.noted(CAUSE), Some(&json!("two of three")));
+        let counted: Vec<_> = line.measures().map(|measure| (measure.metric.name, measure.value)).collect();
+        assert_eq!(counted, [("uploads", 1.0), ("upload_bytes", 5.0), ("seals", 1.0)]);
+    }
+}

@@ -166,7 +166,7 @@ impl Stack {
         let journal = Arc::new(Journal::new(options.log));
         let store = bound.as_ref().map(|(_, store, _)| store.clone());
         let shelves = match &store {
-            Some(store) => Some(Shelves::open(store.clone(), settings.get("SATCHEL_BUCKET")).await?),
+            Some(store) => Some(Shelves::open(store.clone(), &configs.s3().bucket, configs.s3().retention).await?),
             None => None,
         };
         let facts = facts(&settings, &address, store.as_ref().map(|_| s3_address), &options.data);

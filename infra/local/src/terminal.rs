@@ -10,6 +10,7 @@ use satchel_core::{
     level::Level,
     line::{Line, milliseconds, timestamp},
 };
+use serde_json::Value;
 
 /// How lines are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -58,12 +59,21 @@ fn text(line: &Line, colours: bool) -> String {
         paint(Style::new(), &took),
     ];
     // An event's counts are all there, and most of them are nothing.
-    let noted = line.fields.iter().filter(|(_, value)| line.status.is_some() || *value != 0);
+    let noted = line.fields.iter().filter(|(_, value)| line.status.is_some() || !is_nothing(value));
     words.extend(
         noted.map(|(name, value)| paint(FAINT, &format!("{name}=")) + &paint(Style::new(), &value.to_string())),
     );
     words.push(paint(FAINT, &format!("id={}", line.request_id)));
     words.join(" ")
+}
+
+/// No count, or counts that are all nothing.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Object(counts) => counts.values().all(is_nothing),
+        other => *other == 0,
+    }
 }
 
 fn style_of(line: &Line) -> Style {
@@ -134,7 +144,8 @@ mod tests {
     #[test]
     fn an_events_line_leaves_out_what_did_not_happen() {
         let seen = Seen::of_event("seal", "7bed".into());
-        let done: Result<_, Failed> = Ok(json!({"sealed": 1, "gone": 0}));
+        let nothing = json!({"objects": 0, "bytes": 0});
+        let done: Result<_, Failed> = Ok(json!({"sealed": 1, "gone": 0, "expired": nothing, "left": null}));
         let text = LogFormat::Text.render(&seen.event_line(&done), false);
         assert!(text.contains(" --- EVENT seal done ") && text.ends_with(" ms sealed=1 id=7bed"), "{text}");
         let failed = LogFormat::Text.render(&seen.event_line(&Err(Failed)), true);

@@ -8,11 +8,12 @@ use std::{
 };
 
 use percent_encoding::percent_decode_str;
+use satchel_core::{purpose::Purpose, slot::Retention};
 use satchel_s3::{Listed, Stock, Store, StoreError, Usage};
 use tokio::sync::Mutex;
 
-/// Where files are, as opposed to what is on its way or kept beside them.
-const FILES: &str = "uploads/";
+/// What the keys of files of all purposes begin with, as opposed to what is on its way or kept beside them.
+const FILES: &str = "uploads";
 /// Files that are listed by name.
 const NEWEST: usize = 20;
 const DAY: u64 = 86_400;
@@ -27,6 +28,7 @@ pub struct Shelves {
     bucket: String,
     files: Usage,
     everything: Usage,
+    retention: Retention,
     last: Mutex<Option<Walk>>,
 }
 
@@ -56,6 +58,7 @@ pub struct File {
 #[derive(Debug, Clone)]
 pub struct Survey {
     now: u64,
+    retention: Retention,
     /// The newest files, newest first.
     pub newest: Vec<File>,
     /// Names of spans, the nearest first, with what expires in each.
@@ -73,13 +76,13 @@ const SPANS: [(&str, u64); 5] = [
 const NEVER: &str = "never by itself";
 
 impl Shelves {
-    /// Begins to keep totals of `bucket`.
+    /// Begins to keep totals of `bucket`, whose rules are of this retention.
     ///
     /// # Errors
     /// The store cannot be written.
-    pub async fn open(store: Store, bucket: &str) -> Result<Self, StoreError> {
+    pub async fn open(store: Store, bucket: &str, retention: Retention) -> Result<Self, StoreError> {
         let (files, everything) = (store.usage(bucket, FILES).await?, store.usage(bucket, "").await?);
-        Ok(Self { store, bucket: bucket.to_owned(), files, everything, last: Mutex::default() })
+        Ok(Self { store, bucket: bucket.to_owned(), files, everything, retention, last: Mutex::default() })
     }
 
     /// Totals: of files, and of all else. Empty while they are being counted for the first time.
@@ -110,7 +113,7 @@ impl Shelves {
             return Ok(Arc::clone(&walk.survey));
         }
         let started = Instant::now();
-        let survey = self.store.walk(&self.bucket, FILES, Survey::at(now), Survey::see).await?;
+        let survey = self.store.walk(&self.bucket, FILES, Survey::at(now, self.retention), Survey::see).await?;
         let survey = Arc::new(survey);
         let good_for = FRESH.max(started.elapsed() * REST);
         *last = Some(Walk { at: Instant::now(), good_for, survey: Arc::clone(&survey) });
@@ -119,27 +122,34 @@ impl Shelves {
 }
 
 impl Survey {
-    fn at(now: u64) -> Self {
+    fn at(now: u64, retention: Retention) -> Self {
         let nothing = Stock { objects: 0, bytes: 0 };
         let spans = SPANS.iter().map(|(name, _)| *name).chain([NEVER]);
-        Self { now, newest: Vec::new(), ahead: spans.map(|name| (name, nothing)).collect() }
+        Self { now, retention, newest: Vec::new(), ahead: spans.map(|name| (name, nothing)).collect() }
     }
 
     fn see(&mut self, object: &Listed<'_>) {
-        let expires = object.metadata.get("expires").and_then(|at| at.parse::<u64>().ok());
+        let stored = object.modified / 1_000;
+        let own = object.metadata.get("expires").and_then(|at| at.parse::<u64>().ok());
+        let expires = own.into_iter().chain(self.kept_until(object.key, stored)).min();
         let left = expires.map(|at| at.saturating_sub(self.now));
         let span = left.map_or(SPANS.len(), |left| SPANS.iter().position(|(_, end)| left <= *end).unwrap_or(0));
         if let Some((_, stock)) = self.ahead.get_mut(span) {
             stock.objects += 1;
             stock.bytes += object.size;
         }
-        let stored = object.modified / 1_000;
         if self.newest.len() == NEWEST && self.newest.last().is_some_and(|oldest| oldest.stored >= stored) {
             return;
         }
         let at = self.newest.partition_point(|file| file.stored > stored);
         self.newest.insert(at, File::of(object, stored, expires));
         self.newest.truncate(NEWEST);
+    }
+
+    /// When the rule for files of its purpose deletes it, if not at the next midnight.
+    fn kept_until(&self, key: &str, stored: u64) -> Option<u64> {
+        let purpose = Purpose::ALL.into_iter().find(|purpose| key.starts_with(purpose.key_prefix()))?;
+        self.retention.of(purpose).map(|seconds| stored.saturating_add(seconds))
     }
 }
 
@@ -165,7 +175,11 @@ mod tests {
     const NOW: u64 = 1_000 * DAY;
 
     fn seen(objects: &[(&str, u64, Option<u64>)]) -> Survey {
-        let mut survey = Survey::at(NOW);
+        seen_with(Retention::default(), objects)
+    }
+
+    fn seen_with(retention: Retention, objects: &[(&str, u64, Option<u64>)]) -> Survey {
+        let mut survey = Survey::at(NOW, retention);
         for (key, stored, expires) in objects {
             let expires = expires.map(|at| ("expires".to_owned(), at.to_string()));
             let (modified, metadata) = (stored * 1_000, expires.into_iter().collect());
@@ -194,6 +208,22 @@ mod tests {
                 let expected = if at == span { (2, 20) } else { (0, 0) };
                 assert_eq!((stock.objects, stock.bytes), expected, "{expires:?} at {at}");
             }
+        }
+    }
+
+    #[test]
+    fn a_file_expires_with_its_purposes_rule_at_the_latest() {
+        let retention = Retention { message: Some(DAY), profile: Some(7 * DAY), ephemeral: None };
+        for (name, key, own, expires) in [
+            ("by the rule", "uploads/a/b", None, Some(NOW + DAY)),
+            ("before it", "uploads/a/b", Some(NOW + 5), Some(NOW + 5)),
+            ("not after it", "uploads/a/b", Some(NOW + 2 * DAY), Some(NOW + DAY)),
+            ("another purpose", "uploads-profile/a.profile/b", None, Some(NOW + 7 * DAY)),
+            ("one without a rule", "uploads-ephemeral/a.ephemeral/b", Some(NOW + 5), Some(NOW + 5)),
+            ("permanent", "uploads-permanent/a.permanent/b", None, None),
+        ] {
+            let survey = seen_with(retention, &[(key, NOW, own)]);
+            assert_eq!(survey.newest[0].expires, expires, "{name}");
         }
     }
 
