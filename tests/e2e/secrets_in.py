@@ -4,7 +4,8 @@ import base64
 import re
 from urllib.parse import urlsplit
 
-SECRET_SETTINGS = ("SECRET", "CREDENTIALS")
+# Not SATCHEL_SECRETS_REFRESH, which is a number.
+SECRET_SETTINGS = re.compile(r"SECRETS?$|SECRET_ACCESS_KEY$|CREDENTIALS$")
 MARKS = {
     "a presigned URL": re.compile(r"X-Amz-\w+"),
     "a JWT": re.compile(r"eyJ[\w-]{8,}"),
@@ -19,7 +20,7 @@ SIGNED = re.compile(r'"?signed_messages"?[=:] ?\[.*?\](?=[ ,}]|$)', re.MULTILINE
 
 
 def secrets_of(name: str, value: str) -> list[str]:
-    if any(part in name for part in SECRET_SETTINGS):
+    if SECRET_SETTINGS.search(name):
         return [line for line in value.splitlines() if line]
     password = urlsplit(value).password if "://" in value else None
     return [password] if password else []
