@@ -13,14 +13,13 @@ use lambda_http::{
 use satchel_core::{config::ConfigError, line};
 use serde_json::Value;
 
-#[cfg(feature = "https")]
-use crate::live::Live;
 use crate::{
     cloudwatch::CloudWatch,
-    http_event::{Answer, HttpEvent, MalformedEvent},
+    http_event::{Answer, HttpEvent},
     log::{self, EventFailure, Seen},
-    proxy,
 };
+#[cfg(feature = "https")]
+use crate::{http_event::MalformedEvent, live::Live, proxy};
 
 /// The exit code for a configuration that cannot work.
 pub const BAD_CONFIGURATION: u8 = 2;
