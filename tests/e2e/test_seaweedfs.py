@@ -11,6 +11,8 @@ from server import HOST
 from slots import put
 from test_expire import deleted, status, upload_that_expires
 
+SLOT_SECRET = "the-secret-segment-of-slots"
+
 
 @pytest.fixture(scope="module")
 def seaweedfs(tmp_path_factory):
@@ -20,7 +22,7 @@ def seaweedfs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory, seaweedfs):
-    slots = {"SATCHEL_SLOT_CREDENTIALS": "segment", "SATCHEL_SLOT_PUT": "s3"}
+    slots = {"SATCHEL_SLOT_CREDENTIALS": SLOT_SECRET, "SATCHEL_SLOT_PUT": "s3"}
     settings = seaweedfs.settings() | slots | {"SATCHEL_UPLOAD_SECRETS": SECRET}
     with Satchel(tmp_path_factory.mktemp("satchel"), settings) as running:
         yield running
@@ -42,7 +44,7 @@ async def test_a_slots_put_goes_straight_there_and_the_first_recipient_need_not_
     """This store tells nobody what arrives: the download seals."""
     body = content(size)
     query = {"jid": "alice@example.com", "name": AWKWARD, "size": str(size), "content_type": "image/jpeg"}
-    async with http.get(f"http://{HOST}:{stack.port}/slot/segment", params=query) as answer:
+    async with http.get(f"http://{HOST}:{stack.port}/slot/{SLOT_SECRET}", params=query) as answer:
         put_url, get_url = (await answer.text()).splitlines()
     assert put_url.startswith(seaweedfs.endpoint)
     for length in (size - 1, size + 1):

@@ -73,9 +73,10 @@ impl<E: EventFailure> EventFailure for &E {
     }
 }
 
-/// Adds a field to the line of this response.
+/// Adds a field to the line of this response, instead of one of that name.
 pub fn note(response: &mut Response<Body>, field: &'static str, value: impl Into<Value>) {
     if let Some(outcome) = response.extensions_mut().get_mut::<Outcome>() {
+        outcome.fields.retain(|(name, _)| name != field);
         outcome.fields.push((field.into(), value.into()));
     }
 }
