@@ -1,0 +1,133 @@
+//! The command line.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Parser, ValueEnum};
+use tokio::runtime::Runtime;
+
+use crate::{
+    binaries::Binaries,
+    budgets, chart,
+    error::BenchError,
+    figures::{Conditions, Figures},
+    functions::{self, Plan},
+    stack, table,
+};
+
+/// Makes this program play the function that is none.
+pub const FLOOR: &str = "--floor";
+
+/// Measures Satchel's release binaries: every function on a Lambda runtime API of its own, next to a bare
+/// `lambda_http` function, and the stack over HTTP.
+#[derive(Debug, Parser)]
+#[command(name = "satchel-bench", version)]
+struct Arguments {
+    /// What is measured
+    #[arg(value_enum, default_values = ["functions", "stack"])]
+    what: Vec<What>,
+    /// Rounds; each measures everything once
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// Warm invokes of each process (fewer with large bodies)
+    #[arg(long, default_value_t = 1_500)]
+    invokes: usize,
+    /// Seconds for each load of the stack
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+    /// Take the binaries from a folder instead of building them
+    #[arg(long, value_name = "DIR")]
+    bin_dir: Option<PathBuf>,
+    /// Write the figures for machines
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Draw the chart
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Put figures, chart and tables where this repository keeps them: infra/bench and README.md
+    #[arg(long)]
+    record: bool,
+    /// Compare ratios and sizes with the budgets, and with figures of an earlier run; exit with 1 where they are over
+    #[arg(long, value_name = "FILE")]
+    check: Option<PathBuf>,
+    /// Show and write the figures of an earlier run instead of measuring
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    floor: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// The functions, one by one
+    Functions,
+    /// The stack over HTTP
+    Stack,
+}
+
+/// Does what the command line says.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = if arguments.floor { functions::floor::serve().map_err(BenchError::from) } else { bench(&arguments) };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("satchel-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench(arguments: &Arguments) -> Result<(), BenchError> {
+    // Before anything is measured: a file that is not there should not cost minutes.
+    let earlier = arguments.check.as_deref().map(Figures::read).transpose()?;
+    let figures = match &arguments.from {
+        Some(file) => Figures::read(file)?,
+        None => measure(arguments)?,
+    };
+    println!("{}", table::of(&figures));
+    if let Some(file) = &arguments.json {
+        figures.write(file)?;
+    }
+    if let Some(file) = &arguments.svg {
+        chart::draw(&figures, file)?;
+    }
+    if arguments.record {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        figures.write(&here.join("figures.json"))?;
+        chart::draw(&figures, &here.join("figures.svg"))?;
+        table::put_into(&here.join("../../README.md"), &figures)?;
+    }
+    earlier.map_or(Ok(()), |earlier| budgets::check(&figures, &earlier))
+}
+
+fn measure(arguments: &Arguments) -> Result<Figures, BenchError> {
+    let wants = |what| arguments.what.contains(&what);
+    let mut names = if wants(What::Functions) { functions::functions() } else { Vec::new() };
+    if wants(What::Stack) {
+        names.push("satchel");
+    }
+    let binaries = match &arguments.bin_dir {
+        Some(folder) => Binaries::in_folder(folder, &names)?,
+        None => Binaries::build(&names)?,
+    };
+    let runtime = Runtime::new()?;
+    let plan = Plan { rounds: arguments.rounds, invokes: arguments.invokes };
+    let mut figures = Figures { conditions: conditions(plan), ..Figures::default() };
+    if wants(What::Functions) {
+        figures.functions = functions::measure(plan, &binaries, &runtime)?;
+    }
+    if wants(What::Stack) {
+        let load = Duration::from_secs(arguments.seconds);
+        figures.stack = Some(stack::measure(&binaries.get("satchel")?, load, &runtime)?);
+    }
+    Ok(figures)
+}
+
+fn conditions(plan: Plan) -> Conditions {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    Conditions { processors, rounds: plan.rounds, invokes: plan.invokes }
+}

@@ -1,0 +1,176 @@
+//! The figures as machines read them: every round's, so that ratios are made within a round.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{error::BenchError, statistics::median};
+
+/// All of one run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Figures {
+    /// How it was measured.
+    pub conditions: Conditions,
+    /// A row for each subject, in the table's order.
+    pub functions: Vec<FunctionFigures>,
+    /// The stack over HTTP.
+    pub stack: Option<StackFigures>,
+}
+
+/// What one has to know to repeat it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Conditions {
+    /// Processors.
+    pub processors: usize,
+    /// Rounds that count.
+    pub rounds: usize,
+    /// Warm invokes of each process.
+    pub invokes: usize,
+}
+
+/// What a subject is measured against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// No function at all: what the harness itself takes.
+    Harness,
+    /// The bare function.
+    Bare,
+    /// Functions that sign and make no request.
+    Signing,
+    /// Functions that talk to S3.
+    Storage,
+}
+
+/// One operation of one function.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FunctionFigures {
+    /// The function.
+    pub function: String,
+    /// What it was asked to do.
+    pub operation: String,
+    /// Which budget it has.
+    pub kind: Kind,
+    /// Whether an invoke needs no S3 request, so that it has a budget of its own.
+    pub arithmetic: bool,
+    /// The binary, in bytes.
+    pub binary_bytes: u64,
+    /// The same as Lambda gets it, deflated.
+    pub package_bytes: u64,
+    /// Bytes of body in each event, where they are many.
+    pub body_bytes: u64,
+    /// One for each round.
+    pub rounds: Vec<Round>,
+}
+
+/// What one process did.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Round {
+    /// From exec to the first poll, in microseconds.
+    pub first_poll_us: f64,
+    /// From exec to the first response, in microseconds.
+    pub first_response_us: f64,
+    /// From an event's first byte to its response's last one, warm, in microseconds: the median.
+    pub warm_p50_us: f64,
+    /// The 99th percentile of the same.
+    pub warm_p99_us: f64,
+    /// Kibibytes in memory after the last invoke.
+    pub resident_kib: u64,
+    /// Kibibytes at most.
+    pub peak_kib: u64,
+    /// S3 requests per invoke, by operation.
+    pub s3_requests: BTreeMap<String, f64>,
+}
+
+/// The stack over HTTP.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StackFigures {
+    /// One for each method, size and number of connections.
+    pub loads: Vec<Load>,
+    /// One body of 1 GiB.
+    pub streams: Vec<Stream>,
+}
+
+/// Many requests of one kind.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Load {
+    /// PUT, or GET with its redirect.
+    pub method: String,
+    /// Of each file.
+    pub bytes: u64,
+    /// At the same time.
+    pub connections: usize,
+    /// Files per second.
+    pub per_second: f64,
+    /// Milliseconds: the median.
+    pub p50_ms: f64,
+    /// The 99th percentile.
+    pub p99_ms: f64,
+}
+
+/// One large body.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Stream {
+    /// PUT or GET.
+    pub method: String,
+    /// Of the file.
+    pub bytes: u64,
+    /// It took.
+    pub seconds: f64,
+    /// What the stack had in memory before, in kibibytes.
+    pub resident_before_kib: u64,
+    /// What it had at most by the end.
+    pub peak_kib: u64,
+}
+
+impl Figures {
+    /// The bare function's row.
+    pub fn bare(&self) -> Option<&FunctionFigures> {
+        self.functions.iter().find(|row| row.kind == Kind::Bare)
+    }
+
+    /// Reads a file that [`Figures::write`] wrote.
+    ///
+    /// # Errors
+    /// It is not there, or something else.
+    pub fn read(file: &Path) -> Result<Self, BenchError> {
+        let failed = |problem: String| BenchError::File { file: file.to_owned(), problem };
+        let text = fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+        serde_json::from_str(&text).map_err(|error| failed(error.to_string()))
+    }
+
+    /// Writes them as JSON.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, file: &Path) -> Result<(), BenchError> {
+        let failed = |problem: String| BenchError::File { file: file.to_owned(), problem };
+        let text = serde_json::to_string_pretty(self).map_err(|error| failed(error.to_string()))?;
+        fs::write(file, text + "\n").map_err(|error| failed(error.to_string()))
+    }
+}
+
+impl FunctionFigures {
+    /// `upload, stored`.
+    pub fn name(&self) -> String {
+        if self.operation.is_empty() { self.function.clone() } else { format!("{}, {}", self.function, self.operation) }
+    }
+
+    /// The median over the rounds.
+    pub fn median(&self, figure: fn(&Round) -> f64) -> f64 {
+        median(&self.rounds.iter().map(figure).collect::<Vec<_>>())
+    }
+
+    /// The median of the ratios to `bare` within each round, which a machine that gets slower or faster between
+    /// rounds does not change.
+    pub fn ratio(&self, bare: &Self, figure: fn(&Round) -> f64) -> f64 {
+        let pairs = self.rounds.iter().zip(&bare.rounds);
+        median(&pairs.map(|(own, bare)| figure(own) / figure(bare)).collect::<Vec<_>>())
+    }
+
+    /// S3 requests per invoke.
+    pub fn s3_requests(&self) -> f64 {
+        // The sum of nothing is -0 otherwise.
+        self.median(|round| round.s3_requests.values().sum::<f64>() + 0.0)
+    }
+}

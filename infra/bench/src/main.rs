@@ -1,0 +1,17 @@
+//! `satchel-bench`: measures the release binaries, next to a bare function.
+
+mod binaries;
+mod budgets;
+mod chart;
+mod cli;
+mod error;
+mod figures;
+mod functions;
+mod memory;
+mod stack;
+mod statistics;
+mod table;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

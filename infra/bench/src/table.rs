@@ -1,0 +1,150 @@
+//! The figures as people read them: Markdown, for the terminal and the README alike.
+
+use std::{fmt::Write, fs, path::Path};
+
+use crate::{
+    error::BenchError,
+    figures::{Figures, FunctionFigures, Kind, Load, Round, StackFigures, Stream},
+};
+
+/// Between these lines of a page the tables are put.
+const MARKS: (&str, &str) = ("<!-- figures: begin -->\n", "<!-- figures: end -->\n");
+
+/// All tables there are figures for.
+pub fn of(figures: &Figures) -> String {
+    let mut text = String::new();
+    if let Some(bare) = figures.bare() {
+        text += &functions(&figures.functions, bare);
+    }
+    if let Some(stack) = &figures.stack {
+        text += &self::stack(stack);
+    }
+    text
+}
+
+/// Replaces what a page has between its marks.
+///
+/// # Errors
+/// The page cannot be read or written, or has no marks.
+pub fn put_into(page: &Path, figures: &Figures) -> Result<(), BenchError> {
+    let failed = |problem: String| BenchError::File { file: page.to_owned(), problem };
+    let text = fs::read_to_string(page).map_err(|error| failed(error.to_string()))?;
+    let replaced = between_marks(&text, &of(figures)).ok_or_else(|| failed("it has no marks for figures".into()))?;
+    fs::write(page, replaced).map_err(|error| failed(error.to_string()))
+}
+
+fn between_marks(text: &str, tables: &str) -> Option<String> {
+    let (before, rest) = text.split_once(MARKS.0)?;
+    let (_, after) = rest.split_once(MARKS.1)?;
+    Some(format!("{before}{}{tables}{}{after}", MARKS.0, MARKS.1))
+}
+
+fn functions(rows: &[FunctionFigures], bare: &FunctionFigures) -> String {
+    let mut text = String::from(
+        "| function | exec to first poll | exec to first response | warm p50 | warm p99 | resident | package | S3 requests |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|\n",
+    );
+    for row in rows {
+        text += &function(row, bare);
+    }
+    text
+}
+
+fn function(row: &FunctionFigures, bare: &FunctionFigures) -> String {
+    let time = |figure: fn(&Round) -> f64| {
+        let time = duration(row.median(figure));
+        if matches!(row.kind, Kind::Bare | Kind::Harness) {
+            return time;
+        }
+        format!("{time} ({:.2} ×)", row.ratio(bare, figure))
+    };
+    let cells = [
+        row.name(),
+        time(|round| round.first_poll_us),
+        time(|round| round.first_response_us),
+        time(|round| round.warm_p50_us),
+        duration(row.median(|round| round.warm_p99_us)),
+        mebibytes(row.median(|round| round.resident_kib as f64)),
+        if row.package_bytes == 0 { String::new() } else { format!("{:.2} MB", row.package_bytes as f64 / 1e6) },
+        requests(row),
+    ];
+    format!("| {} |\n", cells.join(" | "))
+}
+
+fn requests(row: &FunctionFigures) -> String {
+    let requests = row.s3_requests();
+    // Once a process, not once an invoke: shown as what it is.
+    if (requests - requests.round()).abs() < 0.005 { format!("{requests:.0}") } else { format!("{requests:.2}") }
+}
+
+fn duration(microseconds: f64) -> String {
+    if microseconds < 1_000.0 { format!("{microseconds:.0} µs") } else { format!("{:.2} ms", microseconds / 1_000.0) }
+}
+
+fn mebibytes(kibibytes: f64) -> String {
+    format!("{:.1} MiB", kibibytes / 1_024.0)
+}
+
+fn stack(stack: &StackFigures) -> String {
+    let mut text =
+        String::from("\n| stack | connections | files/s | throughput | p50 | p99 |\n|---|---:|---:|---:|---:|---:|\n");
+    for load in &stack.loads {
+        text += &self::load(load);
+    }
+    for stream in &stack.streams {
+        text += &self::stream(stream);
+    }
+    text
+}
+
+fn load(load: &Load) -> String {
+    let Load { method, bytes, connections, per_second, p50_ms, p99_ms } = load;
+    let throughput = per_second * *bytes as f64 / 1_048_576.0;
+    let size = size(*bytes);
+    format!(
+        "| {method} {size} | {connections} | {per_second:.0} | {throughput:.0} MiB/s | {p50_ms:.1} ms | {p99_ms:.1} ms |\n"
+    )
+}
+
+fn stream(stream: &Stream) -> String {
+    let mut line = String::new();
+    let throughput = stream.bytes as f64 / 1_048_576.0 / stream.seconds;
+    let grown = mebibytes((stream.peak_kib - stream.resident_before_kib) as f64);
+    let size = size(stream.bytes);
+    // Writing to a String does not fail.
+    let _ = writeln!(
+        line,
+        "| {} {size} | 1 | | {throughput:.0} MiB/s | {:.1} s | memory grew by {grown} |",
+        stream.method, stream.seconds
+    );
+    line
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        1_073_741_824.. => format!("{} GiB", bytes / 1_073_741_824),
+        1_048_576.. => format!("{} MiB", bytes / 1_048_576),
+        _ => format!("{} KiB", bytes / 1_024),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_keeps_what_is_around_its_marks() {
+        let page = format!("before\n{}old\n{}after\n", MARKS.0, MARKS.1);
+        let expected = format!("before\n{}new\n{}after\n", MARKS.0, MARKS.1);
+        assert_eq!(between_marks(&page, "new\n").as_deref(), Some(expected.as_str()));
+        assert_eq!(between_marks("before\nafter\n", "new\n"), None);
+    }
+
+    #[test]
+    fn sizes_and_times_have_the_unit_that_suits_them() {
+        for (bytes, expected) in [(1_024, "1 KiB"), (4_194_304, "4 MiB"), (1_073_741_824, "1 GiB")] {
+            assert_eq!(size(bytes), expected);
+        }
+        assert_eq!((duration(999.4).as_str(), duration(1_000.0).as_str()), ("999 µs", "1.00 ms"));
+    }
+}
