@@ -1,6 +1,8 @@
 //! The few S3 operations of functions that stay small: presigned URLs, sent by the plain HTTPS client. The SDK's client
 //! would treble the package.
 
+mod listing;
+
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -10,15 +12,15 @@ use http::{
     header::{ETAG, IF_MATCH, IF_NONE_MATCH},
 };
 use http_body_util::Full;
-use percent_encoding::percent_decode_str;
-use satchel_core::{config::S3Config, date_time, metadata::Metadata, object_key::Key, time::Timestamp};
-use serde::Deserialize;
+use satchel_core::{config::S3Config, metadata::Metadata, object_key::Key, time::Timestamp};
 
 use crate::{
     clock::Clock,
     https::{HttpsClient, HttpsError},
     presign::{PresignError, PresignedUrl, Presigner, UrlTerms},
 };
+pub use listing::ListingError;
+use listing::Page;
 
 /// One attempt; S3 answers in milliseconds.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -56,7 +58,7 @@ pub enum LeanS3Error {
     },
     /// A listing that is none.
     #[error("S3's listing could not be read: {0}")]
-    Listing(#[from] quick_xml::DeError),
+    Listing(#[from] ListingError),
 }
 
 /// On what condition an object is written.
@@ -181,8 +183,8 @@ impl LeanS3 {
         let (mut listed, mut continuation) = (Vec::new(), None::<String>);
         for _ in 0..MAX_PAGES {
             let page = self.page(prefix, continuation.as_deref()).await?;
-            listed.extend(page.contents.into_iter().filter_map(Contents::read));
-            match page.next_continuation_token {
+            listed.extend(page.objects);
+            match page.next {
                 Some(next) => continuation = Some(next),
                 None => break,
             }
@@ -190,7 +192,7 @@ impl LeanS3 {
         Ok(listed)
     }
 
-    async fn page(&self, prefix: &str, continuation: Option<&str>) -> Result<ListBucketResult, LeanS3Error> {
+    async fn page(&self, prefix: &str, continuation: Option<&str>) -> Result<Page, LeanS3Error> {
         let mut parameters = vec![("list-type", "2"), ("encoding-type", "url"), ("prefix", prefix)];
         parameters.extend(continuation.map(|token| ("continuation-token", token)));
         let url = self.presigner.presign_list(&parameters, Clock::System.now(), URL_LIFE)?;
@@ -198,7 +200,7 @@ impl LeanS3 {
         if response.status() != StatusCode::OK {
             return Err(LeanS3Error::Status { operation: Method::GET, status: response.status() });
         }
-        Ok(quick_xml::de::from_reader(&response.into_body()[..])?)
+        Ok(Page::read(response.body())?)
     }
 
     fn url(&self, method: Method, key: &Key) -> Result<PresignedUrl, PresignError> {
@@ -240,29 +242,4 @@ impl LeanS3 {
 fn etag(response: &Response<Bytes>) -> String {
     let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
     etag.unwrap_or_default().to_owned()
-}
-
-/// The answer of ListObjectsV2, as far as it is read.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ListBucketResult {
-    #[serde(default)]
-    contents: Vec<Contents>,
-    next_continuation_token: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Contents {
-    key: String,
-    size: u64,
-    last_modified: String,
-}
-
-impl Contents {
-    /// `encoding-type=url` has keys percent-encoded, with a plus sign for a space (AWS: "ListObjectsV2").
-    fn read(self) -> Option<Listed> {
-        let key = percent_decode_str(&self.key.replace('+', " ")).decode_utf8().ok()?.into_owned();
-        Some(Listed { key, size: self.size, modified: date_time::parse(&self.last_modified)? })
-    }
 }
