@@ -1,28 +1,22 @@
-//! Presigned S3 URLs, made with the SDK's signing crate alone: arithmetic, no client, no request.
+//! Presigned S3 URLs (AWS: "Authenticating Requests: Using Query Parameters"): arithmetic, no client, no request. The
+//! day's signing key is kept, as most of the arithmetic makes that.
 
 use std::{
-    fmt,
+    env, fmt,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_credential_types::{
-    Credentials,
-    provider::{ProvideCredentials, error::CredentialsError},
-};
-use aws_sigv4::{
-    http_request::{
-        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation, SigningSettings,
-        UriPathNormalizationMode, sign,
-    },
-    sign::v4,
-};
+use aws_credential_types::{Credentials, provider::error::CredentialsError};
+use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
+use aws_smithy_types::date_time::{DateTime, DateTimeFormatError, Format};
 use http::Method;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use satchel_core::{
     config::S3Config, digest::Sha256Digest, object_key::Key, time::Timestamp, upload_path::encode_path,
 };
-use url::Url;
+use sha2::{Digest, Sha256};
+use url::{Position, Url};
 
 /// The header in which S3 takes a SHA-256 digest, in base64.
 pub const CHECKSUM: &str = "x-amz-checksum-sha256";
@@ -45,10 +39,10 @@ impl fmt::Debug for PresignedUrl {
     }
 }
 
-/// Signing failed: credentials or time that cannot be used.
+/// A time that no signature can have.
 #[derive(Debug, thiserror::Error)]
-#[error("the URL could not be signed")]
-pub struct PresignError(#[source] Box<dyn std::error::Error + Send + Sync>);
+#[error("the URL could not be signed: the time cannot be written as a date")]
+pub struct PresignError(#[from] DateTimeFormatError);
 
 /// What a URL allows.
 #[derive(Debug, Clone)]
@@ -69,13 +63,31 @@ pub struct UrlTerms<'a> {
     pub expires_in: u64,
 }
 
-/// Signs URLs for one bucket.
+/// Signs URLs for one bucket. Clones share the day's key.
 #[derive(Debug, Clone)]
 pub struct Presigner {
     credentials: Credentials,
     region: String,
     /// Scheme, host and port, and the bucket where it is in the path; ends with a slash.
     base: String,
+    /// Host and port: what a request's Host header says.
+    host: String,
+    /// The path of `base`.
+    folder: String,
+    key: Arc<Mutex<Option<DayKey>>>,
+}
+
+/// The key of one day, region and service. Printing it shows nothing.
+#[derive(Clone)]
+struct DayKey {
+    date: String,
+    key: Vec<u8>,
+}
+
+impl fmt::Debug for DayKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DayKey(..)")
+    }
 }
 
 /// The credentials in the environment, where Lambda puts those of the function's role.
@@ -83,14 +95,20 @@ pub struct Presigner {
 /// # Errors
 /// There are none.
 pub async fn environment_credentials() -> Result<Credentials, CredentialsError> {
-    EnvironmentVariableCredentialsProvider::new().provide_credentials().await
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let required =
+        |name: &'static str| variable(name).ok_or_else(|| CredentialsError::not_loaded(format!("{name} is not set")));
+    let (access_key, secret_key) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
+    Ok(Credentials::new(access_key, secret_key, variable("AWS_SESSION_TOKEN"), None, "environment"))
 }
 
 impl Presigner {
     /// A presigner for the bucket of `config`, at the address that clients know it by.
     #[must_use]
     pub fn new(config: &S3Config, credentials: Credentials) -> Self {
-        Self { credentials, region: config.region.clone(), base: base(config) }
+        let base = base(config);
+        let (host, folder) = parts(&base);
+        Self { credentials, region: config.region.clone(), base, host, folder, key: Arc::default() }
     }
 
     /// A presigner at the address that the functions know the bucket by.
@@ -104,12 +122,16 @@ impl Presigner {
     /// # Errors
     /// See [`PresignError`].
     pub fn presign(&self, terms: &UrlTerms<'_>) -> Result<PresignedUrl, PresignError> {
-        let url = format!("{}{}", self.base, encode_path(terms.key.as_str()));
-        let url = with_query(url, terms.response.iter().map(|(name, value)| (*name, value.as_str())));
         let length = terms.content_length.map(|bytes| ("content-length", bytes.to_string()));
         let checksum = terms.checksum.map(|digest| (CHECKSUM, digest.to_base64()));
-        let headers: Vec<_> = length.into_iter().chain(checksum).collect();
-        self.sign(&terms.method, url, &headers, (terms.at, terms.expires_in))
+        self.sign(&Unsigned {
+            method: terms.method.as_str(),
+            path: &encode_path(terms.key.as_str()),
+            parameters: terms.response.iter().map(|(name, value)| (*name, value.as_str())).collect(),
+            headers: length.into_iter().chain([("host", self.host.clone())]).chain(checksum).collect(),
+            at: terms.at,
+            expires_in: terms.expires_in,
+        })
     }
 
     /// Signs a URL that lists the bucket (ListObjectsV2), for a GET at `at` and `expires_in` seconds on.
@@ -122,32 +144,110 @@ impl Presigner {
         at: Timestamp,
         expires_in: u64,
     ) -> Result<PresignedUrl, PresignError> {
-        let url = with_query(self.base.clone(), parameters.iter().copied());
-        self.sign(&Method::GET, url, &[], (at, expires_in))
+        let (parameters, headers) = (parameters.to_vec(), vec![("host", self.host.clone())]);
+        self.sign(&Unsigned { method: "GET", path: "", parameters, headers, at, expires_in })
     }
 
-    fn sign(
-        &self,
-        method: &Method,
-        url: String,
-        headers: &[(&str, String)],
-        (at, expires_in): (Timestamp, u64),
-    ) -> Result<PresignedUrl, PresignError> {
-        let identity = self.credentials.clone().into();
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name("s3")
-            .time(system_time(at))
-            .settings(settings(expires_in))
-            .build()
-            .map_err(|error| PresignError(error.into()))?;
-        let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
-        let request = SignableRequest::new(method.as_str(), &url, headers, SignableBody::UnsignedPayload)
-            .map_err(|error| PresignError(error.into()))?;
-        let (instructions, _) = sign(request, &params.into()).map_err(|error| PresignError(error.into()))?.into_parts();
-        let signature = instructions.params().iter().map(|(name, value)| (*name, value.as_ref()));
-        Ok(PresignedUrl(with_query(url, signature)))
+    fn sign(&self, unsigned: &Unsigned<'_>) -> Result<PresignedUrl, PresignError> {
+        let at = date_time(unsigned.at)?;
+        let date = &at[..DATE];
+        let scope = format!("{date}/{}/s3/aws4_request", self.region);
+        let query = self.query(unsigned, &at, &scope);
+        let message = message(&at, &scope, &canonical(unsigned, &self.folder, &query));
+        let signature = calculate_signature(self.key(date, unsigned.at), message.as_bytes());
+        Ok(PresignedUrl(format!("{}{}?{query}&X-Amz-Signature={signature}", self.base, unsigned.path)))
+    }
+
+    /// All parameters but the signature, by name.
+    fn query(&self, unsigned: &Unsigned<'_>, at: &str, scope: &str) -> String {
+        let mut query = format!("X-Amz-Algorithm={ALGORITHM}");
+        push(&mut query, "X-Amz-Credential", &format!("{}/{scope}", self.credentials.access_key_id()));
+        push(&mut query, "X-Amz-Date", at);
+        push(&mut query, "X-Amz-Expires", &unsigned.expires_in.to_string());
+        if let Some(token) = self.credentials.session_token() {
+            push(&mut query, "X-Amz-Security-Token", token);
+        }
+        push(&mut query, "X-Amz-SignedHeaders", &unsigned.signed_headers());
+        let mut own = unsigned.parameters.clone();
+        own.sort_unstable();
+        own.iter().for_each(|(name, value)| push(&mut query, name, value));
+        query
+    }
+
+    fn key(&self, date: &str, at: Timestamp) -> Vec<u8> {
+        let mut kept = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some(day) if day.date == date => day.key.clone(),
+            _ => {
+                let secret = self.credentials.secret_access_key();
+                let key = generate_signing_key(secret, system_time(at), &self.region, "s3").as_ref().to_vec();
+                *kept = Some(DayKey { date: date.to_owned(), key: key.clone() });
+                key
+            }
+        }
+    }
+}
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+
+/// Characters of a date: `20130524`.
+const DATE: usize = 8;
+
+/// A request as it is signed.
+struct Unsigned<'a> {
+    method: &'a str,
+    /// Below the bucket, escaped.
+    path: &'a str,
+    /// Of its own, in lower case; not escaped.
+    parameters: Vec<(&'a str, &'a str)>,
+    /// That it must have as they are here, by name.
+    headers: Vec<(&'static str, String)>,
+    at: Timestamp,
+    expires_in: u64,
+}
+
+impl Unsigned<'_> {
+    fn signed_headers(&self) -> String {
+        self.headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";")
+    }
+}
+
+/// What is signed. S3's variety of it: the path is escaped once and never normalised (AWS: "Create a signed AWS API
+/// request"), since `..` and `//` are ordinary parts of keys.
+fn canonical(unsigned: &Unsigned<'_>, folder: &str, query: &str) -> String {
+    let lines: String = unsigned.headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+    let (method, path, names) = (unsigned.method, unsigned.path, unsigned.signed_headers());
+    format!("{method}\n{folder}{path}\n{query}\n{lines}\n{names}\nUNSIGNED-PAYLOAD")
+}
+
+/// What the day's key is applied to.
+fn message(at: &str, scope: &str, canonical: &str) -> String {
+    let digest = hex::encode(Sha256::digest(canonical));
+    format!("{ALGORITHM}\n{at}\n{scope}\n{digest}")
+}
+
+/// Adds a parameter. Only RFC 3986's unreserved characters stay as they are.
+fn push(query: &mut String, name: &str, value: &str) {
+    const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    query.extend(["&", name, "="]);
+    query.extend(utf8_percent_encode(value, ESCAPED));
+}
+
+/// `20130524T000000Z`.
+fn date_time(at: Timestamp) -> Result<String, DateTimeFormatError> {
+    let written = DateTime::from(system_time(at)).fmt(Format::DateTime)?;
+    Ok(written.chars().filter(|character| !matches!(character, '-' | ':')).collect())
+}
+
+fn system_time(at: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(at.as_seconds())
+}
+
+/// Host and path of an address. The address is made of a parsed one.
+fn parts(base: &str) -> (String, String) {
+    match Url::parse(base) {
+        Ok(url) => (url[Position::BeforeHost..Position::AfterPort].to_owned(), url.path().to_owned()),
+        Err(_) => (String::new(), "/".to_owned()),
     }
 }
 
@@ -162,34 +262,6 @@ fn base(config: &S3Config) -> String {
         return format!("{endpoint}{bucket}/");
     }
     endpoint.replacen("://", &format!("://{bucket}."), 1)
-}
-
-fn with_query<'a>(mut url: String, parameters: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    const UNRESERVED: &percent_encoding::AsciiSet =
-        &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-    for (name, value) in parameters {
-        url.push(if url.contains('?') { '&' } else { '?' });
-        url.push_str(name);
-        url.push('=');
-        url.extend(utf8_percent_encode(value, UNRESERVED));
-    }
-    url
-}
-
-/// S3's variety of SigV4: the path is escaped once and never normalised (AWS: "Create a signed AWS API
-/// request"), since `..` and `//` are ordinary parts of keys.
-fn settings(expires_in: u64) -> SigningSettings {
-    let mut settings = SigningSettings::default();
-    settings.percent_encoding_mode = PercentEncodingMode::Single;
-    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-    settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
-    settings.signature_location = SignatureLocation::QueryParams;
-    settings.expires_in = Some(Duration::from_secs(expires_in));
-    settings
-}
-
-fn system_time(at: Timestamp) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(at.as_seconds())
 }
 
 #[cfg(test)]
