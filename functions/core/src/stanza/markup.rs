@@ -62,18 +62,18 @@ impl Markup {
 
     /// The XML. Characters that XML has no place for become U+FFFD.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "writing to memory cannot fail, and what was text is text")]
     pub fn to_xml(&self) -> String {
         let mut writer = Writer::new(Vec::new());
-        #[expect(clippy::expect_used, reason = "writing to memory cannot fail")]
         self.write(&mut writer).expect("writing to memory cannot fail");
-        String::from_utf8_lossy(&writer.into_inner()).into_owned()
+        String::from_utf8(writer.into_inner()).expect("what was text is text")
     }
 
     fn write(&self, writer: &mut Writer<Vec<u8>>) -> std::io::Result<()> {
         let mut start = BytesStart::new(self.name);
         for (name, value) in &self.attributes {
-            let value = Cow::Owned(escaped(value).into_bytes());
-            start.push_attribute(Attribute { key: QName(name.as_bytes()), value });
+            let value = escaped(value);
+            start.push_attribute(Attribute { key: QName(name.as_bytes()), value: value.as_bytes().into() });
         }
         if self.text.is_empty() && self.children.is_empty() {
             return writer.write_event(Event::Empty(start));
@@ -86,9 +86,17 @@ impl Markup {
 }
 
 /// Line ends and tabs go out as references, as readers turn bare ones into spaces (XML 1.0, sections 2.11 and 3.3.3).
-fn escaped(text: &str) -> String {
-    let legal: String = text.chars().map(|c| if is_xml_char(c) { c } else { char::REPLACEMENT_CHARACTER }).collect();
-    escape(legal).replace('\t', "&#9;").replace('\n', "&#10;").replace('\r', "&#13;")
+fn escaped(text: &str) -> Cow<'_, str> {
+    let legal = if text.chars().all(is_xml_char) {
+        Cow::Borrowed(text)
+    } else {
+        text.chars().map(|c| if is_xml_char(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
+    };
+    let escaped = escape(legal);
+    if !escaped.bytes().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r')) {
+        return escaped;
+    }
+    escaped.replace('\t', "&#9;").replace('\n', "&#10;").replace('\r', "&#13;").into()
 }
 
 #[cfg(test)]
