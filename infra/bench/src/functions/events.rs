@@ -7,7 +7,7 @@ use sha2::Sha256;
 
 /// The secret shared with the XMPP server that does not exist.
 pub const SECRET: &str = "measured, not kept";
-/// What mod_component_http would send.
+/// What mod_component_http and mod_http_roster_admin would send.
 pub const CREDENTIALS: &str = "prosody:measured";
 
 const HOST: &str = "id12345678.execute-api.us-east-1.amazonaws.com";
@@ -33,26 +33,35 @@ pub fn rest(method: &str, path: &str, query: &[(&str, &str)], headers: &[(&str, 
     // A front announces another length than its own body has.
     all.retain(|(name, _)| !headers.iter().any(|(own, _)| own == name));
     all.extend(headers);
+    let (resource, parameters) = resource(path);
     let event = json!({
-        "resource": "/upload/{path+}",
+        "resource": &resource,
         "path": path,
         "httpMethod": method,
         "headers": single(&all),
         "multiValueHeaders": multiple(&all),
         "queryStringParameters": if query.is_empty() { Value::Null } else { single(query) },
         "multiValueQueryStringParameters": if query.is_empty() { Value::Null } else { multiple(query) },
-        "pathParameters": {"path": path.trim_start_matches("/upload/")},
+        "pathParameters": parameters,
         "stageVariables": null,
-        "requestContext": context(method, path),
+        "requestContext": context(method, path, &resource),
         "body": body.map(|body| BASE64_STANDARD.encode(body)),
         "isBase64Encoded": body.is_some(),
     });
     event.to_string()
 }
 
-fn context(method: &str, path: &str) -> Value {
+/// The resource that a path belongs to, and its parameters.
+fn resource(path: &str) -> (String, Value) {
+    match path.trim_start_matches('/').split_once('/') {
+        Some((top, rest)) => (format!("/{top}/{{path+}}"), json!({"path": rest})),
+        None => (path.to_owned(), Value::Null),
+    }
+}
+
+fn context(method: &str, path: &str, resource: &str) -> Value {
     json!({
-        "resourceId": "abc123", "resourcePath": "/upload/{path+}", "httpMethod": method,
+        "resourceId": "abc123", "resourcePath": resource, "httpMethod": method,
         "extendedRequestId": "Rm9vQmFyQmF6PT0=", "requestTime": "16/Nov/2018:23:10:31 +0000",
         "path": format!("/Prod{path}"), "accountId": "123456789012", "protocol": "HTTP/1.1", "stage": "Prod",
         "domainPrefix": "id12345678", "requestTimeEpoch": 1_542_409_831_000_u64,
@@ -89,9 +98,48 @@ pub fn slot_request() -> String {
         <request xmlns='urn:xmpp:http:upload:0' filename='balcony.jpg' size='3145728' content-type='image/jpeg'/></iq>";
     let from = "romeo@example.org/r";
     let body = json!({"to": "upload.example.org", "from": from, "kind": "iq", "stanza": stanza}).to_string();
-    let authorization = format!("Basic {}", BASE64_STANDARD.encode(CREDENTIALS));
-    let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/x-www-form-urlencoded")];
+    let (authorization, form) = (authorization(), "application/x-www-form-urlencoded");
+    let headers = [("Authorization", authorization.as_str()), ("Content-Type", form)];
     rest("POST", "/component", &[], &headers, Some(body.as_bytes()))
+}
+
+/// The start of an upload that can be resumed, as clients of the tus protocol make it (tus 1.0, "Creation").
+pub fn creation(path: &str, length: u64) -> String {
+    let announced = length.to_string();
+    // "balcony.jpg".
+    let metadata = "filename YmFsY29ueS5qcGc=";
+    let headers = [("Tus-Resumable", "1.0.0"), ("Upload-Length", announced.as_str()), ("Upload-Metadata", metadata)];
+    rest("POST", &format!("/resume/{path}"), &[("v", &token(path, length))], &headers, None)
+}
+
+/// A fetch as mod_http_roster_admin makes it when a user comes online.
+pub fn roster_fetch(username: &str) -> String {
+    rest("GET", &format!("/contacts/{username}"), &[], &[("Authorization", &authorization())], None)
+}
+
+/// A request to refresh the roster of one user.
+pub fn roster_refresh(username: &str) -> String {
+    let body = json!([username]).to_string();
+    let headers = [("Authorization", &*authorization()), ("Content-Type", "application/json")];
+    rest("POST", "/contacts/refresh", &[], &headers, Some(body.as_bytes()))
+}
+
+/// A stored roster with as many contacts as people have.
+pub fn roster() -> String {
+    let contact = |number: usize| {
+        let contact = json!({"name": format!("Contact {number}"), "groups": ["Friends"]});
+        (format!("contact{number}@example.org"), contact)
+    };
+    json!({"contacts": (0..30).map(contact).collect::<Map<_, _>>()}).to_string()
+}
+
+/// What template.yaml has EventBridge Scheduler send.
+pub fn hourly() -> String {
+    json!({}).to_string()
+}
+
+fn authorization() -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(CREDENTIALS))
 }
 
 /// What EventBridge says of a new object (AWS: "EventBridge event structure for Amazon S3").

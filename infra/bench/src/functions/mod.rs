@@ -5,11 +5,12 @@ mod events;
 pub mod floor;
 mod http1;
 mod process;
+mod prosody;
 mod runtime_api;
 mod s3;
 mod subjects;
 
-use std::{collections::BTreeMap, env, thread, time::Duration};
+use std::{collections::BTreeMap, env, net::SocketAddr, thread, time::Duration};
 
 use tokio::runtime::Runtime;
 
@@ -54,7 +55,7 @@ pub fn functions() -> Vec<&'static str> {
 /// # Errors
 /// Any of them does not answer as it should.
 pub fn measure(plan: Plan, binaries: &Binaries, runtime: &Runtime) -> Result<Vec<FunctionFigures>, BenchError> {
-    let api = RuntimeApi::start()?;
+    let machine = Machine { api: RuntimeApi::start()?, prosody: prosody::start()?, runtime };
     let mut rows = Vec::new();
     for subject in SUBJECTS {
         rows.push(row(subject, &program(subject, binaries)?));
@@ -66,7 +67,7 @@ pub fn measure(plan: Plan, binaries: &Binaries, runtime: &Runtime) -> Result<Vec
             let number = (turn + round) % SUBJECTS.len();
             let subject = &SUBJECTS[number];
             let warm = if round == 0 { 1 } else { invokes(subject, plan) };
-            let measured = one(subject, &program(subject, binaries)?, warm, &api, runtime)?;
+            let measured = one(subject, &program(subject, binaries)?, warm, &machine)?;
             if round > 0 {
                 rows[number].rounds.push(measured);
             }
@@ -101,19 +102,22 @@ fn row(subject: &Subject, binary: &Binary) -> FunctionFigures {
     }
 }
 
-fn one(
-    subject: &Subject,
-    binary: &Binary,
-    warm: usize,
-    api: &RuntimeApi,
-    runtime: &Runtime,
-) -> Result<Round, BenchError> {
+/// What runs next to all processes.
+struct Machine<'a> {
+    api: RuntimeApi,
+    prosody: SocketAddr,
+    runtime: &'a Runtime,
+}
+
+fn one(subject: &Subject, binary: &Binary, warm: usize, machine: &Machine<'_>) -> Result<Round, BenchError> {
+    let Machine { api, prosody, runtime } = machine;
     let s3 = S3::start(runtime)?;
     let script = (subject.script)(&s3, warm + 1)?;
     let before = s3.requests();
     let outcome = api.play(script);
     let arguments: &[&str] = if subject.kind == Kind::Harness { &[FLOOR] } else { &[] };
     let mut variables = s3.variables();
+    variables.push(("SATCHEL_PROSODY_REFRESH_URL", format!("http://{prosody}/roster_admin/refresh")));
     variables.extend(subject.variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
     thread::sleep(QUIET);
     let mut process = Process::execute(subject.function, &binary.file, arguments, api.address(), &variables)?;

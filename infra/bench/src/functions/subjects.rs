@@ -5,12 +5,13 @@ use satchel_core::{
     content_type::ContentType,
     grant::{Grant, UploadId},
     object_key::Key,
+    roster::username::Username,
     upload_path::UploadPath,
 };
 use serde_json::{Value, json};
 
 use super::{
-    events::{CREDENTIALS, SECRET, object_created, rest, slot_request, token},
+    events::{self, CREDENTIALS, SECRET, object_created, rest, slot_request, token},
     runtime_api::Script,
     s3::S3,
 };
@@ -21,7 +22,7 @@ const SMALL: usize = 1_024;
 /// A body that fills a Lambda event nearly.
 const LARGE: usize = 4 * 1024 * 1024;
 /// Of a large upload, which is not in the event.
-const ANNOUNCED: &str = "104857600";
+const ANNOUNCED: u64 = 104_857_600;
 
 /// One entry.
 pub struct Subject {
@@ -52,6 +53,8 @@ const STORAGE: Subject = Subject {
 };
 
 const SIGNING: Subject = Subject { kind: Kind::Signing, arithmetic: true, ..STORAGE };
+
+const ROSTERS: &[(&str, &str)] = &[("SATCHEL_ROSTER_CREDENTIALS", CREDENTIALS)];
 
 /// All of them, the limit first.
 pub const SUBJECTS: &[Subject] = &[
@@ -85,6 +88,10 @@ pub const SUBJECTS: &[Subject] = &[
     Subject { function: "upload", operation: "4 MiB stored", body: Some(LARGE), script: stored::<LARGE>, ..STORAGE },
     Subject { function: "download", operation: "redirect", script: downloaded, ..STORAGE },
     Subject { function: "seal", operation: "event", script: sealed, ..STORAGE },
+    Subject { function: "resume", operation: "creation", script: begun, ..STORAGE },
+    Subject { function: "roster-fetch", operation: "30 contacts", script: fetched, variables: ROSTERS, ..STORAGE },
+    Subject { function: "roster-refresh", operation: "one user", script: refreshed, variables: ROSTERS, ..STORAGE },
+    Subject { function: "expire", operation: "nothing due", script: expired, variables: &[], ..STORAGE },
 ];
 
 fn hello(_: &S3<'_>, invokes: usize) -> Result<Script, BenchError> {
@@ -104,8 +111,8 @@ fn refused(_: &S3<'_>, invokes: usize) -> Result<Script, BenchError> {
 }
 
 fn redirected(_: &S3<'_>, invokes: usize) -> Result<Script, BenchError> {
-    let query = token("u/a.bin", ANNOUNCED.parse().unwrap_or_default());
-    let event = rest("PUT", "/upload/u/a.bin", &[("v", &query)], &[("Content-Length", ANNOUNCED)], None);
+    let (query, length) = (token("u/a.bin", ANNOUNCED), ANNOUNCED.to_string());
+    let event = rest("PUT", "/upload/u/a.bin", &[("v", &query)], &[("Content-Length", &length)], None);
     Ok(script(invokes, json!({"statusCode": 307}), move |_| event.clone()))
 }
 
@@ -131,6 +138,28 @@ fn sealed(s3: &S3<'_>, invokes: usize) -> Result<Script, BenchError> {
     let etag = s3.put(&keys, &Bytes::from_static(&[7; SMALL]))?;
     let bucket = s3.bucket();
     Ok(script(invokes, json!({"sealed": 1}), move |number| object_created(bucket, keys[number].as_str(), SMALL, &etag)))
+}
+
+fn begun(_: &S3<'_>, invokes: usize) -> Result<Script, BenchError> {
+    let event = |number| events::creation(&format!("u/{number}.bin"), ANNOUNCED);
+    Ok(script(invokes, json!({"statusCode": 201}), event))
+}
+
+fn fetched(s3: &S3<'_>, invokes: usize) -> Result<Script, BenchError> {
+    let username = |number| format!("user{number}");
+    let key = |number| Username::parse(&username(number)).map(|username| Key::of_roster(&username));
+    let keys: Vec<Key> =
+        (0..invokes).map(key).collect::<Result<_, _>>().map_err(|error| BenchError::S3(error.into()))?;
+    s3.put(&keys, &events::roster().into())?;
+    Ok(script(invokes, json!({"statusCode": 200}), move |number| events::roster_fetch(&username(number))))
+}
+
+fn refreshed(_: &S3<'_>, invokes: usize) -> Result<Script, BenchError> {
+    Ok(script(invokes, json!({"statusCode": 200}), |number| events::roster_refresh(&format!("user{number}"))))
+}
+
+fn expired(_: &S3<'_>, invokes: usize) -> Result<Script, BenchError> {
+    Ok(script(invokes, json!({"complete": true, "errors": 0}), |_| events::hourly()))
 }
 
 fn path(number: usize) -> UploadPath {
