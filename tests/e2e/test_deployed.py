@@ -152,7 +152,7 @@ async def test_each_function_logs_json_lines_to_its_own_group(cloud, http):
     def lines():
         events = logs.filter_log_events(logGroupName="/aws/lambda/satchel-download")["events"]
         messages = [event["message"] for event in events if event["message"].startswith("{")]
-        return [line for line in map(json.loads, messages) if line.get("message") == "file_not_found"]
+        return [line for line in map(json.loads, messages) if line.get("code") == "file_not_found"]
 
     [line, *_] = wait_until(lines, 20, "the log line")
     assert (line["function"], line["method"], line["status"]) == ("download", "GET", 404)
