@@ -20,6 +20,8 @@ pub mod proxy;
 #[cfg(feature = "storage")]
 mod s3_client;
 #[cfg(feature = "storage")]
+mod sdk_http;
+#[cfg(feature = "storage")]
 pub mod seal;
 #[cfg(feature = "https")]
 pub mod secret_store;

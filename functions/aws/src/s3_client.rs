@@ -11,12 +11,9 @@ use aws_sdk_s3::{
     },
 };
 use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
-use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient, http_client_fn};
 use satchel_core::config::S3Config;
+
+use crate::sdk_http;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// S3 answers in milliseconds.
@@ -31,11 +28,12 @@ pub(crate) fn connected_to(config: &S3Config, credentials: Credentials) -> Clien
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(DEADLINE);
     let endpoint = config.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
+    let secure = config.endpoint.as_ref().is_none_or(|endpoint| endpoint.scheme() == "https");
     let mut client = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(config.region.clone()))
         .credentials_provider(credentials)
-        .http_client(built_on_first_use())
+        .http_client(sdk_http::client(CONNECT_TIMEOUT, secure))
         .sleep_impl(TokioSleep::new())
         .retry_config(RetryConfig::standard())
         .timeout_config(timeouts.build())
@@ -45,13 +43,6 @@ pub(crate) fn connected_to(config: &S3Config, credentials: Credentials) -> Clien
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     client.set_endpoint_url(endpoint);
     Client::from_conf(client.build())
-}
-
-/// The SDK's own HTTP client reads all root certificates while the function starts, which takes longer than all the rest
-/// of the start. This one does so with the first request.
-fn built_on_first_use() -> SharedHttpClient {
-    let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    http_client_fn(move |settings, components| https.http_connector(settings, components))
 }
 
 /// One long attempt instead of several short ones: a body over a slow line, a copy of gigabytes.

@@ -1,0 +1,82 @@
+//! The HTTP client under the SDK's: the same hyper as under the plain HTTPS client. The SDK's own adds HTTP/2, which S3
+//! does not speak, proxies and another pool: a sixth of a package.
+
+use std::{
+    error::Error,
+    fmt, io,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use aws_sdk_s3::primitives::SdkBody;
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn},
+    orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
+};
+use hyper_rustls::HttpsConnector;
+use hyper_util::{
+    client::legacy::{self, Client, connect},
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls::RootCertStore;
+
+use crate::https::{connector, roots};
+
+/// A client that is built with its first request. `secure` says whether any URL will be https://.
+pub(crate) fn client(connect_timeout: Duration, secure: bool) -> SharedHttpClient {
+    let connector = SharedHttpConnector::new(Hyper { connect_timeout, secure, client: Arc::default() });
+    http_client_fn(move |_, _| connector.clone())
+}
+
+type HyperClient = Client<HttpsConnector<connect::HttpConnector>, SdkBody>;
+
+#[derive(Clone)]
+struct Hyper {
+    connect_timeout: Duration,
+    secure: bool,
+    client: Arc<OnceLock<HyperClient>>,
+}
+
+impl fmt::Debug for Hyper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hyper").field("secure", &self.secure).finish_non_exhaustive()
+    }
+}
+
+impl Hyper {
+    fn client(&self) -> Result<&HyperClient, io::Error> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let roots = if self.secure { roots()? } else { RootCertStore::empty() };
+        let connector = connector(self.connect_timeout, roots)?;
+        // The timer ends connections that have not been used for long.
+        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    fn send(&self, request: HttpRequest) -> Result<legacy::ResponseFuture, ConnectorError> {
+        let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+        let client = self.client().map_err(|error| ConnectorError::other(error.into(), None))?;
+        Ok(client.request(request))
+    }
+}
+
+impl HttpConnector for Hyper {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let sent = self.send(request);
+        HttpConnectorFuture::new(async move {
+            let response = sent?.await.map_err(failed)?;
+            let response = HttpResponse::try_from(response.map(SdkBody::from_body_1_x));
+            response.map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+/// What the SDK tries again: whatever may be the network's fault.
+fn failed(error: legacy::Error) -> ConnectorError {
+    let ours =
+        error.source().and_then(|source| source.downcast_ref::<hyper::Error>()).is_some_and(hyper::Error::is_user);
+    if ours { ConnectorError::user(error.into()) } else { ConnectorError::io(error.into()) }
+}
