@@ -8,18 +8,21 @@ use std::{
 };
 
 use lambda_http::{
-    Adapter, Body, Error, LambdaEvent, Request, RequestExt, Response, Service, lambda_runtime::Diagnostic, service_fn,
+    Body, Error, LambdaEvent, Request, Response,
+    lambda_runtime::{Diagnostic, Runtime, service_fn},
 };
 use satchel_core::{config::ConfigError, line};
+#[cfg(feature = "https")]
+use serde::Serialize;
 use serde_json::Value;
 
+#[cfg(feature = "https")]
+use crate::{api_gateway::MalformedEvent, live::Live};
 use crate::{
+    api_gateway::{Event, HttpEvent, Reply},
     cloudwatch::CloudWatch,
-    http_event::{Answer, HttpEvent},
     log::{self, EventFailure, Seen},
 };
-#[cfg(feature = "https")]
-use crate::{http_event::MalformedEvent, live::Live, proxy};
 
 /// The exit code for a configuration that cannot work.
 pub const BAD_CONFIGURATION: u8 = 2;
@@ -87,30 +90,24 @@ where
     H: Fn(Arc<S>, Request) -> F + Send + Sync,
     F: Future<Output = Response<Body>> + Send,
 {
-    let handle = &handle;
-    let mut http = Adapter::from(service_fn(|request: Request| {
-        let invocation = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
-        let seen = cloudwatch.seen(Seen::of(function, invocation, &request));
-        let state = state();
-        async move {
-            let response = handle(state.await, request).await;
-            cloudwatch.write(&seen.line(&response));
-            Ok::<_, Error>(response)
-        }
-    }));
-    let service = service_fn(|event: LambdaEvent<HttpEvent>| {
-        let LambdaEvent { payload: HttpEvent(payload), context } = event;
-        let seen = || cloudwatch.seen(Seen::of_event(function, context.request_id.clone()));
-        let refused = payload.as_ref().err().map(|malformed| malformed.answer(cloudwatch, &seen()));
-        let answer = payload.ok().map(|payload| http.call(LambdaEvent { payload, context }));
-        async move {
-            match answer {
-                Some(answer) => answer.await.map(Answer::Http),
-                None => Ok(Answer::Refused(refused)),
+    let (state, handle) = (&state, &handle);
+    let service = service_fn(async |event: LambdaEvent<HttpEvent>| {
+        let LambdaEvent { payload: HttpEvent(event), context } = event;
+        let answer = match event {
+            Ok(Event { request, shape }) => {
+                let seen = cloudwatch.seen(Seen::of(function, context.request_id, &request));
+                // Boxed, as the SDK's futures nest deeper than the compiler computes layouts.
+                let response = Box::pin(handle(state().await, request)).await;
+                cloudwatch.write(&seen.line(&response));
+                Reply::new(shape, response)
             }
-        }
+            Err(malformed) => {
+                malformed.answer(cloudwatch, &cloudwatch.seen(Seen::of_event(function, context.request_id)))
+            }
+        };
+        Ok::<_, Error>(answer)
     });
-    ended(function, lambda_http::lambda_runtime::run(service).await)
+    ended(function, Runtime::new(service).run().await)
 }
 
 /// Serves events that nobody waits for. What `handle` gives is logged; what it fails with is logged and told to
@@ -158,7 +155,18 @@ where
         let done = Box::pin(handle(Arc::clone(&state), Invocation::of(event)));
         logged(&cloudwatch, seen, done)
     });
-    ended(function, lambda_http::lambda_runtime::run(service).await)
+    ended(function, Runtime::new(service).run().await)
+}
+
+/// What goes back to Lambda.
+#[cfg(feature = "https")]
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer {
+    /// To a client.
+    Http(Reply),
+    /// Into Lambda's log, at the most.
+    Event(Value),
 }
 
 /// Serves both: what is no HTTP event goes to `handle_event`.
@@ -182,23 +190,23 @@ where
     let (live, cloudwatch, handle, handle_event) = (&live, &cloudwatch, &handle, &handle_event);
     let service = service_fn(async |event: LambdaEvent<Value>| {
         let (invocation, state) = (event.context.request_id, renewed(function, live, cloudwatch).await);
-        match proxy::request(&event.payload) {
-            Some(Ok(request)) => {
+        match Event::of_value(&event.payload) {
+            Some(Ok(Event { request, shape })) => {
                 let seen = cloudwatch.seen(Seen::of(function, invocation, &request));
                 let response = handle(state, request).await;
                 cloudwatch.write(&seen.line(&response));
-                Ok(proxy::response(response))
+                Ok(Answer::Http(Reply::new(shape, response)))
             }
             other => {
                 let seen = cloudwatch.seen(Seen::of_event(function, invocation));
                 match other {
-                    Some(_) => Ok(MalformedEvent.answer(cloudwatch, &seen)),
-                    None => logged(cloudwatch, seen, handle_event(state, event.payload)).await,
+                    Some(_) => Ok(Answer::Http(MalformedEvent.answer(cloudwatch, &seen))),
+                    None => logged(cloudwatch, seen, handle_event(state, event.payload)).await.map(Answer::Event),
                 }
             }
         }
     });
-    ended(function, lambda_http::lambda_runtime::run(service).await)
+    ended(function, Runtime::new(service).run().await)
 }
 
 /// Logs what came of an event, and hands it on.

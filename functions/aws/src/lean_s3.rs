@@ -12,11 +12,11 @@ use http::{
     header::{ETAG, IF_MATCH, IF_NONE_MATCH},
 };
 use http_body_util::Full;
-use satchel_core::{config::S3Config, metadata::Metadata, object_key::Key, time::Timestamp};
+use satchel_core::{base_url::BaseUrl, config::S3Config, metadata::Metadata, object_key::Key, time::Timestamp};
+use satchel_https::{HttpsClient, HttpsError};
 
 use crate::{
     clock::Clock,
-    https::{HttpsClient, HttpsError},
     presign::{PresignError, PresignedUrl, Presigner, UrlTerms},
 };
 pub use listing::ListingError;
@@ -110,7 +110,7 @@ impl LeanS3 {
     /// A client for the bucket of `config`. Nothing is built or connected before the first request.
     #[must_use]
     pub fn new(config: &S3Config, credentials: Credentials) -> Self {
-        let secure = config.endpoint.as_ref().is_none_or(|endpoint| endpoint.scheme() == "https");
+        let secure = config.endpoint.as_ref().is_none_or(BaseUrl::is_secure);
         let (presigner, https) = (Presigner::from_inside(config, credentials), HttpsClient::new(secure));
         Self { presigner, https }
     }

@@ -1,22 +1,19 @@
 //! Adapters between Satchel's decisions and the world: S3, signing, Lambda's events and runtime.
 
 pub mod answer;
+pub mod api_gateway;
 pub mod bootstrap;
 pub mod clock;
 mod cloudwatch;
 #[cfg(feature = "https")]
 pub mod documents;
 pub mod event;
-mod http_event;
-#[cfg(feature = "https")]
-pub mod https;
 #[cfg(feature = "https")]
 pub mod lean_s3;
 #[cfg(feature = "https")]
 pub mod live;
 pub mod log;
 pub mod presign;
-pub mod proxy;
 #[cfg(feature = "storage")]
 mod s3_client;
 #[cfg(feature = "storage")]
@@ -25,6 +22,7 @@ mod sdk_http;
 pub mod seal;
 #[cfg(feature = "https")]
 pub mod secret_store;
+mod sigv4;
 #[cfg(feature = "storage")]
 pub mod state;
 #[cfg(feature = "storage")]

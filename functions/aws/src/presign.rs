@@ -4,19 +4,18 @@
 use std::{
     env, fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use aws_credential_types::{Credentials, provider::error::CredentialsError};
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
-use aws_smithy_types::date_time::{DateTime, DateTimeFormatError, Format};
+use aws_smithy_types::date_time::DateTimeFormatError;
 use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use satchel_core::{
     config::S3Config, digest::Sha256Digest, object_key::Key, time::Timestamp, upload_path::encode_path,
 };
-use sha2::{Digest, Sha256};
-use url::{Position, Url};
+
+use crate::sigv4;
 
 /// The header in which S3 takes a SHA-256 digest, in base64.
 pub const CHECKSUM: &str = "x-amz-checksum-sha256";
@@ -106,8 +105,8 @@ impl Presigner {
     /// A presigner for the bucket of `config`, at the address that clients know it by.
     #[must_use]
     pub fn new(config: &S3Config, credentials: Credentials) -> Self {
-        let base = base(config);
-        let (host, folder) = parts(&base);
+        let (scheme, host, folder) = address(config);
+        let base = format!("{scheme}://{host}{folder}");
         Self { credentials, region: config.region.clone(), base, host, folder, key: Arc::default() }
     }
 
@@ -149,18 +148,18 @@ impl Presigner {
     }
 
     fn sign(&self, unsigned: &Unsigned<'_>) -> Result<PresignedUrl, PresignError> {
-        let at = date_time(unsigned.at)?;
-        let date = &at[..DATE];
-        let scope = format!("{date}/{}/s3/aws4_request", self.region);
+        let at = sigv4::date_time(unsigned.at)?;
+        let date = sigv4::date(&at);
+        let scope = sigv4::scope(date, &self.region, "s3");
         let query = self.query(unsigned, &at, &scope);
-        let message = message(&at, &scope, &canonical(unsigned, &self.folder, &query));
+        let message = sigv4::message(&at, &scope, &canonical(unsigned, &self.folder, &query));
         let signature = calculate_signature(self.key(date, unsigned.at), message.as_bytes());
         Ok(PresignedUrl(format!("{}{}?{query}&X-Amz-Signature={signature}", self.base, unsigned.path)))
     }
 
     /// All parameters but the signature, by name.
     fn query(&self, unsigned: &Unsigned<'_>, at: &str, scope: &str) -> String {
-        let mut query = format!("X-Amz-Algorithm={ALGORITHM}");
+        let mut query = format!("X-Amz-Algorithm={}", sigv4::ALGORITHM);
         push(&mut query, "X-Amz-Credential", &format!("{}/{scope}", self.credentials.access_key_id()));
         push(&mut query, "X-Amz-Date", at);
         push(&mut query, "X-Amz-Expires", &unsigned.expires_in.to_string());
@@ -180,18 +179,13 @@ impl Presigner {
             Some(day) if day.date == date => day.key.clone(),
             _ => {
                 let secret = self.credentials.secret_access_key();
-                let key = generate_signing_key(secret, system_time(at), &self.region, "s3").as_ref().to_vec();
+                let key = generate_signing_key(secret, sigv4::system_time(at), &self.region, "s3").as_ref().to_vec();
                 *kept = Some(DayKey { date: date.to_owned(), key: key.clone() });
                 key
             }
         }
     }
 }
-
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-
-/// Characters of a date: `20130524`.
-const DATE: usize = 8;
 
 /// A request as it is signed.
 struct Unsigned<'a> {
@@ -220,12 +214,6 @@ fn canonical(unsigned: &Unsigned<'_>, folder: &str, query: &str) -> String {
     format!("{method}\n{folder}{path}\n{query}\n{lines}\n{names}\nUNSIGNED-PAYLOAD")
 }
 
-/// What the day's key is applied to.
-fn message(at: &str, scope: &str, canonical: &str) -> String {
-    let digest = hex::encode(Sha256::digest(canonical));
-    format!("{ALGORITHM}\n{at}\n{scope}\n{digest}")
-}
-
 /// Adds a parameter. Only RFC 3986's unreserved characters stay as they are.
 fn push(query: &mut String, name: &str, value: &str) {
     const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -233,35 +221,18 @@ fn push(query: &mut String, name: &str, value: &str) {
     query.extend(utf8_percent_encode(value, ESCAPED));
 }
 
-/// `20130524T000000Z`.
-fn date_time(at: Timestamp) -> Result<String, DateTimeFormatError> {
-    let written = DateTime::from(system_time(at)).fmt(Format::DateTime)?;
-    Ok(written.chars().filter(|character| !matches!(character, '-' | ':')).collect())
-}
-
-fn system_time(at: Timestamp) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(at.as_seconds())
-}
-
-/// Host and path of an address. The address is made of a parsed one.
-fn parts(base: &str) -> (String, String) {
-    match Url::parse(base) {
-        Ok(url) => (url[Position::BeforeHost..Position::AfterPort].to_owned(), url.path().to_owned()),
-        Err(_) => (String::new(), "/".to_owned()),
-    }
-}
-
-/// AWS's own address of a bucket is `<bucket>.s3.<region>.amazonaws.com`. Names with dots go into the
-/// path, as no certificate covers them (AWS: "Virtual hosting of general purpose buckets").
-fn base(config: &S3Config) -> String {
+/// Scheme, host and folder. AWS's own address of a bucket is `<bucket>.s3.<region>.amazonaws.com`. Names with dots go into
+/// the path, as no certificate covers them (AWS: "Virtual hosting of general purpose buckets").
+fn address(config: &S3Config) -> (&'static str, String, String) {
     let S3Config { bucket, region, .. } = config;
     let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
-    let own = || format!("https://s3.{region}.amazonaws.com{suffix}/");
-    let endpoint = config.public_endpoint.as_ref().or(config.endpoint.as_ref()).map_or_else(own, Url::to_string);
+    let own = || ("https", format!("s3.{region}.amazonaws.com{suffix}"));
+    let endpoint = config.public_endpoint.as_ref().or(config.endpoint.as_ref());
+    let (scheme, host) = endpoint.map_or_else(own, |url| (url.scheme(), url.authority().to_owned()));
     if config.path_style || bucket.contains('.') {
-        return format!("{endpoint}{bucket}/");
+        return (scheme, host, format!("/{bucket}/"));
     }
-    endpoint.replacen("://", &format!("://{bucket}."), 1)
+    (scheme, format!("{bucket}.{host}"), "/".to_owned())
 }
 
 #[cfg(test)]

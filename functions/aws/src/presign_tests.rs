@@ -1,5 +1,7 @@
 //! Presigned URLs, against AWS's published example and for every way to address a bucket.
 
+use std::time::Duration;
+
 use aws_sigv4::{
     http_request::{
         PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation, SigningSettings,
@@ -10,10 +12,12 @@ use aws_sigv4::{
 use proptest::prelude::*;
 use satchel_core::{slot::Retention, upload_path::UploadPath};
 
+use url::{Position, Url};
+
 use super::*;
 
 fn config(bucket: &str, endpoint: Option<&str>, path_style: bool) -> S3Config {
-    let endpoint = endpoint.map(|url| Url::parse(url).unwrap());
+    let endpoint = endpoint.map(|url| url.parse().unwrap());
     S3Config {
         bucket: bucket.into(),
         region: "us-east-1".into(),
@@ -57,7 +61,7 @@ fn a_bucket_is_addressed_as_its_configuration_says() {
         (config("b", Some("https://s3.example.org"), false), "https://b.s3.example.org/uploads/a?"),
         (
             S3Config {
-                public_endpoint: Some(Url::parse("https://files.example.org").unwrap()),
+                public_endpoint: Some("https://files.example.org".parse().unwrap()),
                 ..config("b", Some("http://127.0.0.1:9000"), true)
             },
             "https://files.example.org/b/uploads/a?",
@@ -109,7 +113,7 @@ fn by_the_sdk(presigner: &Presigner, unsigned: &Unsigned<'_>) -> (String, Vec<(S
     settings.expires_in = Some(Duration::from_secs(unsigned.expires_in));
     let identity = presigner.credentials.clone().into();
     let params = SigningParams::builder().identity(&identity).region(&presigner.region).name("s3");
-    let params = params.time(system_time(unsigned.at)).settings(settings).build().unwrap().into();
+    let params = params.time(sigv4::system_time(unsigned.at)).settings(settings).build().unwrap().into();
     let request = SignableRequest::new(unsigned.method, url.as_str(), signed, SignableBody::UnsignedPayload).unwrap();
     let instructions = sign(request, &params).unwrap().into_parts().0;
     for (name, value) in instructions.params() {

@@ -11,7 +11,7 @@ use aws_sdk_s3::{
     },
 };
 use aws_smithy_async::rt::sleep::TokioSleep;
-use satchel_core::config::S3Config;
+use satchel_core::{base_url::BaseUrl, config::S3Config};
 
 use crate::sdk_http;
 
@@ -27,8 +27,8 @@ pub(crate) fn connected_to(config: &S3Config, credentials: Credentials) -> Clien
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(DEADLINE);
-    let endpoint = config.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
-    let secure = config.endpoint.as_ref().is_none_or(|endpoint| endpoint.scheme() == "https");
+    let endpoint = config.endpoint.as_ref().map(|url| url.to_string().trim_end_matches('/').to_owned());
+    let secure = config.endpoint.as_ref().is_none_or(BaseUrl::is_secure);
     let mut client = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(config.region.clone()))

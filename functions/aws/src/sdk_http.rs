@@ -14,14 +14,14 @@ use aws_smithy_runtime_api::client::{
     orchestrator::{HttpRequest, HttpResponse},
     result::ConnectorError,
 };
-use hyper_rustls::HttpsConnector;
 use hyper_util::{
-    client::legacy::{self, Client, connect},
+    client::legacy::{self, Client},
     rt::{TokioExecutor, TokioTimer},
 };
-use rustls::RootCertStore;
+use satchel_https::{Connector, connector};
 
-use crate::https::{connector, roots};
+/// How long S3 may take nothing of a request.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A client that is built with its first request. `secure` says whether any URL will be https://.
 pub(crate) fn client(connect_timeout: Duration, secure: bool) -> SharedHttpClient {
@@ -29,7 +29,7 @@ pub(crate) fn client(connect_timeout: Duration, secure: bool) -> SharedHttpClien
     http_client_fn(move |_, _| connector.clone())
 }
 
-type HyperClient = Client<HttpsConnector<connect::HttpConnector>, SdkBody>;
+type HyperClient = Client<Connector, SdkBody>;
 
 #[derive(Clone)]
 struct Hyper {
@@ -49,8 +49,7 @@ impl Hyper {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let roots = if self.secure { roots()? } else { RootCertStore::empty() };
-        let connector = connector(self.connect_timeout, roots)?;
+        let connector = connector(self.connect_timeout, PATIENCE, self.secure)?;
         // The timer ends connections that have not been used for long.
         let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
         Ok(self.client.get_or_init(|| client))

@@ -1,23 +1,21 @@
 //! Reads secrets from Parameter Store and Secrets Manager: one signed POST each (AWS: "GetParameter", "GetSecretValue"),
 //! by the plain HTTPS client. The SDK's clients would treble the package of a function that only signs.
 
-use std::{
-    error::Error,
-    time::{Duration, SystemTime},
-};
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4,
-};
+use aws_smithy_types::date_time::DateTimeFormatError;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use satchel_core::secret_reference::SecretReference;
+use satchel_core::{
+    base_url::{BaseUrl, BaseUrlError},
+    secret_reference::SecretReference,
+};
+use satchel_https::{HttpsClient, HttpsError};
 use serde_json::{Value, json};
 
-use crate::https::{HttpsClient, HttpsError};
+use crate::{clock::Clock, sigv4::Post};
 
 /// Both services answer in milliseconds; a request waits behind this.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -30,10 +28,18 @@ pub enum SecretError {
     Signing {
         /// What was asked for.
         reference: SecretReference,
-        /// Bad credentials, as a rule.
-        cause: Box<dyn Error + Send + Sync>,
+        /// The clock is far off.
+        cause: DateTimeFormatError,
     },
     /// The address of the service is none.
+    #[error("{reference:?} could not be read: the service's address {cause}")]
+    Address {
+        /// What was asked for.
+        reference: SecretReference,
+        /// What is wrong with it.
+        cause: BaseUrlError,
+    },
+    /// Credentials that no header can carry.
     #[error("the request for {reference:?} could not be made: {cause}")]
     Request {
         /// What was asked for.
@@ -149,32 +155,27 @@ impl SecretStore {
         service: &Service,
         body: String,
     ) -> Result<Request<Bytes>, SecretError> {
-        let signing =
-            |cause: Box<dyn Error + Send + Sync>| SecretError::Signing { reference: reference.clone(), cause };
         let request = |cause| SecretError::Request { reference: reference.clone(), cause };
         let address = if service.name == PARAMETER_STORE.name { &self.parameters } else { &self.secrets };
+        let address: BaseUrl =
+            address.parse().map_err(|cause| SecretError::Address { reference: reference.clone(), cause })?;
         let body = Bytes::from(body);
-        let mut post = Request::post(address.as_str())
-            .header(CONTENT_TYPE, "application/x-amz-json-1.1")
-            .header("x-amz-target", service.target)
-            .body(body.clone())
-            .map_err(request)?;
-        let identity = self.credentials.clone().into();
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name(service.name)
-            .time(SystemTime::now())
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|error| signing(error.into()))?;
-        let headers = post.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let uri = post.uri().to_string();
-        let signable = SignableRequest::new("POST", &uri, headers, SignableBody::Bytes(&body))
-            .map_err(|error| signing(error.into()))?;
-        let (instructions, _) = sign(signable, &params.into()).map_err(|error| signing(error.into()))?.into_parts();
-        instructions.apply_to_request_http1x(&mut post);
-        Ok(post)
+        let post = Post {
+            service: service.name,
+            region: &self.region,
+            path: address.path(),
+            headers: vec![
+                ("content-type", "application/x-amz-json-1.1"),
+                ("host", address.authority()),
+                ("x-amz-target", service.target),
+            ],
+            body: &body,
+        };
+        let signed = post.signed(&self.credentials, Clock::System.now());
+        let signed = signed.map_err(|cause| SecretError::Signing { reference: reference.clone(), cause })?;
+        let post =
+            signed.into_iter().fold(Request::post(address.to_string()), |post, (name, value)| post.header(name, value));
+        post.body(body).map_err(request)
     }
 }
 

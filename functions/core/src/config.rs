@@ -5,12 +5,11 @@ mod roster;
 
 use std::fmt;
 
-use url::Url;
-
 use environment::Environment;
 pub use roster::{ProsodyUrl, RosterFetchConfig, RosterRefreshConfig};
 
 use crate::{
+    base_url::BaseUrl,
     basic::Callers,
     disposition::SafeTypes,
     put::PutPolicy,
@@ -44,9 +43,9 @@ pub struct S3Config {
     /// `AWS_REGION`.
     pub region: String,
     /// `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`; AWS's own where `None`.
-    pub endpoint: Option<Url>,
+    pub endpoint: Option<BaseUrl>,
     /// `SATCHEL_S3_PUBLIC_URL`: how clients reach that endpoint, where they need another address.
-    pub public_endpoint: Option<Url>,
+    pub public_endpoint: Option<BaseUrl>,
     /// `SATCHEL_S3_PATH_STYLE`: the bucket in the path instead of the host name.
     pub path_style: bool,
     /// `SATCHEL_RETENTION_DAYS`, `SATCHEL_PROFILE_RETENTION_DAYS`, `SATCHEL_EPHEMERAL_RETENTION_DAYS`: when the

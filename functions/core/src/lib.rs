@@ -2,6 +2,7 @@
 //! and the request as arguments and answers with a value. The shells around it are
 //! `satchel-aws` (S3, signing, Lambda) and the functions themselves.
 
+pub mod base_url;
 pub mod basic;
 pub mod component;
 pub mod config;

@@ -8,11 +8,11 @@ use http::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
 use http_body_util::Full;
-use satchel_aws::https::HttpsError;
 use satchel_core::roster::{
     refresh::{self, ATTEMPTS, BATCH, BatchFailure, Report, Tally},
     username::Username,
 };
+use satchel_https::HttpsError;
 use tokio::time::Instant;
 
 use crate::State;

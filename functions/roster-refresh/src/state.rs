@@ -2,10 +2,10 @@
 
 use aws_credential_types::Credentials;
 use satchel_aws::{
-    bootstrap::StartError, clock::Clock, documents::Documents, https::HttpsClient, lean_s3::LeanS3,
-    presign::environment_credentials,
+    bootstrap::StartError, clock::Clock, documents::Documents, lean_s3::LeanS3, presign::environment_credentials,
 };
 use satchel_core::config::{ConfigError, RosterRefreshConfig};
+use satchel_https::HttpsClient;
 
 /// Everything a request needs, built once per cold start.
 #[derive(Debug, Clone)]

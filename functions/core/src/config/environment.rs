@@ -2,10 +2,9 @@
 
 use std::str::FromStr;
 
-use url::Url;
-
 use super::{ConfigError, ConfigProblem, S3_PUT_LIMIT, S3Config, SECONDS_PER_DAY};
 use crate::{
+    base_url::{BaseUrl, BaseUrlError},
     basic::Callers,
     disposition::{DEFAULT_SAFE_TYPES, SafeTypes},
     purpose::Purpose,
@@ -100,24 +99,18 @@ impl<'a> Environment<'a> {
         OPTIONAL.into_iter().filter(|purpose| names().any(|name| name == purpose.as_str())).collect()
     }
 
-    pub(super) fn url(&mut self, name: &'static str) -> Option<Url> {
+    fn url(&mut self, name: &'static str) -> Option<BaseUrl> {
         let text = self.text(name)?;
-        match Url::parse(&text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
-            _ => {
-                self.complain(name, "not an http:// or https:// URL");
-                None
-            }
-        }
+        text.parse().map_err(|error: BaseUrlError| self.complain(name, error.to_string())).ok()
     }
 
     /// An endpoint is signed for, and S3 knows nothing of paths before the bucket.
-    pub(super) fn endpoint(&mut self, name: &'static str) -> Option<Url> {
+    fn endpoint(&mut self, name: &'static str) -> Option<BaseUrl> {
         let url = self.url(name)?;
-        if url.path() == "/" && url.query().is_none() {
+        if url.path() == "/" {
             return Some(url);
         }
-        self.complain(name, "has a path or query; an S3 endpoint is scheme, host and port only");
+        self.complain(name, "has a path; an S3 endpoint is scheme, host and port only");
         None
     }
 
@@ -206,20 +199,11 @@ impl<'a> Environment<'a> {
 
     /// The public URL, with a slash at the end, ready for paths.
     pub(super) fn public_url(&mut self) -> Option<String> {
-        const NAME: &str = "SATCHEL_PUBLIC_URL";
-        let url = self.url(NAME)?;
-        if url.query().is_some() || url.fragment().is_some() {
-            self.complain(NAME, "has a query or fragment; file names follow its path");
-            return None;
-        }
-        let url = url.to_string();
-        Some(if url.ends_with('/') { url } else { format!("{url}/") })
+        self.url("SATCHEL_PUBLIC_URL").map(|url| url.to_string())
     }
 
     /// The public URL's path, with a slash at the end.
     pub(super) fn public_path(&mut self) -> Option<String> {
-        let url = self.url("SATCHEL_PUBLIC_URL")?;
-        let path = url.path();
-        Some(if path.ends_with('/') { path.to_owned() } else { format!("{path}/") })
+        self.url("SATCHEL_PUBLIC_URL").map(|url| url.path().to_owned())
     }
 }

@@ -122,13 +122,20 @@ impl Environment<'_> {
         {
             return None;
         }
-        let url = self.url(NAME)?;
+        let Some(url) = self.text(NAME).and_then(|text| prosody_url(&text)) else {
+            self.complain(NAME, "not an http:// or https:// URL");
+            return None;
+        };
         if url.fragment().is_some() {
             self.complain(NAME, "has a fragment, which would never reach Prosody");
             return None;
         }
         Some(ProsodyUrl::of(url))
     }
+}
+
+fn prosody_url(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 #[cfg(test)]

@@ -87,6 +87,10 @@ impl Markup {
 
 /// Line ends and tabs go out as references, as readers turn bare ones into spaces (XML 1.0, sections 2.11 and 3.3.3).
 fn escaped(text: &str) -> Cow<'_, str> {
+    // Nearly all there is to write: URLs, names, ids.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'<' | b'>' | b'&' | b'\'' | b'"')) {
+        return text.into();
+    }
     let legal = if text.chars().all(is_xml_char) {
         Cow::Borrowed(text)
     } else {

@@ -7,6 +7,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, header::HOST, request::Parts};
 use lambda_http::Request;
+use satchel_aws::api_gateway::Event;
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
@@ -20,7 +21,7 @@ const API_ID: &str = "local";
 /// A request that cannot become an event.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
-    /// Headers or query that JSON, or lambda_http, cannot take.
+    /// Headers or query that JSON cannot take.
     #[error("the request has headers or a query that are not text")]
     Malformed,
 }
@@ -60,7 +61,7 @@ pub fn of(parts: &Parts, body: Bytes) -> Result<String, EventError> {
 /// Reads an event back, the way a Lambda function does.
 #[expect(clippy::needless_pass_by_value, reason = "a large event is not kept a moment longer than needed")]
 pub fn parse(event: String) -> Result<Request, EventError> {
-    lambda_http::request::from_str(&event).map_err(|_| EventError::Malformed)
+    Event::parse(&event).map(|event| event.request).map_err(|_| EventError::Malformed)
 }
 
 fn context(parts: &Parts, path: &str) -> Value {
@@ -87,7 +88,6 @@ pub fn request_id() -> String {
 type Single = BTreeMap<String, String>;
 type Multiple = BTreeMap<String, Vec<String>>;
 
-/// lambda_http makes a URL of Host and X-Forwarded-Proto, and would panic on nonsense. The latter is settled already.
 fn headers(headers: &HeaderMap) -> Result<(Single, Multiple), EventError> {
     let mut multiple = Multiple::new();
     for (name, value) in headers {
@@ -126,7 +126,7 @@ mod tests {
     use super::super::proxies::TrustedProxies;
     use super::*;
 
-    /// `requestContext.identity.sourceIp`, and the scheme and authority of the URL that lambda_http makes of the event.
+    /// `requestContext.identity.sourceIp`, and the scheme and authority that the headers tell.
     fn seen(trusted: &str) -> (Value, String) {
         let request = http::Request::put("/upload/u/a?v=0").header("host", "files.example:8080");
         let request = request.header("x-forwarded-for", "192.0.2.1").header("x-forwarded-proto", "https");
@@ -136,8 +136,10 @@ mod tests {
         parts.extensions.insert(client);
         let event = of(&parts, Bytes::new()).unwrap();
         let json: Value = serde_json::from_str(&event).unwrap();
-        let url: Url = parse(event).unwrap().uri().to_string().parse().unwrap();
-        (json["requestContext"]["identity"]["sourceIp"].clone(), url.origin().ascii_serialization())
+        let request = parse(event).unwrap();
+        let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let origin = format!("{}://{}", header("x-forwarded-proto").unwrap_or("http"), header("host").unwrap());
+        (json["requestContext"]["identity"]["sourceIp"].clone(), origin)
     }
 
     #[test]

@@ -9,20 +9,16 @@ use http::{
     request::Parts,
 };
 use hyper::{Request, Response, body::Incoming};
-use hyper_rustls::HttpsConnector;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use lambda_http::Body;
-use rustls::RootCertStore;
 use satchel_aws::{
-    answer, event, https, log,
+    answer, event, log,
     presign::CHECKSUM,
     seal::{Sealed, seal},
     storage::{Incoming as Upload, Storage},
 };
-use satchel_core::{config::S3Config, digest::Sha256Digest, grant::Grant};
+use satchel_core::{base_url::BaseUrl, config::S3Config, digest::Sha256Digest, grant::Grant};
+use satchel_https::{Connector, connector};
 use satchel_upload::UploadError;
 
 use super::{
@@ -38,7 +34,7 @@ pub const S3_PATIENCE: Duration = Duration::from_secs(90);
 /// Streams bodies to presigned URLs and seals what has arrived.
 #[derive(Debug)]
 pub struct Front {
-    client: Client<HttpsConnector<HttpConnector>, S3Body>,
+    client: Client<Connector, S3Body>,
     storage: Storage,
     /// Scheme and authority to connect to, where the signed name is one for clients only.
     endpoint: Option<Uri>,
@@ -51,12 +47,11 @@ impl Front {
     /// # Errors
     /// No root certificates can be found for an https:// endpoint.
     pub fn new(config: &S3Config, storage: Storage, patience: Duration) -> Result<Self, io::Error> {
-        let secure = config.endpoint.as_ref().is_none_or(|url| url.scheme() == "https");
-        let roots = if secure { https::roots()? } else { RootCertStore::empty() };
-        let connector = https::connector(CONNECT_TIMEOUT, patience, roots)?;
+        let secure = config.endpoint.as_ref().is_none_or(BaseUrl::is_secure);
+        let connector = connector(CONNECT_TIMEOUT, patience, secure)?;
         let client = Client::builder(TokioExecutor::new()).build(connector);
         let endpoint = config.public_endpoint.as_ref().and(config.endpoint.as_ref());
-        let endpoint = endpoint.and_then(|url| url.as_str().parse().ok());
+        let endpoint = endpoint.and_then(|url| url.to_string().parse().ok());
         Ok(Self { client, storage, endpoint, patience })
     }
 

@@ -1,6 +1,8 @@
 //! A plain HTTPS client, for functions that are too small for the SDK's. It is built with the first request: reading
 //! the root certificates takes longer than all the rest of a start.
 
+mod provider;
+
 use std::{
     io,
     sync::{Arc, OnceLock},
@@ -15,7 +17,9 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, crypto::CryptoProvider};
+
+use provider::provider;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a peer may take nothing of a request, longer than any deadline.
@@ -45,7 +49,7 @@ pub enum HttpsError {
 pub struct HttpsClient {
     /// Whether root certificates are needed at all.
     secure: bool,
-    client: Arc<OnceLock<Client<HttpsConnector<HttpConnector>, Full<Bytes>>>>,
+    client: Arc<OnceLock<Client<Connector, Full<Bytes>>>>,
 }
 
 impl HttpsClient {
@@ -72,31 +76,34 @@ impl HttpsClient {
         Ok(Response::from_parts(parts, body.to_bytes()))
     }
 
-    fn client(&self) -> Result<&Client<HttpsConnector<HttpConnector>, Full<Bytes>>, HttpsError> {
+    fn client(&self) -> Result<&Client<Connector, Full<Bytes>>, HttpsError> {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let roots = if self.secure { roots() } else { Ok(RootCertStore::empty()) };
-        let connector = roots.and_then(|roots| connector(CONNECT_TIMEOUT, PATIENCE, roots)).map_err(HttpsError::Tls)?;
+        let connector = connector(CONNECT_TIMEOUT, PATIENCE, self.secure).map_err(HttpsError::Tls)?;
         Ok(self.client.get_or_init(|| Client::builder(TokioExecutor::new()).build(connector)))
     }
 }
 
-/// Connects over TLS where the URL says https, and over plain TCP where it says http. A connection whose peer takes
-/// nothing for `patience` is broken off.
+/// Connects over TLS where a URL says https, and over plain TCP where it says http.
+pub type Connector = HttpsConnector<HttpConnector>;
+
+/// Such a connector. A connection whose peer takes nothing for `patience` is broken off; `secure` says whether any URL will
+/// be https://.
 ///
 /// # Errors
-/// rustls knows none of the protocol versions.
-pub fn connector(
-    connect_timeout: Duration,
-    patience: Duration,
-    roots: RootCertStore,
-) -> Result<HttpsConnector<HttpConnector>, io::Error> {
-    let tls = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+/// There are no root certificates; rustls knows none of the protocol versions.
+pub fn connector(connect_timeout: Duration, patience: Duration, secure: bool) -> Result<Connector, io::Error> {
+    let roots = if secure { roots()? } else { RootCertStore::empty() };
+    Ok(connector_with(connect_timeout, patience, tls(provider(), roots)?))
+}
+
+fn tls(provider: CryptoProvider, roots: RootCertStore) -> Result<ClientConfig, io::Error> {
+    let versions = ClientConfig::builder_with_provider(provider.into()).with_safe_default_protocol_versions();
+    Ok(versions.map_err(io::Error::other)?.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn connector_with(connect_timeout: Duration, patience: Duration, tls: ClientConfig) -> Connector {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_connect_timeout(Some(connect_timeout));
@@ -105,14 +112,11 @@ pub fn connector(
     // would wait for ever for a peer that takes nothing more.
     #[cfg(target_os = "linux")]
     tcp.set_tcp_user_timeout(Some(patience));
-    Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp))
+    HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp)
 }
 
 /// The machine's root certificates.
-///
-/// # Errors
-/// There are none.
-pub fn roots() -> Result<RootCertStore, io::Error> {
+fn roots() -> Result<RootCertStore, io::Error> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
@@ -126,3 +130,6 @@ fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
+
+#[cfg(test)]
+mod tests;
