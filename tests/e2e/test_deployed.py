@@ -102,11 +102,29 @@ async def test_a_written_roster_reaches_prosody_by_its_event(cloud, http):
     wait_until(lambda: [john] in cloud.prosody.told, 30, "the event to be delivered and Prosody told")
 
 
-async def test_the_schedule_is_there_and_names_expire(cloud, http):
-    [found] = cloud.client("scheduler").list_schedules()["Schedules"]
-    schedule = cloud.client("scheduler").get_schedule(Name=found["Name"])
-    assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(1 hour)", "ENABLED")
-    assert schedule["Target"]["Arn"].endswith(f":function:{function_name(cloud, 'ExpireFunction')}")
+@pytest.mark.timeout(300)
+async def test_the_schedule_is_delivered_and_expire_deletes_what_is_due(cloud, http):
+    scheduler = cloud.client("scheduler")
+    [found] = scheduler.list_schedules()["Schedules"]
+    hourly = scheduler.get_schedule(Name=found["Name"])
+    hourly = {part: hourly[part] for part in ["Name", "ScheduleExpression", "FlexibleTimeWindow", "Target", "State"]}
+    assert (hourly["ScheduleExpression"], hourly["State"]) == ("rate(1 hour)", "ENABLED")
+    assert hourly["Target"]["Arn"].endswith(f":function:{function_name(cloud, 'ExpireFunction')}")
+
+    path = f"{names()}/expired.bin"
+    expires = int(time.time()) + 2
+    headers = {"Authorization": tokens.bearer(KEY, *path.split("/"), KIB, TYPED["Content-Type"], expires)} | TYPED
+    async with http.put(f"{cloud.base_url}/{path}", headers=headers, data=content(KIB)) as answer:
+        assert answer.status == 201, await answer.text()
+    assert keys(cloud, f"uploads/{path}")
+    reports = set(keys(cloud, "reports/"))
+    # The same schedule in all else: nobody waits an hour.
+    scheduler.update_schedule(**hourly | {"ScheduleExpression": "rate(1 minute)"})
+    try:
+        wait_until(lambda: not keys(cloud, f"uploads/{path}"), 200, "the schedule to be delivered")
+        wait_until(lambda: set(keys(cloud, "reports/")) - reports, 30, "the report on it")
+    finally:
+        scheduler.update_schedule(**hourly)
 
 
 async def test_a_secret_is_rotated_without_a_deployment(cloud, http):
