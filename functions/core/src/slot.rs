@@ -1,5 +1,6 @@
 //! The decision about a slot (XEP-0363, section 4): who may have one, for which file, and until when it is kept.
 
+mod domains;
 pub mod front;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -17,6 +18,7 @@ use crate::{
     time::Timestamp,
     upload_path::{PathError, UploadPath, encode_path},
 };
+pub use domains::{AllowedDomains, Service};
 
 /// Seconds a presigned PUT may be begun (XEP-0363, section 8: about 300).
 pub const PUT_URL_LIFE: u64 = 300;
@@ -36,46 +38,6 @@ pub struct SlotPolicy {
     pub domains: AllowedDomains,
     /// Key the owners' ids: the current one those of new files.
     pub owner_keys: Secrets,
-}
-
-/// `SATCHEL_ALLOWED_DOMAINS`; none named leaves it to the service's address.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AllowedDomains(Vec<String>);
-
-impl AllowedDomains {
-    /// Reads domains separated by commas or white space; gives the first that is none otherwise.
-    ///
-    /// # Errors
-    /// An entry is an address or a pattern instead of a domain.
-    pub fn parse(list: &str) -> Result<Self, &str> {
-        let entries = || list.split([',', ' ', '\t', '\r', '\n']).filter(|entry| !entry.is_empty());
-        match entries().find(|entry| entry.contains(['@', '/', '*', ':'])) {
-            Some(stray) => Err(stray),
-            None => Ok(Self(entries().map(str::to_lowercase).collect())),
-        }
-    }
-
-    fn admit(&self, owner: &BareJid, service: Service<'_>) -> bool {
-        let domain = owner.domain();
-        if !self.0.is_empty() {
-            return self.0.contains(&domain.to_lowercase());
-        }
-        match service {
-            Service::Component(host) => {
-                host.split_once('.').is_some_and(|(_, parent)| parent.eq_ignore_ascii_case(domain))
-            }
-            Service::CheckedByServer => true,
-        }
-    }
-}
-
-/// Where a request came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service<'a> {
-    /// At a component of this host: unless domains are named, it serves its parent domain alone.
-    Component(&'a str),
-    /// ejabberd's mod_http_upload has applied its own `access` rule before it asked.
-    CheckedByServer,
 }
 
 /// Seconds after which files go; `None` keeps them. [`Purpose::Permanent`] is always kept.
