@@ -22,7 +22,8 @@ GROUP = "www-data"
 CLIENT = "127.0.0.2"
 """The address that clients have: not the proxies', which connect from 127.0.0.1."""
 SLOT_SECRET = "the-secret-of-slots"
-PARTS_OF_SECRETS = ("X-Amz", "Signature", "v=", "v2=", "Bearer", "eyJ", SLOT_SECRET)
+ROSTER_CALLER = ("app", "the-password-of-rosters")
+PARTS_OF_SECRETS = ("X-Amz", "Signature", "v=", "v2=", "Bearer", "eyJ", SLOT_SECRET, ROSTER_CALLER[1])
 
 
 class SocketSatchel(Satchel):
@@ -38,6 +39,7 @@ class SocketSatchel(Satchel):
             "SATCHEL_S3_PUBLIC_URL": f"https://{S3}:{proxy_port}",
             "SATCHEL_TRUSTED_PROXIES": trusted,
             "SATCHEL_SLOT_CREDENTIALS": SLOT_SECRET,
+            "SATCHEL_ROSTER_CREDENTIALS": ":".join(ROSTER_CALLER),
         }
 
     def command(self) -> list[str]:

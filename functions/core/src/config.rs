@@ -13,7 +13,7 @@ use crate::{
     basic::Callers,
     disposition::SafeTypes,
     put::PutPolicy,
-    secret::{Secret, Secrets},
+    secret::{DeleteSecrets, Secrets},
     slot::{Retention, SlotPolicy, front::PutTarget},
 };
 
@@ -62,8 +62,8 @@ pub struct UploadConfig {
     pub policy: PutPolicy,
     /// The path of `SATCHEL_PUBLIC_URL`.
     pub public_path: Option<String>,
-    /// `SATCHEL_METRONOME_DELETE_SECRET`; DELETE is off without it.
-    pub delete_secret: Option<DeleteSecret>,
+    /// `SATCHEL_METRONOME_DELETE_SECRET`, one per line; DELETE is off without it.
+    pub delete_secrets: Option<DeleteSecrets>,
 }
 
 /// What `resume` is configured with.
@@ -122,24 +122,6 @@ pub struct ComponentConfig {
     pub slot_put: PutTarget,
 }
 
-/// Metronome's second secret. Printing it shows nothing.
-#[derive(Clone)]
-pub struct DeleteSecret(String);
-
-impl DeleteSecret {
-    /// The secret as it goes into the MACed message.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for DeleteSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&Secret::from(""), f)
-    }
-}
-
 /// One variable and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {problem}")]
@@ -180,8 +162,9 @@ impl UploadConfig {
         let s3 = environment.s3_of_uploads();
         let policy = environment.put_policy(s3.retention.message);
         let public_path = environment.public_path();
-        let delete_secret = environment.text("SATCHEL_METRONOME_DELETE_SECRET").map(DeleteSecret);
-        environment.finish(policy.map(|policy| Self { s3, policy, public_path, delete_secret }))
+        let delete_secrets = environment.text("SATCHEL_METRONOME_DELETE_SECRET");
+        let delete_secrets = delete_secrets.as_deref().and_then(DeleteSecrets::parse);
+        environment.finish(policy.map(|policy| Self { s3, policy, public_path, delete_secrets }))
     }
 }
 
@@ -275,6 +258,7 @@ impl ComponentConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
     use crate::{disposition::DEFAULT_SAFE_TYPES, purpose::Purpose};
 
     fn with<'a>(extra: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
@@ -317,7 +301,7 @@ mod tests {
         let config = UploadConfig::parse(with(&[("SATCHEL_MAX_SIZE", "")])).unwrap();
         assert_eq!(config.policy.max_size, S3_PUT_LIMIT);
         assert_eq!(config.policy.retention, None);
-        assert!(config.delete_secret.is_none() && config.s3.endpoint.is_none() && !config.s3.path_style);
+        assert!(config.delete_secrets.is_none() && config.s3.endpoint.is_none() && !config.s3.path_style);
     }
 
     #[test]

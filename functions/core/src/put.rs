@@ -10,7 +10,7 @@ use crate::{
     mac::{self, HexMac, MacProtocol},
     problem::Problem,
     purpose::Purpose,
-    secret::Secrets,
+    secret::{DeleteSecrets, Secrets},
     time::Timestamp,
     upload_path::{PathError, UploadPath},
 };
@@ -226,14 +226,15 @@ pub fn authorize_delete<'a>(
     paths: &'a [UploadPath],
     credential: &Credential,
     secrets: &Secrets,
-    delete_secret: &str,
+    delete_secrets: &DeleteSecrets,
 ) -> Result<&'a UploadPath, PutRefusal> {
     let Credential::Mac(MacProtocol::Token, mac) = credential else {
         return Err(CredentialError::Missing.into());
     };
+    let verifies = |path: &UploadPath, secret| mac.verifies(secrets, &mac::delete_message(path, secret));
     paths
         .iter()
-        .find(|path| mac.verifies(secrets, &mac::delete_message(path, delete_secret)))
+        .find(|path| delete_secrets.iter().any(|secret| verifies(path, secret)))
         .ok_or(PutRefusal::MacMismatch { protocol: MacProtocol::Token, messages: Vec::new() })
 }
 

@@ -54,6 +54,31 @@ impl Secrets {
     }
 }
 
+/// Metronome's second secret, as it goes into the MACed message: the current and the previous ones. Printing them shows
+/// nothing.
+#[derive(Clone)]
+pub struct DeleteSecrets(Vec<String>);
+
+impl DeleteSecrets {
+    /// One secret per line; `None` where no line holds one.
+    #[must_use]
+    pub fn parse(lines: &str) -> Option<Self> {
+        let secrets: Vec<_> = lines.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+        (!secrets.is_empty()).then_some(Self(secrets))
+    }
+
+    /// The secrets, the current one first.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+impl fmt::Debug for DeleteSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DeleteSecrets(..)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,11 +88,14 @@ mod tests {
         let secrets = Secrets::parse("current one\r\n\n  \nprevious\n").unwrap();
         let bytes: Vec<&[u8]> = secrets.iter().map(Secret::as_bytes).collect();
         assert_eq!(bytes, [b"current one".as_slice(), b"previous"]);
-        assert!(Secrets::parse(" \n\n").is_none());
+        assert!(Secrets::parse(" \n\n").is_none() && DeleteSecrets::parse(" \n\n").is_none());
+        let secrets = DeleteSecrets::parse("current one\r\n\nprevious\n").unwrap();
+        assert_eq!(secrets.iter().collect::<Vec<_>>(), ["current one", "previous"]);
     }
 
     #[test]
     fn a_secret_is_never_printed() {
         assert!(!format!("{:?}", Secrets::parse("hunter2")).contains("hunter2"));
+        assert!(!format!("{:?}", DeleteSecrets::parse("hunter2")).contains("hunter2"));
     }
 }

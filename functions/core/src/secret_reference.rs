@@ -22,10 +22,10 @@ impl SecretReference {
     }
 
     /// The reference in a variable, where such a variable may hold one: those named `SATCHEL_..._SECRETS`, `_SECRET` and
-    /// `_CREDENTIALS`.
+    /// `_CREDENTIALS`, and `_REFRESH_URL`, which has a password in it.
     #[must_use]
     pub fn in_variable(name: &str, value: &str) -> Option<Self> {
-        let secret = ["_SECRETS", "_SECRET", "_CREDENTIALS"].iter().any(|end| name.ends_with(end));
+        let secret = ["_SECRETS", "_SECRET", "_CREDENTIALS", "_REFRESH_URL"].iter().any(|end| name.ends_with(end));
         if secret && name.starts_with("SATCHEL_") { Self::parse(value) } else { None }
     }
 }
@@ -69,6 +69,8 @@ mod tests {
             ("SATCHEL_UPLOAD_SECRETS", true),
             ("SATCHEL_METRONOME_DELETE_SECRET", true),
             ("SATCHEL_SLOT_CREDENTIALS", true),
+            ("SATCHEL_PROSODY_REFRESH_URL", true),
+            ("SATCHEL_PUBLIC_URL", false),
             ("SATCHEL_BUCKET", false),
             ("AWS_SECRET", false),
         ] {

@@ -31,7 +31,7 @@ pub async fn handle(state: &State, request: Request) -> Response<Body> {
     let answered = match method {
         Method::OPTIONS => Ok(answer::preflight()),
         Method::PUT => put(state, request, resource).await,
-        Method::DELETE if state.config.delete_secret.is_some() && resource == Resource::Upload => {
+        Method::DELETE if state.config.delete_secrets.is_some() && resource == Resource::Upload => {
             delete(state, &request).await
         }
         _ => return answer::method_not_allowed(&method, methods(&state.config)),
@@ -46,7 +46,7 @@ pub async fn handle(state: &State, request: Request) -> Response<Body> {
 }
 
 fn methods(config: &UploadConfig) -> &'static str {
-    if config.delete_secret.is_some() { "OPTIONS, HEAD, GET, PUT, DELETE" } else { "OPTIONS, HEAD, GET, PUT" }
+    if config.delete_secrets.is_some() { "OPTIONS, HEAD, GET, PUT, DELETE" } else { "OPTIONS, HEAD, GET, PUT" }
 }
 
 async fn put(state: &State, request: Request, resource: Resource) -> Result<Response<Body>, UploadError> {
@@ -115,10 +115,10 @@ async fn redirect(state: &State, grant: &Grant, checksum: Option<Sha256Digest>) 
 
 /// Metronome's DELETE.
 async fn delete(state: &State, request: &Request) -> Result<Response<Body>, UploadError> {
-    let Some(secret) = &state.config.delete_secret else { return Err(UploadError::NotFound) };
+    let Some(secrets) = &state.config.delete_secrets else { return Err(UploadError::NotFound) };
     let paths = event::upload_paths(request, state.config.public_path.as_deref())?;
     let credential = event::credential(request)?;
-    let path = put::authorize_delete(&paths, &credential, &state.config.policy.secrets, secret.as_str())?;
+    let path = put::authorize_delete(&paths, &credential, &state.config.policy.secrets, secrets)?;
     if seal::delete(&state.storage, path).await? {
         Ok(answer::empty(StatusCode::NO_CONTENT, "deleted"))
     } else {

@@ -122,7 +122,8 @@ impl Environment<'_> {
         {
             return None;
         }
-        let Some(url) = self.text(NAME).and_then(|text| prosody_url(&text)) else {
+        // One line, as Prosody is told with the current password.
+        let Some(url) = self.text(NAME).and_then(|text| prosody_url(text.lines().next()?)) else {
             self.complain(NAME, "not an http:// or https:// URL");
             return None;
         };

@@ -67,7 +67,10 @@ fn every_mac_vector_is_answered_as_it_says() {
         let credential = credential(vector.protocol.split('-').next().unwrap(), &vector.mac).unwrap();
         let policy = policy(&format!("another secret\n{}", vector.key));
         let accepted = match vector.delete_secret {
-            Some(secret) => authorize_delete(&paths, &credential, &policy.secrets, &secret).is_ok(),
+            Some(secret) => {
+                let secrets = DeleteSecrets::parse(&format!("the next one\n{secret}")).unwrap();
+                authorize_delete(&paths, &credential, &policy.secrets, &secrets).is_ok()
+            }
             None => {
                 let content_type = vector.content_type_header.as_deref();
                 let put = PutRequest { paths: &paths, credential: &credential, length: vector.size, content_type };
