@@ -295,7 +295,7 @@ async fn a_stored_upload_costs_one_s3_request_and_a_redirect_one() {
 
 #[tokio::test]
 async fn metronomes_delete_needs_its_own_token() {
-    let variables = vec![("SATCHEL_METRONOME_DELETE_SECRET", "delsecret".to_owned())];
+    let variables = vec![("SATCHEL_METRONOME_DELETE_SECRET", "the next one\ndelsecret".to_owned())];
     let world = World::with(Setup { variables, ..Setup::default() }).await;
     world.store("d/pic.png", b"hello").await;
     let delete = |target: String| Request::new("DELETE", &target);

@@ -178,7 +178,8 @@ fn a_put_token_deletes_nothing() {
     let put_mac = mac::keyed(b"key", b"u/a\x001\0text/plain").finalize().into_bytes();
     for (parameter, status) in [("token", "mac_mismatch"), ("v", "token_missing"), ("v2", "token_missing")] {
         let credential = credential(parameter, &hex::encode(put_mac)).unwrap();
-        let refusal = authorize_delete(&paths, &credential, &policy("key").secrets, "delete").unwrap_err();
+        let secrets = DeleteSecrets::parse("delete").unwrap();
+        let refusal = authorize_delete(&paths, &credential, &policy("key").secrets, &secrets).unwrap_err();
         assert_eq!(refusal.problem().code, status, "{parameter}");
     }
 }
