@@ -13,24 +13,35 @@ from satchel import SECRET
 KEY = SECRET
 TYPE = "application/octet-stream"
 KEPT_IN = f"/{STACK}/upload-secrets"
+COMPONENT_CALLER = "prosody:a-password-of-the-tests"
+ROSTER_CALLER = "app:a-password-of-the-tests"
 PARAMETERS = {
     "UploadSecrets": f"ssm:{KEPT_IN}",
     "SecretsRefresh": "1",
     "MetronomeDeleteSecret": "another-secret-of-the-tests",
-    "ComponentCredentials": "prosody:a-password-of-the-tests",
+    "ComponentCredentials": f"ssm:/{STACK}/component-credentials",
     "SlotCredentials": "a-secret-segment",
     "DailyQuota": "1000000000",
-    "RosterCredentials": "app:a-password-of-the-tests",
+    "RosterCredentials": f"secretsmanager:{STACK}/roster-credentials",
+    "ProsodyRefreshUrl": f"ssm:/{STACK}/prosody-refresh-url",
     "Architecture": "x86_64",
     # The emulator has no alarms on several metrics.
     "Alarms": "false",
 }
 
 
-def keep(cloud, *secrets: str):
-    """Puts the secrets into Parameter Store, as README.md has it."""
-    parameter = {"Name": KEPT_IN, "Type": "SecureString", "Value": "\n".join(secrets)}
+def keep(cloud, *secrets: str, name: str = KEPT_IN):
+    """Puts secrets into Parameter Store, as README.md has it."""
+    parameter = {"Name": name, "Type": "SecureString", "Value": "\n".join(secrets)}
     cloud.client("ssm").put_parameter(**parameter, Overwrite=True)
+
+
+def keep_all(cloud, prosody_url: str):
+    """The secrets that the parameters refer to, in both of AWS's services."""
+    keep(cloud, KEY)
+    keep(cloud, COMPONENT_CALLER, name=f"/{STACK}/component-credentials")
+    keep(cloud, prosody_url, name=f"/{STACK}/prosody-refresh-url")
+    cloud.client("secretsmanager").create_secret(Name=f"{STACK}/roster-credentials", SecretString=ROSTER_CALLER)
 
 
 def names(prefix: str = "") -> str:
@@ -79,7 +90,7 @@ async def said(cloud, http, text: str) -> str:
 async def posted(cloud, http, envelope: dict) -> dict:
     """As mod_component_http posts."""
     envelope = {"to": "upload.example.org", "from": "romeo@example.org/r"} | envelope
-    credentials = base64.b64encode(PARAMETERS["ComponentCredentials"].encode()).decode()
+    credentials = base64.b64encode(COMPONENT_CALLER.encode()).decode()
     headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/x-www-form-urlencoded"}
     address = cloud.base_url.removesuffix("upload") + "component"
     async with http.post(address, data=json.dumps(envelope), headers=headers) as answer:

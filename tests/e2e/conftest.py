@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 import server
-from cloud import KEY, PARAMETERS, keep
+from cloud import PARAMETERS, keep_all
 from ministack import Ministack
 from roster_admin import RosterAdmin
 from satchel import Satchel
@@ -63,11 +63,10 @@ def stack(tmp_path_factory):
 def cloud(tmp_path_factory):
     """An emulated AWS with the template deployed on it."""
     with RosterAdmin() as prosody, Ministack(tmp_path_factory.mktemp("ministack")) as running:
-        keep(running, KEY)
-        parameters = PARAMETERS | {"ProsodyRefreshUrl": prosody.url}
-        running.base_url = running.local(running.deploy(**parameters)["BaseUrl"])
+        keep_all(running, prosody.url)
+        running.base_url = running.local(running.deploy(**PARAMETERS)["BaseUrl"])
         # Once more, as an upgrade: the emulator does not tell functions the address that they are asked at.
-        running.outputs = running.deploy(**parameters, PublicUrl=running.base_url)
+        running.outputs = running.deploy(**PARAMETERS, PublicUrl=running.base_url)
         running.prosody = prosody
         yield running
 

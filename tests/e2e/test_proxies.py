@@ -7,12 +7,13 @@ import signal
 from http.client import HTTPResponse
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 
 import tokens
 from files import AWKWARD, KIB, MIB, NAMES, assert_served, assert_takes_one_file, content
 from rawput import RawPut
-from reverse_proxies import CLIENT, FILES, S3, SLOT_SECRET, ApacheProxy, NginxProxy, Site
+from reverse_proxies import CLIENT, FILES, ROSTER_CALLER, S3, SLOT_SECRET, ApacheProxy, NginxProxy, Site
 from satchel import SECRET
 from server import wait_until
 
@@ -65,6 +66,20 @@ async def test_a_path_arrives_as_it_was_sent(site, http, name):
     async with http.put(site.stack.url(path), data=body, headers=headers) as answer:
         assert answer.status == 201, await answer.text()
     await assert_served(http, site.stack.url(path), body, "image/jpeg", name)
+
+
+async def test_rosters_and_groups_pass(site, http):
+    caller = aiohttp.BasicAuth(*ROSTER_CALLER)
+    base = site.stack.base_url.removesuffix("upload")
+    contact = {"marie@example.org": {"name": "Marie"}}
+    for address, body in [("contacts/romeo", contact), ("groups/montagues", ["romeo@example.org"])]:
+        async with http.put(base + address, json=body, auth=caller) as answer:
+            assert answer.status in (200, 201, 204), await answer.text()
+    for address in ["contacts/romeo", "raw/contacts/romeo/end", "groups/montagues"]:
+        async with http.get(base + address, auth=caller) as answer:
+            assert answer.status == 200, await answer.text()
+        async with http.get(base + address) as answer:
+            assert answer.status == 401, address
 
 
 @pytest.mark.parametrize("size", [KIB, 6 * MIB], ids=["1KiB", "6MiB"])

@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 import aiohttp
 
 import tokens
-from cloud import KEY, PARAMETERS, TYPE, expiring, is_indexed, keys, names, said, slot, waiting
+from cloud import KEY, PARAMETERS, ROSTER_CALLER, TYPE, expiring, is_indexed, keys, names, said, slot, waiting
 from files import KIB, MIB, content
 from ministack import STACK, payload
 from tus import CHUNK_TYPE
@@ -161,7 +161,7 @@ async def roster_refresh(cloud, http):
 
 
 async def contacts(cloud, http, method: str, path: str, body=None):
-    user, password = PARAMETERS["RosterCredentials"].split(":")
+    user, password = ROSTER_CALLER.split(":")
     headers = {"Authorization": aiohttp.encode_basic_auth(user, password), "Content-Type": "application/json"}
     address = cloud.base_url.removesuffix("upload") + path
     text = None if body is None else json.dumps(body)
