@@ -151,7 +151,7 @@ fn references(variables: &Variables) -> impl Iterator<Item = (&String, SecretRef
 }
 
 fn store(variables: &Variables) -> SecretStore {
-    let value = |name: &str| variables.get(name).cloned();
+    let value = |name: &str| variables.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     let required = |name: &str| value(name).unwrap_or_default();
     let (key, secret) = (required("AWS_ACCESS_KEY_ID"), required("AWS_SECRET_ACCESS_KEY"));
     let credentials = Credentials::new(key, secret, value("AWS_SESSION_TOKEN"), None, "environment");

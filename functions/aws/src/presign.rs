@@ -94,7 +94,8 @@ impl fmt::Debug for DayKey {
 /// # Errors
 /// There are none.
 pub async fn environment_credentials() -> Result<Credentials, CredentialsError> {
-    let variable = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let trimmed = |value: String| Some(value.trim().to_owned()).filter(|value| !value.is_empty());
+    let variable = |name: &str| env::var(name).ok().and_then(trimmed);
     let required =
         |name: &'static str| variable(name).ok_or_else(|| CredentialsError::not_loaded(format!("{name} is not set")));
     let (access_key, secret_key) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);

@@ -10,12 +10,16 @@ use std::{
 
 use aws_sdk_s3::primitives::SdkBody;
 use aws_smithy_runtime_api::client::{
+    connection::{CaptureSmithyConnection, ConnectionMetadata},
     http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn},
     orchestrator::{HttpRequest, HttpResponse},
     result::ConnectorError,
 };
 use hyper_util::{
-    client::legacy::{self, Client},
+    client::legacy::{
+        self, Client,
+        connect::{CaptureConnection, capture_connection},
+    },
     rt::{TokioExecutor, TokioTimer},
 };
 use satchel_https::{Connector, connector};
@@ -56,7 +60,11 @@ impl Hyper {
     }
 
     fn send(&self, request: HttpRequest) -> Result<legacy::ResponseFuture, ConnectorError> {
-        let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+        let mut request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+        let connection = capture_connection(&mut request);
+        if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
+            capture.set_connection_retriever(move || Some(retired_at_will(&connection)));
+        }
         let client = self.client().map_err(|error| ConnectorError::other(error.into(), None))?;
         Ok(client.request(request))
     }
@@ -71,6 +79,18 @@ impl HttpConnector for Hyper {
             response.map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
+}
+
+/// The connection of a request. The SDK has it closed before it tries again, so that the next attempt meets another of S3's
+/// servers.
+fn retired_at_will(connection: &CaptureConnection) -> ConnectionMetadata {
+    let connection = connection.clone();
+    let retire = move || {
+        if let Some(connected) = connection.connection_metadata().as_ref() {
+            connected.poison();
+        }
+    };
+    ConnectionMetadata::builder().proxied(false).poison_fn(retire).build()
 }
 
 /// What the SDK tries again: whatever may be the network's fault.

@@ -79,9 +79,9 @@ pub struct SecretStore {
     credentials: Credentials,
     region: String,
     /// Where Parameter Store is.
-    parameters: String,
+    parameters: Result<BaseUrl, BaseUrlError>,
     /// Where Secrets Manager is.
-    secrets: String,
+    secrets: Result<BaseUrl, BaseUrlError>,
     https: HttpsClient,
 }
 
@@ -102,11 +102,12 @@ impl SecretStore {
         let address = |variable: &str, service: &Service| {
             let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
             let own = || format!("https://{}.{region}.amazonaws.com{suffix}", service.name);
-            named(variable).or_else(|| named("AWS_ENDPOINT_URL")).unwrap_or_else(own)
+            let address = named(variable).or_else(|| named("AWS_ENDPOINT_URL")).unwrap_or_else(own);
+            address.parse().and_then(BaseUrl::endpoint)
         };
         let parameters = address("AWS_ENDPOINT_URL_SSM", &PARAMETER_STORE);
         let secrets = address("AWS_ENDPOINT_URL_SECRETS_MANAGER", &SECRETS_MANAGER);
-        let secure = [&parameters, &secrets].iter().any(|address| address.starts_with("https:"));
+        let secure = [&parameters, &secrets].into_iter().flatten().any(BaseUrl::is_secure);
         Self { credentials, region: region.to_owned(), parameters, secrets, https: HttpsClient::new(secure) }
     }
 
@@ -157,13 +158,12 @@ impl SecretStore {
     ) -> Result<Request<Bytes>, SecretError> {
         let request = |cause| SecretError::Request { reference: reference.clone(), cause };
         let address = if service.name == PARAMETER_STORE.name { &self.parameters } else { &self.secrets };
-        let address: BaseUrl =
-            address.parse().map_err(|cause| SecretError::Address { reference: reference.clone(), cause })?;
+        let address =
+            address.as_ref().map_err(|cause| SecretError::Address { reference: reference.clone(), cause: *cause })?;
         let body = Bytes::from(body);
         let post = Post {
             service: service.name,
             region: &self.region,
-            path: address.path(),
             headers: vec![
                 ("content-type", "application/x-amz-json-1.1"),
                 ("host", address.authority()),

@@ -37,13 +37,11 @@ pub(crate) fn system_time(at: Timestamp) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(at.as_seconds())
 }
 
-/// A POST to a service, as it is signed.
+/// A POST to the root of a service, as it is signed.
 #[cfg(feature = "https")]
 pub(crate) struct Post<'a> {
     pub(crate) service: &'a str,
     pub(crate) region: &'a str,
-    /// Of the address; it has no query, and nothing that would have to be escaped.
-    pub(crate) path: &'a str,
     /// In lower case, the host among them.
     pub(crate) headers: Vec<(&'a str, &'a str)>,
     pub(crate) body: &'a [u8],
@@ -65,7 +63,7 @@ impl Post<'_> {
         let names = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
         let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
         let digest = hex::encode(Sha256::digest(self.body));
-        let canonical = format!("POST\n{}\n\n{lines}\n{names}\n{digest}", self.path);
+        let canonical = format!("POST\n/\n\n{lines}\n{names}\n{digest}");
         let scope = scope(date(&written), self.region, self.service);
         let key = generate_signing_key(credentials.secret_access_key(), system_time(at), self.region, self.service);
         let signature = calculate_signature(key, message(&written, &scope, &canonical).as_bytes());
@@ -94,7 +92,7 @@ mod tests {
             let own = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "AmazonSSM.GetParameter")];
             let headers = own.into_iter().chain([("host", "ssm.eu-central-1.amazonaws.com")]).collect();
             let body = br#"{"Name":"/satchel/secret"}"#;
-            let post = Post { service: "ssm", region: "eu-central-1", path: "/", headers, body };
+            let post = Post { service: "ssm", region: "eu-central-1", headers, body };
             let signed = post.signed(&credentials, at).unwrap();
 
             let identity = credentials.into();

@@ -1,6 +1,6 @@
 //! An address that others are made of by adding to its end: where files are found, an S3 endpoint.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::Ipv6Addr, str::FromStr};
 
 use http::{Uri, uri::Scheme};
 
@@ -36,6 +36,9 @@ pub enum BaseUrlError {
     /// Clients take them out.
     #[error("has . or .. in its path")]
     Dots,
+    /// Not for an endpoint.
+    #[error("has a path; an endpoint is scheme, host and port only")]
+    Path,
 }
 
 impl BaseUrl {
@@ -43,6 +46,14 @@ impl BaseUrl {
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.secure
+    }
+
+    /// The same, if nothing stands behind its host: an endpoint of AWS's, or of what speaks as AWS does.
+    ///
+    /// # Errors
+    /// [`BaseUrlError::Path`].
+    pub fn endpoint(self) -> Result<Self, BaseUrlError> {
+        if self.path == "/" { Ok(self) } else { Err(BaseUrlError::Path) }
     }
 
     /// Its scheme.
@@ -78,7 +89,9 @@ impl FromStr for BaseUrl {
         if text.contains(['?', '#']) {
             return Err(BaseUrlError::Query);
         }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains(STRAY) {
+        let escapes =
+            || text.split('%').skip(1).all(|rest| rest.len() > 1 && u8::from_str_radix(&rest[..2], 16).is_ok());
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains(STRAY) || !escapes() {
             return Err(BaseUrlError::Characters);
         }
         let uri: Uri = text.parse().map_err(|_| BaseUrlError::Malformed)?;
@@ -86,7 +99,8 @@ impl FromStr for BaseUrl {
         if !secure && uri.scheme() != Some(&Scheme::HTTP) {
             return Err(BaseUrlError::Malformed);
         }
-        if uri.path().split('/').any(|segment| matches!(segment, "." | "..")) {
+        let dots = |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+        if uri.path().split('/').any(dots) {
             return Err(BaseUrlError::Dots);
         }
         let slash = if uri.path().ends_with('/') { "" } else { "/" };
@@ -101,7 +115,12 @@ fn authority(uri: &Uri, secure: bool) -> Result<String, BaseUrlError> {
     }
     let (host, default_port) = (authority.host(), if secure { 443 } else { 80 });
     let port = &authority.as_str()[host.len()..];
-    let port = match port.strip_prefix(':').map(str::parse::<u16>) {
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    if address.map_or(host.contains(['[', ']']), |address| address.parse::<Ipv6Addr>().is_err()) {
+        return Err(BaseUrlError::Malformed);
+    }
+    let digits = port.strip_prefix(':').filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let port = match digits.map(str::parse::<u16>) {
         None if port.is_empty() => None,
         Some(Ok(port)) => Some(port).filter(|port| *port != default_port),
         _ => return Err(BaseUrlError::Malformed),
@@ -147,6 +166,14 @@ mod tests {
     }
 
     #[test]
+    fn an_endpoint_has_no_path() {
+        let endpoint = |text: &str| text.parse().and_then(BaseUrl::endpoint);
+        assert!(endpoint("https://x.org").is_ok() && endpoint("https://x.org/").is_ok());
+        assert_eq!(endpoint("https://x.org//"), Err(BaseUrlError::Path));
+        assert_eq!(endpoint("https://x.org/a"), Err(BaseUrlError::Path));
+    }
+
+    #[test]
     fn what_is_none_is_refused() {
         use BaseUrlError::{Characters, Dots, Malformed, Query, User};
         for (text, error) in [
@@ -161,6 +188,12 @@ mod tests {
             ("https://x.org:port", Malformed),
             ("https://x.org:99999", Malformed),
             ("https://[::1", Malformed),
+            ("https://[zz]/", Malformed),
+            ("https://a[b]/", Malformed),
+            ("https://x.org:+80", Malformed),
+            ("https://x.org/%zz", Characters),
+            ("https://x.org/%4", Characters),
+            ("https://x.org/a/%2E%2e/b", Dots),
             ("https://b\u{fc}cher.example", Characters),
             ("https://x.org/a b", Characters),
             ("https://x.org/\"", Characters),

@@ -1,6 +1,7 @@
 //! A plain HTTPS client, for functions that are too small for the SDK's. It is built with the first request: reading
 //! the root certificates takes longer than all the rest of a start.
 
+mod connector;
 mod provider;
 
 use std::{
@@ -12,13 +13,10 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use rustls::{ClientConfig, RootCertStore, crypto::CryptoProvider};
 
+pub use connector::Connector;
 use provider::provider;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -85,34 +83,19 @@ impl HttpsClient {
     }
 }
 
-/// Connects over TLS where a URL says https, and over plain TCP where it says http.
-pub type Connector = HttpsConnector<HttpConnector>;
-
-/// Such a connector. A connection whose peer takes nothing for `patience` is broken off; `secure` says whether any URL will
-/// be https://.
+/// A connector whose connections stand within `timeout`, or fail; one whose peer takes nothing for `patience` is broken off.
+/// `secure` says whether any URL will be https://.
 ///
 /// # Errors
 /// There are no root certificates; rustls knows none of the protocol versions.
-pub fn connector(connect_timeout: Duration, patience: Duration, secure: bool) -> Result<Connector, io::Error> {
+pub fn connector(timeout: Duration, patience: Duration, secure: bool) -> Result<Connector, io::Error> {
     let roots = if secure { roots()? } else { RootCertStore::empty() };
-    Ok(connector_with(connect_timeout, patience, tls(provider(), roots)?))
+    Ok(Connector::new(timeout, patience, tls(provider(), roots)?))
 }
 
 fn tls(provider: CryptoProvider, roots: RootCertStore) -> Result<ClientConfig, io::Error> {
     let versions = ClientConfig::builder_with_provider(provider.into()).with_safe_default_protocol_versions();
     Ok(versions.map_err(io::Error::other)?.with_root_certificates(roots).with_no_client_auth())
-}
-
-fn connector_with(connect_timeout: Duration, patience: Duration, tls: ClientConfig) -> Connector {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_connect_timeout(Some(connect_timeout));
-    tcp.set_nodelay(true);
-    // hyper sends what it has buffered before it closes a connection, even that of a request that was given up, and
-    // would wait for ever for a peer that takes nothing more.
-    #[cfg(target_os = "linux")]
-    tcp.set_tcp_user_timeout(Some(patience));
-    HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp)
 }
 
 /// The machine's root certificates.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use rustls::{
-    ServerConfig,
+    ALL_VERSIONS, ServerConfig, SupportedProtocolVersion,
     crypto::ring::default_provider,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
@@ -15,7 +15,6 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::provider::mandatory;
 
 struct Peer {
     name: &'static str,
@@ -41,10 +40,10 @@ impl Peer {
     }
 
     /// Answers one request; gives its port.
-    async fn serve(&self) -> u16 {
+    async fn serve(&self, versions: &[&'static SupportedProtocolVersion]) -> u16 {
         let key = PrivateKeyDer::from_pem_slice(self.key).unwrap();
         let config = ServerConfig::builder_with_provider(default_provider().into());
-        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let config = config.with_protocol_versions(versions).unwrap().with_no_client_auth();
         let acceptor = TlsAcceptor::from(Arc::new(config.with_single_cert(vec![self.certificate()], key).unwrap()));
         let listener = TcpListener::bind(("localhost", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -66,10 +65,10 @@ impl Peer {
 }
 
 /// What the server says of the connection.
-async fn get(port: u16, provider: CryptoProvider, trusted: &Peer) -> Result<Bytes, HttpsError> {
+async fn get(port: u16, trusted: &Peer) -> Result<Bytes, HttpsError> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.certificate()).unwrap();
-    let connector = connector_with(CONNECT_TIMEOUT, PATIENCE, tls(provider, roots).unwrap());
+    let connector = Connector::new(CONNECT_TIMEOUT, PATIENCE, tls(provider(), roots).unwrap());
     let client = HttpsClient::new(true);
     client.client.set(Client::builder(TokioExecutor::new()).build(connector)).unwrap();
     let request = Request::get(format!("https://localhost:{port}/")).body(Full::default()).unwrap();
@@ -79,10 +78,8 @@ async fn get(port: u16, provider: CryptoProvider, trusted: &Peer) -> Result<Byte
 #[tokio::test]
 async fn every_kind_of_certificate_is_understood() {
     for peer in PEERS {
-        for provider in [mandatory(), provider()] {
-            let said = get(peer.serve().await, provider, &peer).await;
-            assert_eq!(said.unwrap(), "TLSv1_3", "{}", peer.name);
-        }
+        let said = get(peer.serve(ALL_VERSIONS).await, &peer).await;
+        assert_eq!(said.unwrap(), "TLSv1_3", "{}", peer.name);
     }
 }
 
@@ -90,7 +87,30 @@ async fn every_kind_of_certificate_is_understood() {
 async fn strangers_are_not_trusted() {
     let [rsa, p256, p384] = PEERS;
     for (peer, trusted) in [(&rsa, &p256), (&p256, &p384), (&p384, &rsa)] {
-        let refused = get(peer.serve().await, mandatory(), trusted).await.unwrap_err();
+        let refused = get(peer.serve(ALL_VERSIONS).await, trusted).await.unwrap_err();
         assert!(refused.to_string().contains("certificate"), "{}: {refused}", peer.name);
     }
+}
+
+#[cfg(feature = "tls12")]
+#[tokio::test]
+async fn peers_that_are_older_are_understood_where_that_is_asked_for() {
+    for peer in PEERS {
+        let said = get(peer.serve(&[&rustls::version::TLS12]).await, &peer).await;
+        assert_eq!(said.unwrap(), "TLSv1_2", "{}", peer.name);
+    }
+}
+
+/// It takes the connection and says nothing.
+#[tokio::test]
+async fn a_handshake_that_never_ends_is_given_up() {
+    let mute = TcpListener::bind(("localhost", 0)).await.unwrap();
+    let port = mute.local_addr().unwrap().port();
+    let connector =
+        Connector::new(Duration::from_millis(50), PATIENCE, tls(provider(), RootCertStore::empty()).unwrap());
+    let client = HttpsClient::new(true);
+    client.client.set(Client::builder(TokioExecutor::new()).build(connector)).unwrap();
+    let request = Request::get(format!("https://localhost:{port}/")).body(Full::default()).unwrap();
+    let given_up = client.send(request, PATIENCE).await.unwrap_err();
+    assert!(given_up.to_string().contains("no connection within"), "{given_up}");
 }

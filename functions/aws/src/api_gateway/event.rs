@@ -14,7 +14,7 @@ use lambda_http::{
 };
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
+    de::{IgnoredAny, MapAccess, Visitor},
 };
 
 use super::Event;
@@ -34,7 +34,7 @@ pub enum EventError {
     /// Not the JSON of one of the shapes.
     #[error("this is no event of API Gateway or a function URL: {0}")]
     Json(#[from] serde_json::Error),
-    /// Neither `httpMethod` nor `requestContext.http.method`, or no method.
+    /// Neither `httpMethod`, there and in `requestContext`, nor `requestContext.http.method`; or no method.
     #[error("the event has no HTTP method")]
     Method,
     /// A name or value that HTTP does not allow.
@@ -87,6 +87,7 @@ struct Context<'a> {
     domain_name: Option<Text<'a>>,
     #[serde(borrow)]
     path: Option<Text<'a>>,
+    http_method: Option<IgnoredAny>,
     #[serde(borrow)]
     http: Option<Description<'a>>,
 }
@@ -99,9 +100,11 @@ struct Description<'a> {
 
 impl Wire<'_> {
     fn into_event(mut self) -> Result<Event, EventError> {
-        let shape = if self.http_method.is_some() { Shape::Rest } else { Shape::Http };
+        // A load balancer's events have a method as well, but not in their context, and are another shape.
+        let of_rest = self.http_method.take().filter(|_| self.request_context.http_method.is_some());
+        let shape = if of_rest.is_some() { Shape::Rest } else { Shape::Http };
         let described = self.request_context.http.take().map(|http| http.method);
-        let method = self.http_method.take().or(described).ok_or(EventError::Method)?;
+        let method = of_rest.or(described).ok_or(EventError::Method)?;
         let method = Method::from_bytes(method.0.as_bytes()).map_err(|_| EventError::Method)?;
         let query = self.query(shape);
         let path = if shape == Shape::Rest { self.path.take() } else { self.raw_path.take() };
@@ -146,17 +149,18 @@ fn headers(
     for (name, value) in single {
         headers.insert(header_name(&name)?, header_value(&value)?);
     }
-    let known = headers.len();
+    // Both maps have the same names, unless something before API Gateway made the event.
+    let mut others = HeaderMap::new();
     for (name, values) in multiple {
         let name = header_name(&name)?;
-        // Both maps have the same names, unless something before API Gateway made the event.
-        if known > 0 && headers.contains_key(&name) {
+        if headers.contains_key(&name) {
             continue;
         }
         for value in values {
-            headers.append(&name, header_value(&value)?);
+            others.append(&name, header_value(&value)?);
         }
     }
+    headers.extend(others);
     Ok(headers)
 }
 

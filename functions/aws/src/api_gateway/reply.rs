@@ -3,10 +3,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::HeaderMap;
 use lambda_http::{Body, Response};
-use serde::{
-    Serialize, Serializer,
-    ser::{SerializeMap, SerializeStruct},
-};
+use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use super::event::Shape;
 
@@ -46,11 +43,7 @@ struct Multiple<'a>(&'a HeaderMap);
 
 impl Serialize for Multiple<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.keys_len()))?;
-        for name in self.0.keys() {
-            map.serialize_entry(name.as_str(), &values(self.0, name).collect::<Vec<_>>())?;
-        }
-        map.end()
+        serializer.collect_map(written(self.0))
     }
 }
 
@@ -60,15 +53,13 @@ struct Single<'a>(&'a HeaderMap);
 
 impl Serialize for Single<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.keys_len()))?;
-        for name in self.0.keys() {
-            map.serialize_entry(name.as_str(), &values(self.0, name).collect::<Vec<_>>().join(", "))?;
-        }
-        map.end()
+        serializer.collect_map(written(self.0).map(|(name, values)| (name, values.join(", "))))
     }
 }
 
-/// JSON is UTF-8; a value that is none is left out.
-fn values<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> impl Iterator<Item = &'a str> {
-    headers.get_all(name).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok())
+/// Headers and their values. JSON is UTF-8; a value that is none is left out.
+fn written(headers: &HeaderMap) -> impl Iterator<Item = (&str, Vec<&str>)> {
+    let text = |name| headers.get_all(name).iter().filter_map(|value| str::from_utf8(value.as_bytes()).ok());
+    let all = headers.keys().map(move |name| (name.as_str(), text(name).collect()));
+    all.filter(|(_, values): &(_, Vec<_>)| !values.is_empty())
 }

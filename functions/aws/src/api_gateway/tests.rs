@@ -93,6 +93,7 @@ fn events_are_read_as_lambda_http_reads_them() {
         rest(
             &json!({"headers": {"host": "id.example", "x-obs": "caf\u{e9}"}, "multiValueHeaders": {"X-Other": ["a", "b"]}}),
         ),
+        rest(&json!({"headers": {"host": "x"}, "multiValueHeaders": {"Host": ["x"], "X-A": ["1"], "x-a": ["2"]}})),
         rest(&json!({"queryStringParameters": null, "multiValueQueryStringParameters": null})),
         rest(&json!({"multiValueQueryStringParameters": null})),
         rest(
@@ -118,6 +119,10 @@ fn what_is_no_event_is_refused_and_not_guessed_at() {
         json!({}),
         json!({"source": "aws.s3", "detail": {}}),
         json!({"requestContext": {}}),
+        // A load balancer's.
+        rest(
+            &json!({"requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:x:1:targetgroup/a/b"}}}),
+        ),
         rest(&json!({"httpMethod": "PUT IT"})),
         rest(&json!({"httpMethod": null})),
         rest(&json!({"headers": {"a b": "c"}})),
@@ -137,14 +142,16 @@ fn reply(shape: Shape, body: Body) -> Value {
     for (name, value) in [("content-type", "text/plain"), ("vary", "a"), ("vary", "b")] {
         response.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    response.headers_mut().insert("x-bytes", HeaderValue::from_bytes(b"\xff").unwrap());
+    for (name, value) in [("x-bytes", b"\xff"), ("x-many", b"\xff"), ("x-many", b"c")] {
+        response.headers_mut().append(name, HeaderValue::from_bytes(value).unwrap());
+    }
     serde_json::to_value(Reply::new(shape, response)).unwrap()
 }
 
 #[test]
 fn replies_have_the_shape_of_their_events() {
-    let multiple = json!({"content-type": ["text/plain"], "vary": ["a", "b"], "x-bytes": []});
-    let single = json!({"content-type": "text/plain", "vary": "a, b", "x-bytes": ""});
+    let multiple = json!({"content-type": ["text/plain"], "vary": ["a", "b"], "x-many": ["c"]});
+    let single = json!({"content-type": "text/plain", "vary": "a, b", "x-many": "c"});
     let rest = |changes: Value| {
         let mut reply = json!({"statusCode": 409, "multiValueHeaders": multiple, "isBase64Encoded": false});
         merge(&mut reply, &changes);

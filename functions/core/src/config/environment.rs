@@ -106,12 +106,7 @@ impl<'a> Environment<'a> {
 
     /// An endpoint is signed for, and S3 knows nothing of paths before the bucket.
     fn endpoint(&mut self, name: &'static str) -> Option<BaseUrl> {
-        let url = self.url(name)?;
-        if url.path() == "/" {
-            return Some(url);
-        }
-        self.complain(name, "has a path; an S3 endpoint is scheme, host and port only");
-        None
+        self.url(name)?.endpoint().map_err(|error| self.complain(name, error.to_string())).ok()
     }
 
     pub(super) fn flag(&mut self, name: &'static str) -> bool {
