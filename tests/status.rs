@@ -132,11 +132,14 @@ async fn with_credentials_it_is_for_those_who_have_them() {
 async fn secrets_are_named_and_never_shown() {
     let world = component::world(&[
         ("SATCHEL_METRONOME_DELETE_SECRET", "delete-me"),
-        ("SATCHEL_S3_PUBLIC_URL", "https://me:hunter2@s3.example.org"),
+        ("SATCHEL_ROSTER_CREDENTIALS", "app:roster-pass"),
+        ("SATCHEL_PROSODY_REFRESH_URL", "https://me:hunter2@xmpp.example.org/roster_admin/refresh"),
     ])
     .await;
     let page = page(&world).await;
-    for secret in ["it-is-secret", "new secret", "delete-me", "hunter2", "prosody:pass", "ejabberd-secret"] {
+    for secret in
+        ["it-is-secret", "new secret", "delete-me", "hunter2", "roster-pass", "prosody:pass", "ejabberd-secret"]
+    {
         assert!(!page.contains(secret), "{secret}");
     }
     assert!(!page.contains(&world.variable("AWS_SECRET_ACCESS_KEY")));
