@@ -79,9 +79,19 @@ async fn a_large_upload_that_s3_does_not_take_is_not_acknowledged() {
         let request = Request::new("PUT", &tokens::v1("u/a", 5_000_000)).body(&bytes(5_000_000));
         let answer = world.send(&request).await;
         assert_eq!((answer.status, answer.code().as_str()), (503, "storage_unavailable"), "{name}");
+        assert_explained(&world, "the file store did not take the upload; try again");
+        assert_eq!(world.lines.last()["s3_status"], put, "{name}");
         world.stop().await;
         s3.served.abort();
     }
+}
+
+/// The front's line has what the function knows of the upload, and why it failed.
+fn assert_explained(world: &World, reason: &str) {
+    let line = world.lines.last();
+    assert_eq!((&line["function"], &line["level"]), (&"front".into(), &"ERROR".into()), "{line}");
+    assert_eq!((&line["reason"], &line["protocol"]), (&reason.into(), &"v".into()), "{line}");
+    assert!(line["size_bytes"].is_u64(), "{line}");
 }
 
 #[tokio::test]
@@ -91,6 +101,7 @@ async fn an_upload_that_cannot_be_sealed_is_not_acknowledged() {
     let world = World::with(Setup { variables: elsewhere(&s3.address.to_string()), ..Setup::default() }).await;
     let request = Request::new("PUT", &tokens::v1("u/a", 5_000_000)).body(&bytes(5_000_000));
     assert_eq!(world.send(&request).await.code(), "storage_unavailable");
+    assert_explained(&world, "the upload was replaced while it was stored; try again");
     world.stop().await;
     s3.served.abort();
 }
@@ -108,6 +119,7 @@ async fn an_s3_that_hangs_in_mid_upload_is_given_up() {
         let answer = world.send(&Request::new("PUT", &tokens::v1("u/a", HUGE)).body(&bytes(HUGE))).await;
         assert_eq!((answer.status, answer.code().as_str()), (503, "storage_unavailable"), "{name}");
         assert_eq!(answer.header("retry-after"), Some("5"), "{name}");
+        assert_explained(&world, "the file store does not answer; nothing is lost, try again");
         world.stop().await;
         s3.served.abort();
     }

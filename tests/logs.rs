@@ -1,11 +1,15 @@
 //! One line for each request and event, with the fields that its function owes.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::support::{
-    Request, Setup, World, bytes,
+    Answer, Request, Setup, World, bytes,
     component::{self, ROMEO, chat, iq, slot_request},
     elsewhere, emf, rosters, tokens,
 };
@@ -32,43 +36,73 @@ fn bearer(slot: &str, size: usize) -> String {
     tokens::bearer(&tokens::claims(slot, "a.txt", size, "text/plain", now + 300))
 }
 
+/// The line of the one request there was. S3's events have their own.
+fn the_one(lines: Vec<Value>) -> Value {
+    let mut lines: Vec<Value> = lines.into_iter().filter(|line| line["function"] != "seal").collect();
+    assert_eq!(lines.len(), 1, "one line for a request: {lines:#?}");
+    lines.remove(0)
+}
+
+const DELETE_SECRET: (&str, &str) = ("SATCHEL_METRONOME_DELETE_SECRET", "deletes things");
+
 /// Whoever drops a field, or adds one, says so here.
 #[tokio::test]
 async fn every_function_has_its_fields() {
-    let world = component::world(&[]).await;
+    let settings = [("SATCHEL_MAX_SIZE", "10000000"), ("SATCHEL_DAILY_QUOTA", "100"), DELETE_SECRET];
+    let world = component::world(&settings).await;
     let large = bytes(5_000_000);
-    let slot = "/slot/ejabberd-secret?jid=romeo%40example.org%2Fr&name=a&size=5";
+    let slot = |size: &str| {
+        Request::new("GET", &format!("/slot/ejabberd-secret?jid=romeo%40example.org%2Fr&name=a&size={size}"))
+    };
+    let iq_of = |size: usize, from: &str| iq(&slot_request("a", size, ""), from);
+    let wrong_digest = format!("sha-256=:{}:", satchel_core::digest::Sha256Digest::of(b"other").to_base64());
     let jwt = |slot: &str, body: &[u8]| {
         Request::new("PUT", &format!("/upload/{slot}/a.txt"))
             .header("Authorization", bearer(slot, body.len()))
             .body(body)
     };
     let put = |target: &str| Request::new("PUT", target).body(b"hello");
+    let delete = |secret: &str| Request::new("DELETE", &tokens::metronome_delete("u/a", secret));
     let (upload, refused) = (["owner", "protocol", "size_bytes"], ["protocol", "reason", "size_bytes"]);
+    let refused_owner = ["owner", "protocol", "reason", "size_bytes"];
     let requests: Vec<(&str, &str, Request, Vec<&'static str>)> = vec![
         ("upload", "stored", jwt("s1", b"hello"), upload.to_vec()),
         ("upload", "stored", put(&tokens::v1("u/a", 5)), vec!["protocol", "size_bytes"]),
         ("upload", "file_exists", put(&tokens::v1("u/a", 5)), refused.to_vec()),
+        ("upload", "file_exists", jwt("s1", b"hello"), refused_owner.to_vec()),
         ("upload", "mac_mismatch", put(&tokens::v1("u/a", 6)), vec!["protocol", "signed_messages", "size_bytes"]),
         ("upload", "token_missing", put("/upload/u/a"), vec!["reason", "size_bytes"]),
         ("upload", "token_malformed", put("/upload/u/a").header("Authorization", "Bearer x"), refused.to_vec()),
         ("upload", "token_missing", Request::new("PUT", "/authorize/upload/u/c"), vec!["reason", "true_status"]),
-        ("upload", "method_not_allowed", Request::new("PATCH", "/upload/u/a"), vec![]),
+        ("upload", "method_not_allowed", Request::new("PATCH", "/upload/u/a"), vec!["reason"]),
+        ("upload", "mac_mismatch", delete("another"), vec!["protocol", "reason"]),
+        ("front", "digest_mismatch", jwt("s3", &large).header("Content-Digest", wrong_digest), refused_owner.to_vec()),
         ("front", "stored", jwt("s2", &large), ["owner", "protocol", "sealed", "sealed_bytes", "size_bytes"].to_vec()),
         ("download", "redirected", Request::new("GET", "/upload/s1/a.txt"), vec!["owner", "size_bytes"]),
         ("download", "redirected", Request::new("HEAD", "/upload/u/a"), vec!["size_bytes"]),
         ("download", "file_not_found", Request::new("GET", "/upload/u/none"), vec!["reason"]),
-        ("component", "slot_granted", iq(&slot_request("a", 5, ""), ROMEO), upload.to_vec()),
+        ("upload", "deleted", delete(DELETE_SECRET.1), vec!["protocol"]),
+        ("upload", "file_not_found", delete(DELETE_SECRET.1), vec!["protocol", "reason"]),
+        ("component", "slot_granted", iq_of(5, ROMEO), upload.to_vec()),
+        ("component", "file_too_large", iq_of(10_000_001, ROMEO), refused_owner.to_vec()),
+        ("component", "quota_reached", iq_of(96, ROMEO), refused_owner.to_vec()),
+        ("component", "domain_not_allowed", iq_of(5, "eve@elsewhere.org/r"), refused_owner.to_vec()),
+        ("component", "address_malformed", iq_of(5, "@"), refused.to_vec()),
         ("component", "chat_help", chat("help", ROMEO), vec![]),
-        ("component", "slot_granted", Request::new("GET", slot), upload.to_vec()),
-        ("component", "basic_required", Request::new("GET", "/slot/guessed"), vec![]),
+        ("component", "slot_granted", slot("5"), upload.to_vec()),
+        ("component", "file_too_large", slot("10000001"), refused_owner.to_vec()),
+        ("component", "quota_reached", slot("96"), refused_owner.to_vec()),
+        ("component", "size_malformed", slot("many"), vec!["owner", "protocol", "reason"]),
+        ("component", "basic_required", Request::new("GET", "/slot/guessed"), vec!["protocol", "reason"]),
+        ("component", "basic_required", Request::new("POST", "/component").body(b"{}"), vec!["protocol", "reason"]),
+        ("component", "method_not_allowed", Request::new("GET", "/component"), vec!["reason"]),
     ];
     for (function, code, request, own) in requests {
         let before = world.lines.all().len();
         world.send(&request).await;
-        let line = world.lines.all().split_off(before).into_iter().rfind(|line| line["function"] != "seal").unwrap();
+        let line = the_one(world.lines.all().split_off(before));
         assert_eq!((&line["function"], &line["code"]), (&json!(function), &json!(code)), "{line}");
-        if function != "front" {
+        if (function, code) != ("front", "stored") {
             assert_eq!(fields(&line), owed(true, &own), "{line}");
         } else {
             // Where S3's event has sealed it first, the two about sealing are in that line.
@@ -84,15 +118,102 @@ async fn every_function_has_its_fields() {
 #[tokio::test]
 async fn the_roster_functions_have_theirs() {
     let world = rosters::world(&[("SATCHEL_PROSODY_REFRESH_URL", "http://me:hunter2@127.0.0.1:9/refresh")]).await;
+    let contact = |method: &str| rosters::with_json(method, CONTACT, &json!({}));
     for (function, code, request, own) in [
         ("roster-fetch", "fetched", rosters::request("GET", "/contacts/romeo"), vec!["size_bytes"]),
-        ("roster-fetch", "basic_required", Request::new("GET", "/contacts/romeo"), vec![]),
+        ("roster-fetch", "created", contact("PUT"), vec![]),
+        ("roster-fetch", "replaced", contact("PUT").header("If-Match", "*"), vec![]),
+        ("roster-fetch", "precondition_failed", contact("PUT").header("If-None-Match", "*"), vec!["reason"]),
+        ("roster-fetch", "json_malformed", rosters::request("PUT", CONTACT).body(b"{"), vec![]),
+        ("roster-fetch", "removed", contact("DELETE"), vec![]),
+        ("roster-fetch", "contact_not_found", contact("DELETE"), vec![]),
+        ("roster-fetch", "method_not_allowed", rosters::request("DELETE", "/contacts/romeo"), vec!["reason"]),
+        ("roster-fetch", "basic_required", Request::new("GET", "/contacts/romeo"), vec!["reason"]),
+        ("roster-refresh", "basic_required", Request::new("POST", "/contacts/refresh").body(b"[]"), vec!["reason"]),
         ("roster-refresh", "json_malformed", rosters::request("POST", "/contacts/refresh").body(b"{"), vec!["reason"]),
     ] {
+        let before = world.lines.all().len();
         world.send(&request).await;
-        let line = world.lines.last();
+        let lines = world.lines.all().split_off(before);
+        // Those without a status are of written rosters, which Prosody is told of.
+        let line = the_one(lines.into_iter().filter(|line| !line["status"].is_null()).collect());
         assert_eq!((&line["function"], &line["code"]), (&json!(function), &json!(code)), "{line}");
         assert_eq!(fields(&line), owed(true, &own), "{line}");
+    }
+    world.stop().await;
+}
+
+const CONTACT: &str = "/contacts/romeo/juliet@x";
+
+#[tokio::test]
+async fn a_refresh_says_how_many_it_was_about() {
+    let mut prosody = rosters::Prosody::start().await;
+    let world = rosters::world(&[("SATCHEL_PROSODY_REFRESH_URL", &prosody.url())]).await;
+    let counts = ["errors", "updated", "usernames"];
+    rosters::store(&world, CONTACT, json!({})).await;
+    prosody.next().await.done();
+    let told = world.lines.of_function("roster-refresh").await;
+    assert_eq!((&told["code"], fields(&told)), (&json!("done"), owed(false, &counts)), "{told}");
+    let asked = rosters::with_json("POST", "/contacts/refresh", &json!(["romeo"]));
+    let (answer, ()) = tokio::join!(world.send(&asked), async { prosody.next().await.done() });
+    let line = world.lines.last();
+    assert_eq!((answer.status, &line["code"]), (200, &json!("refreshed")), "{line}");
+    assert_eq!(fields(&line), owed(true, &counts), "{line}");
+    assert_eq!((&line["usernames"], &line["roster_refreshes"]), (&json!(1), &json!(1)), "{line}");
+    world.stop().await;
+    prosody.stop();
+}
+
+#[tokio::test]
+async fn a_run_of_expire_says_what_it_came_to() {
+    let world = World::new().await;
+    world.stack.housekeeper().once().await.unwrap();
+    let line = world.lines.of_function("expire").await;
+    let tallies = ["abandoned", "expired", "left", "over_limit"];
+    let counts = ["changed", "errors", "multipart_uploads", "stale_entries"];
+    let run = ["complete", "dry_run", "last_error", "newest", "oldest", "run", "started"];
+    assert_eq!(fields(&line), owed(false, &[&tallies[..], &counts, &run].concat()), "{line}");
+    assert_eq!(line["expired"], json!({"objects": 0, "bytes": 0}), "{line}");
+    world.stop().await;
+}
+
+fn tus(method: &str, target: &str) -> Request {
+    Request::new(method, target).header("Tus-Resumable", "1.0.0")
+}
+
+#[tokio::test]
+async fn each_request_of_a_resumable_upload_has_its_fields() {
+    let world = World::new().await;
+    let target = "/resume/s1/a.txt";
+    let post = |size: usize| tus("POST", target).header("Authorization", bearer("s1", size));
+    let created = world.send(&post(10).header("Upload-Length", "10")).await;
+    let base: url::Url = format!("http://host{target}").parse().unwrap();
+    let url = base.join(created.header("location").unwrap()).unwrap();
+    let url = &url[url::Position::BeforePath..];
+    let patch = |url: &str, offset: usize| {
+        let patch = tus("PATCH", url).header("Content-Type", "application/offset+octet-stream");
+        patch.header("Upload-Offset", offset.to_string()).body(b"hello")
+    };
+    let (known, token) = (["owner", "protocol", "size_bytes"], ["protocol", "reason", "size_bytes"]);
+    let refused = ["owner", "protocol", "reason", "size_bytes"];
+    let chunk_too_large = tus("PATCH", url).header("Content-Length", "5000000").header("Expect", "100-continue");
+    for (function, code, request, protocol, own) in [
+        ("resume", "upload_created", post(10).header("Upload-Length", "10"), "jwt", &known[..]),
+        ("resume", "size_mismatch", post(9).header("Upload-Length", "10"), "jwt", &token),
+        ("resume", "upload_found", tus("HEAD", url), "upload_id", &known),
+        ("resume", "offset_mismatch", patch(url, 5), "upload_id", &refused),
+        ("resume", "chunk_stored", patch(url, 0), "upload_id", &["chunk_bytes", "owner", "protocol", "size_bytes"]),
+        ("gateway", "body_too_large", chunk_too_large, "upload_id", &["chunk_bytes", "protocol", "reason"]),
+        ("resume", "upload_terminated", tus("DELETE", url), "upload_id", &known),
+        ("resume", "upload_gone", tus("DELETE", url), "upload_id", &refused),
+        ("resume", "upload_gone", tus("HEAD", url), "upload_id", &refused),
+        ("resume", "upload_unknown", patch(&format!("{target}?upload=x"), 0), "upload_id", &["protocol", "reason"]),
+    ] {
+        let before = world.lines.all().len();
+        world.send(&request).await;
+        let line = the_one(world.lines.all().split_off(before));
+        assert_eq!((&line["function"], &line["code"]), (&json!(function), &json!(code)), "{line}");
+        assert_eq!((&line["protocol"], fields(&line)), (&json!(protocol), owed(true, own)), "{line}");
     }
     world.stop().await;
 }
@@ -100,7 +221,6 @@ async fn the_roster_functions_have_theirs() {
 #[tokio::test]
 async fn a_resumable_upload_is_one_upload_whatever_its_chunks() {
     let world = World::new().await;
-    let tus = |method: &str, target: &str| Request::new(method, target).header("Tus-Resumable", "1.0.0");
     let target = tokens::v1("u/a", 10).replacen("/upload/", "/resume/", 1);
     let created = world.send(&tus("POST", &target).header("Upload-Length", "10")).await;
     let line = world.lines.last();
@@ -114,7 +234,7 @@ async fn a_resumable_upload_is_one_upload_whatever_its_chunks() {
         let line = world.lines.last();
         assert_eq!(
             (&line["code"], fields(&line)),
-            (&json!(code), owed(true, &["chunk_bytes", "size_bytes"])),
+            (&json!(code), owed(true, &["chunk_bytes", "protocol", "size_bytes"])),
             "{line}"
         );
     }
@@ -136,8 +256,68 @@ async fn what_reaches_no_function_has_a_line_too() {
     assert_eq!(world.send(&request).await.code(), "body_too_large");
     let line = world.lines.last();
     assert_eq!((&line["function"], &line["code"]), (&json!("gateway"), &json!("body_too_large")), "{line}");
-    assert_eq!(fields(&line), owed(true, &["reason"]), "{line}");
+    assert_eq!(fields(&line), owed(true, &["protocol", "reason", "size_bytes"]), "{line}");
+    assert_eq!((&line["protocol"], &line["size_bytes"]), (&json!("v"), &json!(11_000_000)), "{line}");
     assert_eq!(line["upload_errors"], 1, "{line}");
+    world.stop().await;
+}
+
+/// The owner is known where a function has said yes before the body was read.
+#[tokio::test]
+async fn a_body_that_ends_early_has_a_line_with_what_was_tried() {
+    for (length, function, own) in [
+        (1_000, "gateway", &["protocol", "reason", "size_bytes"][..]),
+        (100_000, "gateway", &["owner", "protocol", "reason", "size_bytes"]),
+        (5_000_000, "front", &["owner", "protocol", "reason", "size_bytes"]),
+    ] {
+        let world = World::new().await;
+        let put = Request::new("PUT", "/upload/s1/a.txt").header("Authorization", bearer("s1", length));
+        let host = world.stack.address().to_string();
+        let mut socket = TcpStream::connect(&host).await.unwrap();
+        socket.write_all(&put.header("Content-Length", length.to_string()).head(&host)).await.unwrap();
+        socket.write_all(&bytes(length - 1)).await.unwrap();
+        socket.shutdown().await.unwrap();
+        let line = world.lines.of_function(function).await;
+        assert_eq!((&line["code"], fields(&line)), (&json!("body_incomplete"), owed(true, own)), "{length}: {line}");
+        assert_eq!((&line["protocol"], &line["size_bytes"]), (&json!("jwt"), &json!(length)), "{line}");
+        the_one(world.lines.all());
+        world.stop().await;
+    }
+}
+
+/// Whatever the gateway asks a function before it reads the body.
+#[tokio::test]
+async fn a_request_has_one_line_however_it_is_handled() {
+    let world = World::new().await;
+    let limits = [64 * 1024, 4_669_440];
+    for size in limits.into_iter().flat_map(|limit| [limit, limit + 1]).chain([5]) {
+        for (waits, path) in [(false, format!("u/{size}")), (true, format!("w/{size}"))] {
+            let request = Request::new("PUT", &tokens::v1(&path, size)).body(&bytes(size));
+            let request = if waits { request.header("Expect", "100-continue") } else { request };
+            for code in ["stored", "file_exists"] {
+                let before = world.lines.all().len();
+                world.send(&request).await;
+                let line = the_one(world.lines.all().split_off(before));
+                assert_eq!((&line["code"], &line["size_bytes"]), (&json!(code), &json!(size)), "{path}: {line}");
+                assert!(line["request_id"].as_str().is_some_and(|id| id.len() == 16), "{line}");
+            }
+        }
+    }
+    world.stop().await;
+}
+
+/// Prosody is answered with 200 and an error stanza.
+#[tokio::test]
+async fn a_refused_slot_is_a_refusal_whatever_its_status() {
+    let world = component::world(&[]).await;
+    let answer = world.send(&iq(&slot_request("a", 5, ""), "eve@elsewhere.org/r")).await;
+    assert!(component::stanza(&answer).contains("type=\"error\""), "{answer:?}");
+    let line = world.lines.last();
+    assert_eq!((&line["level"], &line["status"]), (&json!("WARN"), &json!(200)), "{line}");
+    assert_eq!(line["reason"], "only accounts of this server may upload files here", "{line}");
+    assert_eq!((&line["protocol"], &line["size_bytes"]), (&json!("component_http"), &json!(5)), "{line}");
+    world.send(&iq("<iq type='get' id='1'><query xmlns='jabber:iq:version'/></iq>", ROMEO)).await;
+    assert_eq!(world.lines.last()["level"], "INFO", "an answer like any other");
     world.stop().await;
 }
 
@@ -180,6 +360,43 @@ async fn a_call_is_cold_once_for_each_function() {
         assert_eq!(world.lines.last()["cold_start"], cold);
         world.put(target, b"hello").await;
         assert_eq!(world.lines.last()["cold_start"], cold);
+    }
+    world.stop().await;
+}
+
+/// Though its own line is not written, it was the function's first call.
+#[tokio::test]
+async fn a_large_upload_can_be_a_cold_start() {
+    let world = World::new().await;
+    for (path, cold) in [("u/a", true), ("u/b", false)] {
+        let large = bytes(5_000_000);
+        assert_eq!(world.put(&tokens::v1(path, large.len()), &large).await.status, 201);
+        let front = world.lines.all().into_iter().rfind(|line| line["function"] == "front").unwrap();
+        assert_eq!(front["cold_start"], cold, "{front}");
+    }
+    world.store("u/c", b"hello").await;
+    assert_eq!(world.lines.last()["cold_start"], false);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn durations_begin_before_the_body_comes() {
+    let world = World::new().await;
+    for (path, length) in [("u/a", 1_000), ("u/b", 100_000)] {
+        let host = world.stack.address().to_string();
+        let put = Request::new("PUT", &tokens::v1(path, length)).header("Content-Length", length.to_string());
+        let mut socket = TcpStream::connect(&host).await.unwrap();
+        socket.write_all(&put.header("Expect", "100-continue").head(&host)).await.unwrap();
+        let mut permission = [0; 25];
+        socket.read_exact(&mut permission).await.unwrap();
+        // The stack has had the head since before this moment; time is what passes now, and nothing else to wait for.
+        let asked = Instant::now();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        socket.write_all(&bytes(length)).await.unwrap();
+        let waited = asked.elapsed();
+        assert_eq!(Answer::read(&mut socket).await.status, 201);
+        let took = world.lines.last()["duration_ms"].as_f64().unwrap();
+        assert!(took >= waited.as_secs_f64() * 1_000.0 - 1.0, "{took} ms, of which {waited:?} for the body");
     }
     world.stop().await;
 }

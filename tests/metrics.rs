@@ -6,9 +6,9 @@ use satchel_core::metrics::{METRICS, Metric, Unit};
 use serde_json::Value;
 
 use crate::support::{
-    Request, World, bytes,
+    Request, Setup, World, bytes,
     component::{self, ROMEO, iq, slot_request},
-    emf, tokens,
+    elsewhere, emf, tokens,
 };
 
 const TEMPLATE: &str = include_str!("../template.yaml");
@@ -146,6 +146,24 @@ fn the_templates_alarms_watch_metrics_that_exist() {
         let name = alarm.lines().find_map(|line| line.trim().strip_prefix("MetricName: ")).unwrap();
         assert!(known().contains(name), "{name}");
     }
+}
+
+/// An alarm on a code that nothing has would never be raised.
+#[tokio::test]
+async fn the_templates_alarms_watch_codes_that_uploads_have() {
+    let named = TEMPLATE.split("{ Name: code, Value: ").skip(1);
+    let watched: BTreeSet<String> = named.filter_map(|rest| Some(rest.split_once(" }")?.0.to_owned())).collect();
+    let world = World::with(Setup { variables: elsewhere("127.0.0.1:1"), ..Setup::default() }).await;
+    let [token, other] = ["s", "t"].map(|slot| tokens::bearer(&tokens::claims(slot, "a", 5, "", 4_000_000_000)));
+    let [(signed, _), (_, signature)] = [&token, &other].map(|token| token.rsplit_once('.').unwrap());
+    let forged = format!("{signed}.{signature}");
+    world.put(&tokens::v1("u/a", 6), b"hello").await;
+    world.put(&tokens::v1("u/a", 5), b"hello").await;
+    world.send(&Request::new("PUT", "/upload/s/a").header("Authorization", forged).body(b"hello")).await;
+    let counted = world.lines.all().into_iter().filter(|line| line["upload_errors"] == 1);
+    let codes: BTreeSet<String> = counted.map(|line| line["code"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(watched, codes);
+    world.stop().await;
 }
 
 /// Every function of the template writes to the same namespace.

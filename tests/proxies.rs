@@ -27,8 +27,7 @@ async fn the_log_names_the_client() {
         }
         // S3's events come from no client.
         let lines: Vec<_> = world.lines.all().into_iter().filter(|line| !line["status"].is_null()).collect();
-        // The large one has two: of the function that decides and of the front.
-        assert_eq!(lines.len(), 4, "{name}: {lines:?}");
+        assert_eq!(lines.len(), 3, "{name}: {lines:?}");
         assert!(lines.iter().all(|line| line["client"] == client), "{name}: {lines:?}");
         world.stop().await;
     }

@@ -6,7 +6,8 @@ use satchel_core::expiry::report::Tally;
 use serde_json::json;
 
 use crate::support::{
-    Answer, BUCKET, PlainS3, Request, Setup, World, follow_with,
+    Answer, BUCKET, PlainS3, Request, Setup, World, elsewhere, follow_with,
+    rosters::GatedS3,
     shelf::{DAY, HOUR, NOW, entry},
     tokens::{self, bearer, claims},
 };
@@ -61,6 +62,25 @@ async fn an_upload_that_was_sealed_is_noted_as_well() {
     assert_eq!(world.keys("expiry/").await, [] as [&str; 0], "nothing is sealed yet");
     assert_eq!(world.fetch("/upload/slot/large").await.body, b"hello");
     assert_eq!(world.keys("").await, [entry(now + DAY, "uploads/slot/large").as_str(), "uploads/slot/large"]);
+    world.stop().await;
+    s3.stop().await;
+}
+
+/// The rule will delete the file, so the upload is none the worse; whoever runs Satchel is told all the same.
+#[tokio::test]
+async fn an_upload_without_its_entry_has_a_line_that_says_so() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let s3 = GatedS3::start().await;
+    s3.fail(&["PUT /satchel/expiry/"]);
+    let mut variables = elsewhere(&s3.address.to_string());
+    variables.push(("SATCHEL_RETENTION_DAYS", "30".into()));
+    let world = World::with(Setup { variables, ..Setup::default() }).await;
+    assert_eq!(upload(&world, "a", now, now + DAY).await.status, 201);
+    let line = world.lines.of_function("storage").await;
+    assert_eq!((&line["level"], &line["code"]), (&json!("WARN"), &json!("entry_missing")), "{line}");
+    assert!(line["reason"].as_str().unwrap().contains("no entry in the index of expiries"), "{line}");
+    let page = String::from_utf8(world.get("/_satchel/").await.body).unwrap();
+    assert!(page.contains("entry_missing"), "{page}");
     world.stop().await;
     s3.stop().await;
 }

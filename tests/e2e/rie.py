@@ -8,6 +8,7 @@ from pathlib import Path
 
 import server
 from satchel import BINARY, clean_environment
+from secrets_in import assert_no_secrets
 from server import HOST, REPOSITORY, Server, accepts_connections, free_port
 
 SAM = REPOSITORY / "target/sam-venv"
@@ -38,6 +39,11 @@ class Function(Server):
 
     def is_ready(self) -> bool:
         return accepts_connections(self.port)
+
+    def wait(self) -> int:
+        code = super().wait()
+        assert_no_secrets(self.log.read_text(errors="replace"), ENVIRONMENT[logical_id(self.name)] | self.settings)
+        return code
 
     def invoke(self, event) -> dict:
         """Sends an event and gives what the function answers."""

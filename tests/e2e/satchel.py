@@ -37,7 +37,9 @@ class Satchel(Server):
         """Runs `satchel expire` on the data of this stack, whether or not it is running."""
         where = ["--data", str(self.folder / "data"), "--s3-listen", f"{HOST}:{s3_port or self.s3_port}"]
         command = [str(REPOSITORY / BINARY), "expire", *options, *where]
-        return subprocess.run(command, env=self.environment(), cwd=self.folder, capture_output=True, text=True, timeout=60)
+        ended = subprocess.run(command, env=self.environment(), cwd=self.folder, capture_output=True, text=True, timeout=60)
+        assert_no_secrets(ended.stdout + ended.stderr, self.settings)
+        return ended
 
     def is_ready(self) -> bool:
         return answers_http(f"{self.base_url}/")
@@ -46,6 +48,10 @@ class Satchel(Server):
         code = super().wait()
         assert_no_secrets(self.log.read_text(errors="replace"), self.settings)
         return code
+
+    def made_secret(self) -> str:
+        """The upload secret that the stack makes where none is set."""
+        return (self.folder / "data/upload-secret").read_text().strip()
 
     def url(self, path: str, query: str = "") -> str:
         """The URL of a decoded path, with a query such as a token."""

@@ -13,6 +13,7 @@ import tokens
 from cloud import KEY, PARAMETERS, keep, keys, names, said, slot, waiting
 from files import KIB, MIB, assert_served, assert_takes_one_file, content
 from prosody import Prosody, component
+from secrets_in import assert_no_secrets
 from server import wait_until
 from uses import contacts, function_name
 from xmpp import login
@@ -174,6 +175,23 @@ async def test_each_function_logs_json_lines_to_its_own_group(cloud, http):
 
     [line, *_] = wait_until(lines, 20, "the log line")
     assert (line["function"], line["method"], line["status"]) == ("download", "GET", 404)
+
+
+def test_no_function_has_logged_a_secret(cloud):
+    logs = cloud.client("logs")
+    secrets = {setting(name): value for name, value in PARAMETERS.items()} | {"UPLOAD_SECRETS": KEY}
+    searched = 0
+    for group in logs.describe_log_groups()["logGroups"]:
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+        messages = [event["message"] for page in pages for event in page["events"]]
+        assert_no_secrets("\n".join(messages), secrets)
+        searched += bool(messages)
+    assert searched > 2, "the functions that these tests have called"
+
+
+def setting(parameter: str) -> str:
+    """`SlotCredentials` is SLOT_CREDENTIALS."""
+    return re.sub("(?<!^)(?=[A-Z])", "_", parameter).upper()
 
 
 def id_to_name(function: str) -> str:

@@ -18,6 +18,7 @@ import tokens
 from browser import Browser
 from prometheus import Prometheus
 from satchel import SECRET, Satchel
+from secrets_in import assert_no_secrets
 from server import HOST, REPOSITORY, wait_until
 
 HOSTILE = [
@@ -144,10 +145,35 @@ async def test_lines_in_a_file_are_plain(stack, http):
 async def test_json_lines_are_for_programs(tmp_path, http):
     with Satchel(tmp_path, options=("--log-format", "json")) as stack:
         assert await put(http, stack, "json/file", b"hello") == 201
-        lines = [json.loads(line) for line in stack.log.read_text().splitlines() if line.startswith("{")]
-    line = next(line for line in lines if line["code"] == "stored")
+    lines = [json.loads(line) for line in stack.log.read_text().splitlines()]
+    by_code = {line["code"]: line for line in lines}
+    line = by_code["stored"]
     assert {"timestamp", "level", "request_id", "function", "status", "code", "client"} <= line.keys()
     assert "_aws" not in line, "metrics are on /metrics"
+    started = by_code["started"]
+    assert (started["address"], started["public_url"]) == (f"http://{HOST}:{stack.port}", f"{stack.base_url}/")
+    assert (started["function"], started["level"], started["warnings"]) == ("stack", "INFO", [])
+    assert lines[-1]["code"] == "stopping"
+
+
+def test_what_keeps_it_from_starting_is_a_json_line_too(tmp_path):
+    stack = Satchel(tmp_path, settings={"SATCHEL_MAX_SIZE": "much"}, options=("--log-format", "json"))
+    ended = subprocess.run(stack.command(), env=stack.environment(), capture_output=True, text=True, timeout=30)
+    (line,) = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert (ended.returncode, ended.stderr) == (2, "")
+    assert (line["level"], line["function"], line["code"]) == ("FATAL", "stack", "not_started")
+    assert "SATCHEL_MAX_SIZE" in line["reason"]
+
+
+async def test_a_run_of_expire_is_json_lines_too(tmp_path, http):
+    with Satchel(tmp_path) as stack:
+        assert await put(http, stack, "json/file", b"hello") == 201
+        beside = stack.expire("--dry-run", "--log-format", "json")
+    alone = stack.expire("--log-format", "json")
+    for ended, codes in [(beside, ["stack_found", "done"]), (alone, ["lifecycle_applied", "done"])]:
+        lines = [json.loads(line) for line in ended.stdout.splitlines()]
+        assert [line["code"] for line in lines] == codes, ended.stdout + ended.stderr
+        assert lines[-1]["expired"] == {"objects": 0, "bytes": 0}
 
 
 async def test_only_what_is_serious_enough_is_printed(tmp_path, http):
@@ -160,13 +186,12 @@ async def test_only_what_is_serious_enough_is_printed(tmp_path, http):
         assert 'satchel_uploads_total 1' in metrics(stack, "*/*"), "counted all the same"
 
 
-async def test_a_terminal_has_colours(tmp_path, http):
-    stack = Satchel(tmp_path)
+async def on_a_terminal(http, stack: Satchel) -> str:
+    """What the stack shows on one, up to the line of a refused MAC."""
     ours, theirs = pty.openpty()
     shown = bytearray()
-    process = subprocess.Popen(
-        stack.command(), env=stack.environment() | {"TERM": "xterm"}, cwd=tmp_path, stdout=theirs, stdin=subprocess.DEVNULL
-    )
+    environment = stack.environment() | {"TERM": "xterm"}
+    process = subprocess.Popen(stack.command(), env=environment, cwd=stack.folder, stdout=theirs, stdin=subprocess.DEVNULL)
     os.close(theirs)
     try:
         await asyncio.to_thread(wait_until, stack.is_ready, 60, "the stack to answer")
@@ -177,4 +202,24 @@ async def test_a_terminal_has_colours(tmp_path, http):
         process.terminate()
         process.wait(60)
         os.close(ours)
-    assert re.search(rb"\x1b\[33m403\x1b\[0m", shown), bytes(shown)
+    return shown.decode(errors="replace").replace("\r\n", "\n")
+
+
+async def test_a_terminal_has_colours(tmp_path, http):
+    stack = Satchel(tmp_path)
+    shown = await on_a_terminal(http, stack)
+    assert "\x1b[33m403\x1b[0m" in shown, shown
+    assert_no_secrets(shown, stack.settings)
+
+
+async def test_a_secret_that_was_made_is_shown_on_a_terminal_alone(tmp_path, http):
+    stack = Satchel(tmp_path, settings={})
+    shown = await on_a_terminal(http, stack)
+    secret = stack.made_secret()
+    assert f'    http_file_share_secret = "{secret}"\n' in shown, shown
+    assert_no_secrets(shown.replace(secret, "..."), {})
+    for options in [(), ("--log-format", "json")]:
+        with Satchel(tmp_path, settings={}, options=options) as again:
+            assert again.made_secret() == secret
+        assert str(tmp_path / "data/upload-secret") in again.log.read_text()
+        assert secret not in again.log.read_text()

@@ -15,6 +15,7 @@ from files import KIB, MIB, content
 from prosody import Prosody
 from rawput import RawPut
 from satchel import SECRET, Satchel
+from secrets_in import assert_no_secrets
 from server import HOST, accepts_connections, wait_until
 from xmpp import login
 
@@ -54,8 +55,10 @@ async def assert_absent(http, stack: Satchel, path: str):
 async def test_without_a_secret_it_prints_a_snippet_that_prosody_takes(tmp_path, http):
     stack = Satchel(tmp_path / "satchel", settings={})
     with stack:
-        snippet = printed_snippet(stack)
-        with Prosody(tmp_path / "prosody", snippet[0]) as prosody:
+        snippet, secret = printed_snippet(stack), stack.made_secret()
+        section = snippet[0].replace('http_file_share_secret = "..."', f'http_file_share_secret = "{secret}"')
+        assert section != snippet[0] and str(stack.folder / "data/upload-secret") in stack.log.read_text()
+        with Prosody(tmp_path / "prosody", section) as prosody:
             async with login(prosody, "alice") as alice:
                 url = await alice.upload(snippet["service"], "photo.jpg", content(KIB), "image/jpeg")
         async with http.get(url) as answer:
@@ -63,7 +66,8 @@ async def test_without_a_secret_it_prints_a_snippet_that_prosody_takes(tmp_path,
 
     stack.log.unlink()
     with stack:
-        assert printed_snippet(stack)[0] == snippet[0], "a restart keeps the secret"
+        assert printed_snippet(stack)[0] == snippet[0]
+        assert stack.made_secret() == secret, "a restart keeps the secret"
 
 
 def printed_snippet(stack: Satchel) -> re.Match:
@@ -143,6 +147,7 @@ def test_bad_settings_are_all_named(tmp_path):
     ended = subprocess.run(stack.command(), env=stack.environment(), capture_output=True, text=True, timeout=30)
     assert ended.returncode == 2
     assert all(key in ended.stderr for key in bad), ended.stderr
+    assert_no_secrets(ended.stdout + ended.stderr, stack.settings)
 
 
 @pytest.mark.timeout(400)

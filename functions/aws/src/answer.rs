@@ -7,6 +7,7 @@ use http::{
 use lambda_http::{Body, Response};
 use satchel_core::{
     cors,
+    line::REASON,
     problem::{PROBLEM_JSON, Problem},
 };
 
@@ -66,8 +67,10 @@ pub fn refusal(method: &Method, problem: &Problem) -> Response<Body> {
 #[must_use]
 pub fn method_not_allowed(method: &Method, allow: &'static str) -> Response<Body> {
     let detail = format!("this address takes {allow}");
-    let mut response = refusal(method, &Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail));
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+    let mut response = refusal(method, &problem);
     set(&mut response, ALLOW, allow);
+    log::note(&mut response, REASON, problem.detail);
     response
 }
 

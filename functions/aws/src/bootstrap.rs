@@ -231,18 +231,22 @@ fn diagnostic<E: std::error::Error>(error: &E) -> Diagnostic {
 }
 
 fn ready<S>(function: &str, state: Result<S, StartError>) -> Option<Arc<S>> {
-    let complain = |error: &StartError| match environment("AWS_LAMBDA_LOG_FORMAT").as_deref() {
-        Some("JSON") => log::print(line::not_started(function, &error.to_string(), log::now())),
-        _ => eprintln!("{function}: {error}"),
-    };
-    state.map(Arc::new).inspect_err(complain).ok()
+    state.map(Arc::new).inspect_err(|error| complain(function, "not_started", &error.to_string())).ok()
+}
+
+/// Says why a function is not, or no longer, there, in the format that Lambda's console has for it.
+fn complain(function: &str, code: &str, reason: &str) {
+    match environment("AWS_LAMBDA_LOG_FORMAT").as_deref() {
+        Some("JSON") => log::print(line::fatal(function, code, reason, log::now())),
+        _ => eprintln!("{function}: {reason}"),
+    }
 }
 
 fn ended(function: &str, end: Result<(), Error>) -> ExitCode {
     match end {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{function}: the Lambda runtime ended: {error}");
+            complain(function, "runtime_ended", &format!("the Lambda runtime ended: {error}"));
             ExitCode::FAILURE
         }
     }

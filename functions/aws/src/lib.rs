@@ -24,6 +24,8 @@ pub mod seal;
 pub mod secret_store;
 mod sigv4;
 #[cfg(feature = "storage")]
+pub mod sink;
+#[cfg(feature = "storage")]
 pub mod state;
 #[cfg(feature = "storage")]
 pub mod storage;

@@ -11,7 +11,7 @@ use lambda_http::{Body, Request, Response};
 use satchel_core::{
     grant::OwnerId,
     level::Level,
-    line::{CAUSE, Field, Line},
+    line::{CAUSE, Field, Line, REASON},
 };
 use serde_json::Value;
 
@@ -153,6 +153,18 @@ impl Seen {
         Self { cold_start, ..self }
     }
 
+    /// The same, answered by another part.
+    #[must_use]
+    pub fn answered_by(self, function: &'static str) -> Self {
+        Self { function, ..self }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
     /// The function that it goes to.
     #[must_use]
     pub fn function(&self) -> &'static str {
@@ -163,9 +175,10 @@ impl Seen {
     #[must_use]
     pub fn line(&self, response: &Response<Body>) -> Line {
         let outcome = response.extensions().get::<Outcome>().cloned().unwrap_or_else(|| Outcome::new("answered"));
-        // Stanzas are answered with 200 even where S3 has failed.
-        let failed = outcome.fields.iter().any(|(name, _)| name == CAUSE);
-        let level = if failed { Level::Error } else { Level::of_status(response.status()) };
+        // Stanzas are answered with 200 even where S3 has failed, or there is no slot.
+        let said = [(CAUSE, Level::Error), (REASON, Level::Warn)];
+        let said = said.into_iter().filter(|(field, _)| outcome.fields.iter().any(|(name, _)| name == field));
+        let level = said.map(|(_, level)| level).fold(Level::of_status(response.status()), Level::max);
         Line { status: Some(response.status()), ..self.ended(outcome, level) }
     }
 
@@ -174,6 +187,12 @@ impl Seen {
     pub fn event_line<E: EventFailure>(&self, outcome: &Result<Value, E>) -> Line {
         let level = if outcome.is_ok() { Level::Info } else { Level::Error };
         self.ended(Outcome::of_event(outcome), level)
+    }
+
+    /// The line of something that is neither request nor event, and has to be said.
+    #[must_use]
+    pub fn notice(&self, level: Level, code: &'static str, fields: Vec<Field>) -> Line {
+        self.ended(Outcome { code, fields }, level)
     }
 
     fn ended(&self, outcome: Outcome, level: Level) -> Line {
@@ -219,6 +238,22 @@ mod tests {
     impl EventFailure for Incomplete {
         fn done(&self) -> Option<Value> {
             Some(json!({"sealed": 1, "sealed_bytes": 5}))
+        }
+    }
+
+    #[test]
+    fn a_line_is_as_serious_as_its_status_or_what_was_noted() {
+        for (status, field, level) in [
+            (200, "size_bytes", Level::Info),
+            (200, REASON, Level::Warn),
+            (200, CAUSE, Level::Error),
+            (403, "signed_messages", Level::Warn),
+            (503, REASON, Level::Error),
+        ] {
+            let mut response = crate::answer::empty(status.try_into().unwrap(), "any");
+            note(&mut response, field, "x");
+            let line = Seen::at_gateway("component", Method::POST, String::new()).line(&response);
+            assert_eq!(line.level, level, "{status} {field}");
         }
     }
 

@@ -30,6 +30,7 @@ use error::{back_off, failed, status};
 use crate::{
     clock::Clock,
     s3_client::{self, DEADLINE, within},
+    sink::Sink,
 };
 
 /// S3 answers 409 where two conditional writes of one key meet (AWS: "Conditional requests").
@@ -91,6 +92,7 @@ pub struct Storage {
     retention: Retention,
     clock: Clock,
     copy_deadline: Duration,
+    notices: Sink,
 }
 
 impl Storage {
@@ -103,6 +105,7 @@ impl Storage {
             retention: config.retention,
             clock: Clock::System,
             copy_deadline: DEADLINE,
+            notices: Sink::default(),
         }
     }
 
@@ -116,6 +119,12 @@ impl Storage {
     #[must_use]
     pub fn with_copy_deadline(self, copy_deadline: Duration) -> Self {
         Self { copy_deadline, ..self }
+    }
+
+    /// Says what is no answer's to say elsewhere than on standard output.
+    #[must_use]
+    pub fn with_notices(self, notices: Sink) -> Self {
+        Self { notices, ..self }
     }
 
     /// Stores a body as the object of its grant, in one request, unless there is one already; and its entry in the

@@ -37,6 +37,14 @@ impl Entry {
         }
     }
 
+    /// The protocol that is spoken there, for the log.
+    pub(crate) const fn protocol(&self) -> &'static str {
+        match self {
+            Self::Component => "component_http",
+            Self::Slot(_) => "service_url",
+        }
+    }
+
     /// The one method it takes.
     pub(crate) const fn method(&self) -> &'static str {
         match self {

@@ -14,7 +14,7 @@ pub enum ComponentError {
     #[error("there is nothing at this address; stanzas go to /component, slot requests to /slot")]
     NotFound,
     /// Not one of the callers.
-    #[error("this address takes the credentials it was configured with, as HTTP Basic authentication")]
+    #[error("this address takes the credentials it was configured with (HTTP authentication, Basic)")]
     Unauthorized,
     /// No stanza.
     #[error(transparent)]
@@ -63,10 +63,12 @@ impl ComponentError {
     pub(crate) fn answer(&self, method: &Method) -> Response<Body> {
         let mut response = answer::refusal(method, &self.problem());
         match self {
-            Self::Unauthorized => answer::set(&mut response, WWW_AUTHENTICATE, "Basic realm=\"satchel\""),
             Self::Ledger(cause) => log::note(&mut response, "cause", cause.as_str()),
             Self::Presign(cause) => log::note(&mut response, "cause", format!("{cause:?}")),
             other => log::note(&mut response, "reason", other.to_string()),
+        }
+        if matches!(self, Self::Unauthorized) {
+            answer::set(&mut response, WWW_AUTHENTICATE, "Basic realm=\"satchel\"");
         }
         response
     }

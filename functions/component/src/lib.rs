@@ -19,10 +19,11 @@ use satchel_aws::{
     presign::{PresignedUrl, UrlTerms},
 };
 use satchel_core::{
-    component::{self, Decision, Envelope, GrantedSlot, Reply},
+    component::{self, Decision, Envelope, GrantedSlot, RefusedSlot, Reply},
+    line::{CAUSE, REASON},
     purpose::Purpose,
     slot::{
-        self, Chance, PUT_URL_LIFE, Service, Slot, SlotRequest,
+        self, Attempt, Chance, PUT_URL_LIFE, Service, Slot, SlotRefusal, SlotRequest,
         front::{self, PutTarget},
     },
 };
@@ -43,12 +44,16 @@ pub async fn handle(state: &State, request: Request) -> Response<Body> {
     if let Some(entry) = entry.as_ref().filter(|entry| method.as_str() != entry.method()) {
         return answer::method_not_allowed(&method, entry.method());
     }
-    let answered = match entry {
+    let answered = match &entry {
         Some(Entry::Component) => stanza(state, request).await,
         Some(Entry::Slot(secret)) => two_lines(state, &request, secret.as_deref()).await,
         None => Err(ComponentError::NotFound),
     };
-    answered.unwrap_or_else(|error| error.answer(&method))
+    answered.unwrap_or_else(|error| {
+        let mut response = error.answer(&method);
+        log::note_attempt(&mut response, entry.as_ref().map(Entry::protocol), None);
+        response
+    })
 }
 
 async fn stanza(state: &State, request: Request) -> Result<Response<Body>, ComponentError> {
@@ -62,6 +67,7 @@ async fn stanza(state: &State, request: Request) -> Result<Response<Body>, Compo
         Decision::Silence => Ok(answer::empty(StatusCode::NO_CONTENT, "no_reply")),
         Decision::Reply(reply) => Ok(posted(&reply)),
         Decision::Grant(granted) => grant(state, &granted, &public_url).await,
+        Decision::Refuse(refused) => Ok(refuse(&refused)),
         Decision::Chat(chat) => Ok(chat::answer(state, &chat, &public_url).await),
     }
 }
@@ -70,15 +76,28 @@ async fn grant(state: &State, granted: &GrantedSlot, public_url: &str) -> Result
     let slot = &granted.slot;
     let mut response = match quota::reserve(state, slot).await {
         Ok(()) => posted(&granted.reply(put_url(state, slot)?.as_str(), &slot.get_url(public_url))),
-        Err(QuotaError::Reached(reached)) => posted(&granted.refusal(&reached.into())),
-        Err(cause) => {
-            let mut response = posted(&granted.unavailable());
-            log::note(&mut response, "cause", cause.to_string());
-            response
+        Err(QuotaError::Reached(reached)) => {
+            let refusal = SlotRefusal::from(reached);
+            said(&granted.refusal(&refusal), REASON, refusal.to_string())
         }
+        Err(cause) => said(&granted.unavailable(), CAUSE, cause.to_string()),
     };
-    note_slot(&mut response, "component_http", slot);
+    note_slot(&mut response, Entry::Component.protocol(), attempt(slot));
     Ok(response)
+}
+
+/// Prosody must get 200, or it would make an error of its own of this one.
+fn refuse(refused: &RefusedSlot) -> Response<Body> {
+    let mut response = said(&refused.reply, REASON, refused.refusal.to_string());
+    note_slot(&mut response, Entry::Component.protocol(), refused.attempt);
+    response
+}
+
+/// A stanza of an error, and in words what it is about.
+fn said(reply: &Reply, field: &'static str, words: String) -> Response<Body> {
+    let mut response = posted(reply);
+    log::note(&mut response, field, words);
+    response
 }
 
 fn posted(reply: &Reply) -> Response<Body> {
@@ -93,6 +112,14 @@ async fn two_lines(state: &State, request: &Request, secret: Option<&str>) -> Re
     if !by_segment && !callers.admit_header(event::header(request, "authorization")) {
         return Err(ComponentError::Unauthorized);
     }
+    let [from, size] = ["jid", "size"].map(|name| event::parameter(request, name));
+    let asked = Attempt::of(from.unwrap_or_default(), size, &state.config.policy);
+    let mut response = urls(state, request).await.unwrap_or_else(|error| error.answer(request.method()));
+    note_slot(&mut response, Entry::Slot(None).protocol(), asked);
+    Ok(response)
+}
+
+async fn urls(state: &State, request: &Request) -> Result<Response<Body>, ComponentError> {
     let from = event::parameter(request, "jid").unwrap_or_default();
     let file_name = event::parameter(request, "name").map(|name| state.config.slot_put.file_name(name));
     let slot_request = SlotRequest {
@@ -107,9 +134,7 @@ async fn two_lines(state: &State, request: &Request, secret: Option<&str>) -> Re
     let slot = slot::decide(&slot_request, &state.config.policy, state.clock.now(), &chance()?)?;
     let lines = put_and_get(state, &slot, from, &state.public_url(request)?)?;
     quota::reserve(state, &slot).await?;
-    let mut response = ok("slot_granted", PLAIN_TEXT, lines.join("\n"));
-    note_slot(&mut response, "service_url", &slot);
-    Ok(response)
+    Ok(ok("slot_granted", PLAIN_TEXT, lines.join("\n")))
 }
 
 fn put_and_get(state: &State, slot: &Slot, from: &str, public_url: &str) -> Result<[String; 2], ComponentError> {
@@ -119,10 +144,13 @@ fn put_and_get(state: &State, slot: &Slot, from: &str, public_url: &str) -> Resu
     }
 }
 
-fn note_slot(response: &mut Response<Body>, protocol: &'static str, slot: &Slot) {
-    log::note(response, "protocol", protocol);
-    log::note(response, "size_bytes", slot.grant.size);
-    log::note_owner(response, slot.grant.owner);
+fn attempt(slot: &Slot) -> Attempt {
+    Attempt { owner: slot.grant.owner, size: Some(slot.grant.size) }
+}
+
+fn note_slot(response: &mut Response<Body>, protocol: &'static str, asked: Attempt) {
+    log::note_attempt(response, Some(protocol), asked.size);
+    log::note_owner(response, asked.owner);
 }
 
 /// Signs the PUT: only its host and length, as clients send types of their own.

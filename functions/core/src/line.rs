@@ -18,6 +18,8 @@ pub type Field = (Cow<'static, str>, Value);
 
 /// The field that says what has failed.
 pub const CAUSE: &str = "cause";
+/// The field that says why a request was refused.
+pub const REASON: &str = "reason";
 
 /// One request or event.
 #[derive(Debug, Clone)]
@@ -93,12 +95,11 @@ impl Line {
     }
 }
 
-/// The line of a function that cannot start, at a time in milliseconds since 1970.
+/// The line of a function that cannot start, or has to end, at a time in milliseconds since 1970.
 #[must_use]
-pub fn not_started(function: &str, reason: &str, at: u64) -> String {
+pub fn fatal(function: &str, code: &str, reason: &str, at: u64) -> String {
     let (timestamp, level) = (timestamp(at), Level::Fatal.as_str());
-    json!({"timestamp": timestamp, "level": level, "function": function, "code": "not_started", "reason": reason})
-        .to_string()
+    json!({"timestamp": timestamp, "level": level, "function": function, "code": code, REASON: reason}).to_string()
 }
 
 /// RFC 3339 with milliseconds, of milliseconds since 1970. Lambda takes a line without a valid one for INFO, whatever its
@@ -172,8 +173,8 @@ mod tests {
 
     #[test]
     fn a_function_that_cannot_start_has_a_line_too() {
-        let line: Value = serde_json::from_str(&not_started("upload", "no \"bucket\"", 0)).unwrap();
+        let line: Value = serde_json::from_str(&fatal("upload", "not_started", "no \"bucket\"", 0)).unwrap();
         assert_eq!((&line["level"], &line["timestamp"]), (&json!("FATAL"), &json!("1970-01-01T00:00:00.000Z")));
-        assert_eq!((&line["function"], &line["reason"]), (&json!("upload"), &json!("no \"bucket\"")));
+        assert_eq!((&line["code"], &line["reason"]), (&json!("not_started"), &json!("no \"bucket\"")));
     }
 }

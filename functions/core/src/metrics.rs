@@ -137,7 +137,7 @@ pub const METRICS: [Metric; 12] = [
     },
     Metric {
         name: "roster_fetches",
-        meaning: "Rosters read",
+        meaning: "Rosters and groups read, unchanged ones (304) among them",
         unit: Unit::Count,
         by_code: false,
         counted: &[Counted { on: &["roster-fetch"], methods: &["GET"], when: When::Succeeded, ..ANY }],

@@ -1,5 +1,6 @@
 //! The decision about a slot (XEP-0363, section 4): who may have one, for which file, and until when it is kept.
 
+mod attempt;
 mod domains;
 pub mod front;
 
@@ -18,6 +19,7 @@ use crate::{
     time::Timestamp,
     upload_path::{PathError, UploadPath, encode_path},
 };
+pub use attempt::Attempt;
 pub use domains::{AllowedDomains, Service};
 
 /// Seconds a presigned PUT may be begun (XEP-0363, section 8: about 300).

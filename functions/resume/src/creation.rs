@@ -1,10 +1,11 @@
 //! POST: the token is checked as a PUT's would be, and an upload begins.
 
 use bytes::Bytes;
+use http::Method;
 use lambda_http::{Body, Request, Response};
 use satchel_aws::{
     clock::fresh_upload_id,
-    event, log,
+    event,
     storage::{Creation as Stored, Storage, incomplete::Draft},
 };
 use satchel_core::{
@@ -20,7 +21,7 @@ use satchel_core::{
     upload_path::UploadPath,
 };
 
-use crate::{ResumeError, State, answers, text};
+use crate::{ResumeError, State, answers, granted, text};
 
 /// Begins an upload, with as much of it as came along.
 ///
@@ -30,19 +31,27 @@ pub async fn create(state: &State, request: Request) -> Result<Response<Body>, R
     let creation = Creation::parse(|name| text(&request, name))?;
     let asked_at = event::resume_paths(&request, state.config.public_path.as_deref())?;
     let grant = authorize(state, &request, asked_at.clone(), &creation)?;
+    Ok(granted(&Method::POST, &grant, start(state, request, &asked_at, grant.clone(), &creation)).await)
+}
+
+async fn start(
+    state: &State,
+    request: Request,
+    asked_at: &[UploadPath],
+    grant: Grant,
+    creation: &Creation,
+) -> Result<Response<Body>, ResumeError> {
     creation.check_chunk(|name| text(&request, name), request.body())?;
     let expires = resume::expiry(state.clock.now(), grant.expires);
     let chunk = event::into_bytes(request.into_body());
     let offset = chunk.len() as u64;
-    let multipart = begin(&state.storage, &grant, &creation, chunk).await?;
+    let multipart = begin(&state.storage, &grant, creation, chunk).await?;
     let session = Session { grant, multipart, expires };
-    let id = session.sign(state.config.policy.secrets.current(), &asked_at);
+    let id = session.sign(state.config.policy.secrets.current(), asked_at);
     // Both readings of a path have the same slashes.
     let depth = asked_at.first().map_or(0, |path| path.segments().count());
     let location = id.location(&session.grant.path, depth);
-    let mut response = answers::created(&session, id.as_str(), &location, offset);
-    log::note_owner(&mut response, session.grant.owner);
-    Ok(response)
+    Ok(answers::created(&session, id.as_str(), &location, offset))
 }
 
 /// What the token grants.

@@ -9,10 +9,11 @@ mod transfer;
 use std::time::Duration;
 
 use http::Method;
-use lambda_http::{Body, Request, Response};
+use lambda_http::{Body, Request, RequestExt, Response};
 use satchel_aws::{answer, event, log};
 use satchel_core::{
     config::ResumeConfig,
+    grant::Grant,
     resume::{
         refusal::ResumeRefusal,
         request::{self, ID_HEADER, ID_PARAMETER},
@@ -36,14 +37,17 @@ const METHODS: &str = "OPTIONS, HEAD, POST, PATCH, DELETE";
 pub async fn handle(state: &State, request: Request) -> Response<Body> {
     let named = request::method(request.method(), |name| text(&request, name));
     let Some(method) = named else { return of_tus(answer::method_not_allowed(request.method(), METHODS)) };
+    let protocol = protocol_tried(&method, &request);
     let creates = method == Method::POST;
-    let protocol = event::protocol_tried(&request).filter(|_| creates);
     let size = text(&request, "upload-length").and_then(|length| length.parse().ok()).filter(|_| creates);
-    let answered = tokio::time::timeout(DEADLINE, decide(state, &method, request)).await;
-    let answered = answered.unwrap_or(Err(ResumeError::Hangs));
-    let mut response = answered.unwrap_or_else(|error| error.answer(&method));
+    let mut response = decide(state, &method, request).await.unwrap_or_else(|error| error.answer(&method));
     log::note_attempt(&mut response, protocol, size);
     of_tus(response)
+}
+
+fn protocol_tried(method: &Method, request: &Request) -> Option<&'static str> {
+    let (header, parameter) = (|name: &str| event::header(request, name), |name: &str| event::parameter(request, name));
+    request::protocol_tried(method, header, parameter, request.raw_http_path())
 }
 
 async fn decide(state: &State, method: &Method, request: Request) -> Result<Response<Body>, ResumeError> {
@@ -58,10 +62,32 @@ async fn decide(state: &State, method: &Method, request: Request) -> Result<Resp
         return creation::create(state, request).await;
     }
     let session = session(state, &request)?;
+    Ok(granted(method, &session.grant, proceed(state, method, &session, request)).await)
+}
+
+/// What comes of an upload that is allowed, in the time that there is. Whoever may not get it done is known here, too.
+async fn granted(
+    method: &Method,
+    grant: &Grant,
+    answered: impl Future<Output = Result<Response<Body>, ResumeError>>,
+) -> Response<Body> {
+    let answered = tokio::time::timeout(DEADLINE, answered).await.unwrap_or(Err(ResumeError::Hangs));
+    let mut response = answered.unwrap_or_else(|error| error.answer(method));
+    log::note(&mut response, "size_bytes", grant.size);
+    log::note_owner(&mut response, grant.owner);
+    response
+}
+
+async fn proceed(
+    state: &State,
+    method: &Method,
+    session: &Session,
+    request: Request,
+) -> Result<Response<Body>, ResumeError> {
     match *method {
-        Method::HEAD => head(state, &session).await,
-        Method::PATCH => patch(state, &session, request).await,
-        _ => delete(state, &session).await,
+        Method::HEAD => head(state, session).await,
+        Method::PATCH => patch(state, session, request).await,
+        _ => delete(state, session).await,
     }
 }
 
@@ -86,8 +112,6 @@ async fn patch(state: &State, session: &Session, request: Request) -> Result<Res
     let appended = transfer::append(&state.storage, session, offset, chunk).await?;
     let mut response = answers::appended(session, appended.offset);
     log::note(&mut response, "chunk_bytes", size);
-    log::note(&mut response, "size_bytes", session.grant.size);
-    log::note_owner(&mut response, session.grant.owner);
     if let Some(cause) = appended.part_put_off {
         log::note(&mut response, "part_put_off", cause.to_string());
     }

@@ -26,7 +26,7 @@ pub enum RosterFetchError {
     #[error("there is nothing at this address; rosters are below /contacts/, shared groups below /groups/")]
     NoSuchAddress,
     /// Not one of the callers.
-    #[error("this address takes the credentials it was configured with, as HTTP Basic authentication")]
+    #[error("this address takes the credentials it was configured with (HTTP authentication, Basic)")]
     Unauthorized,
     /// Not for this address.
     #[error("this address takes {0}; a roster is edited and emptied by PUTs below /contacts/")]
@@ -163,8 +163,6 @@ impl RosterFetchError {
     pub(crate) fn answer(&self, method: &Method) -> Response<Body> {
         let mut response = answer::refusal(method, &self.problem());
         match self {
-            Self::Unauthorized => answer::set(&mut response, WWW_AUTHENTICATE, "Basic realm=\"satchel\""),
-            Self::Method(allow) => answer::set(&mut response, ALLOW, allow),
             Self::Document(cause) => log::note(&mut response, "cause", cause.to_string()),
             Self::Unshared { left, all, cause } => {
                 log::note(&mut response, "rosters", *all);
@@ -172,9 +170,29 @@ impl RosterFetchError {
                 log::note(&mut response, "cause", cause.cause());
             }
             Self::HalfDone { cause, .. } => log::note(&mut response, "cause", cause.cause()),
+            other if other.names_nobody() => log::note(&mut response, "reason", other.to_string()),
+            // The code says what it is.
+            _ => {}
+        }
+        match self {
+            Self::Unauthorized => answer::set(&mut response, WWW_AUTHENTICATE, "Basic realm=\"satchel\""),
+            Self::Method(allow) => answer::set(&mut response, ALLOW, allow),
             _ => {}
         }
         response
+    }
+
+    /// Whether its words have no contact, user or group in them, so that a log may have them.
+    const fn names_nobody(&self) -> bool {
+        matches!(
+            self,
+            Self::NoSuchAddress
+                | Self::Unauthorized
+                | Self::Method(_)
+                | Self::Flag(_)
+                | Self::Precondition(_)
+                | Self::Unfinished
+        )
     }
 
     /// What the store said, or what else stopped an edit.

@@ -18,7 +18,7 @@ pub enum RosterRefreshError {
     #[error("there is nothing at this address; refreshes are POSTed to /contacts/refresh")]
     NoSuchAddress,
     /// Not one of the callers.
-    #[error("this address takes the credentials it was configured with, as HTTP Basic authentication")]
+    #[error("this address takes the credentials it was configured with (HTTP authentication, Basic)")]
     Unauthorized,
     /// A parameter that is neither true nor false.
     #[error("the parameter 'replace' is either true or false")]
@@ -83,9 +83,11 @@ impl RosterRefreshError {
     pub(crate) fn answer(&self, method: &Method) -> Response<Body> {
         let mut response = answer::refusal(method, &self.problem());
         match self {
-            Self::Unauthorized => answer::set(&mut response, WWW_AUTHENTICATE, "Basic realm=\"satchel\""),
             Self::Document(cause) | Self::StillHidden(cause) => log::note(&mut response, "cause", cause.to_string()),
             other => log::note(&mut response, "reason", other.to_string()),
+        }
+        if matches!(self, Self::Unauthorized) {
+            answer::set(&mut response, WWW_AUTHENTICATE, "Basic realm=\"satchel\"");
         }
         response
     }

@@ -50,15 +50,26 @@ fn methods(config: &UploadConfig) -> &'static str {
 }
 
 async fn put(state: &State, request: Request, resource: Resource) -> Result<Response<Body>, UploadError> {
+    let method = request.method().clone();
     let grant = authorize(state, &request)?;
-    let digest = event::announced_digest(request.headers())?;
-    let mut response = if resource == Resource::Authorize || (request.body().is_empty() && grant.size > 0) {
-        redirect(state, &grant, digest).await?
-    } else {
-        store(state, &grant, digest, request.into_body()).await?
-    };
+    let answered = granted(state, &grant, request, resource).await;
+    let mut response = answered.unwrap_or_else(|error| error.answer(&method));
     log::note_owner(&mut response, grant.owner);
     Ok(response)
+}
+
+async fn granted(
+    state: &State,
+    grant: &Grant,
+    request: Request,
+    resource: Resource,
+) -> Result<Response<Body>, UploadError> {
+    let digest = event::announced_digest(request.headers())?;
+    if resource == Resource::Authorize || (request.body().is_empty() && grant.size > 0) {
+        redirect(state, grant, digest).await
+    } else {
+        store(state, grant, digest, request.into_body()).await
+    }
 }
 
 fn authorize(state: &State, request: &Request) -> Result<Grant, UploadError> {

@@ -48,8 +48,8 @@ pub struct Arguments {
     /// Refuse what AWS would refuse: bodies that no Lambda event can hold (413)
     #[arg(long)]
     pub strict_aws: bool,
-    /// How the line of each request is printed
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    /// How the line of each request is printed, and all else that standard output gets
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t, global = true)]
     pub log_format: LogFormat,
 }
 
@@ -73,6 +73,8 @@ credentials uses another S3 instead of the folder. README.md explains each.";
 /// Does what the command line says: without a command it runs the stack until SIGTERM or Ctrl-C, which let running
 /// requests finish; a second signal does not wait.
 pub async fn run(arguments: Arguments) -> ExitCode {
+    let format = arguments.log_format;
+    let (function, code) = if arguments.command.is_some() { ("expire", "failed") } else { ("stack", "not_started") };
     let done = match arguments.command {
         Some(Command::Expire { dry_run }) => expire(&arguments, dry_run).await,
         None => serve(arguments).await.map(|()| true),
@@ -81,7 +83,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("satchel: {error}");
+            format.fail(function, code, &error.to_string());
             match error {
                 StackError::Config(_) => ExitCode::from(BAD_CONFIGURATION),
                 _ => ExitCode::FAILURE,
@@ -92,7 +94,9 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 
 async fn serve(arguments: Arguments) -> Result<(), StackError> {
     let (mut terminated, mut interrupted) = signals()?;
-    let settings = Settings::load(&arguments.data, systemd::variable)?;
+    let format = arguments.log_format;
+    let warn = |code, text: &str| format.warn(code, text);
+    let settings = Settings::load(&arguments.data, |name| systemd::variable(name, warn))?;
     let stack = Stack::start(Options {
         listen: arguments.listen,
         s3_listen: arguments.s3_listen,
@@ -102,14 +106,14 @@ async fn serve(arguments: Arguments) -> Result<(), StackError> {
         clock: Clock::System,
         expire_every: Some(EXPIRE_EVERY),
         s3_patience: S3_PATIENCE,
-        log: printing(arguments.log_format),
+        log: printing(format),
     })
     .await?;
-    println!("{}", snippet::welcome(&stack, &settings));
-    systemd::notify("READY=1");
+    snippet::welcome(&stack, &settings, format);
+    systemd::notify("READY=1", warn);
     either(&mut terminated, &mut interrupted).await;
-    systemd::notify("STOPPING=1");
-    println!("Finishing running requests; once more stops at once.");
+    systemd::notify("STOPPING=1", warn);
+    format.announce("stopping", "Finishing running requests; once more stops at once.", []);
     tokio::select! {
         () = stack.stop() => Ok(()),
         () = either(&mut terminated, &mut interrupted) => std::process::exit(INTERRUPTED),

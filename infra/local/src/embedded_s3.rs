@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use satchel_aws::clock::Clock;
+use satchel_core::{level::Level, line::REASON};
 use satchel_s3::{Credentials, Requests, Server, ServerOptions, Store, listener::Address};
 use tokio::task::JoinHandle;
 
@@ -10,6 +11,7 @@ use crate::{
     functions::Functions,
     journal::Journal,
     lifecycle::Template,
+    notices::notice,
     rosters, sealer,
     settings::Settings,
     stack::{Running, StackError, listen_error},
@@ -24,6 +26,7 @@ pub(crate) struct EmbeddedS3 {
     store: Store,
     /// What the store's events go to.
     receivers: [JoinHandle<()>; 2],
+    journal: Arc<Journal>,
 }
 
 impl EmbeddedS3 {
@@ -36,10 +39,10 @@ impl EmbeddedS3 {
         let requests = server.requests();
         let receivers = [
             tokio::spawn(sealer::run(Arc::clone(&functions), store.subscribe(), Arc::clone(&journal))),
-            tokio::spawn(rosters::run(functions, store.subscribe(), journal)),
+            tokio::spawn(rosters::run(functions, store.subscribe(), Arc::clone(&journal))),
         ];
         let server = Running::spawn(|told| server.serve(async { drop(told.await) }));
-        Self { address, requests, server, store, receivers }
+        Self { address, requests, server, store, receivers, journal }
     }
 
     /// Takes no more requests, lets the running ones finish, then closes the files.
@@ -48,7 +51,8 @@ impl EmbeddedS3 {
         self.receivers.iter().for_each(JoinHandle::abort);
         self.server.stop().await;
         if let Err(error) = self.store.close().await {
-            eprintln!("the files were not closed in order, the next start will take longer: {error}");
+            let reason = format!("the files were not closed in order, the next start will take longer: {error}");
+            self.journal.write(&notice(Level::Warn, "files_not_closed", [(REASON, reason.into())]));
         }
     }
 }

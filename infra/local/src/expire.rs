@@ -5,7 +5,11 @@ mod table;
 
 use std::{io::IsTerminal, net::SocketAddr, time::Duration};
 
-use satchel_aws::{clock::Clock, state::State};
+use satchel_aws::{
+    clock::Clock,
+    log::{self, Seen},
+    state::State,
+};
 use satchel_core::{
     config::ExpireConfig,
     expiry::{
@@ -21,8 +25,10 @@ use tokio::net::TcpStream;
 use crate::{
     cli::Arguments,
     embedded_s3::open_s3,
+    gateway::event::request_id,
     settings::Settings,
     stack::{Running, StackError},
+    terminal::LogFormat,
 };
 
 /// A stack on this machine accepts at once.
@@ -35,17 +41,23 @@ const LINE_EVERY: u64 = 10_000;
 /// # Errors
 /// See [`StackError`]; nothing was deleted then, unless by lifecycle rules.
 pub async fn expire(arguments: &Arguments, dry_run: bool) -> Result<bool, StackError> {
+    let seen = Seen::of_event("expire", request_id());
     let settings = Settings::load(&arguments.data, satchel_aws::bootstrap::environment)?;
     let (order, elsewhere) = (Order { dry_run }, state(&settings)?);
     let summary = if !settings.embedded() {
         run(&elsewhere, order).await?
     } else if let Some(state) = running_stack(&settings, arguments.s3_listen).await? {
-        println!("A stack is running on {}; its lifecycle rules are its own business.", arguments.s3_listen);
+        let s3 = arguments.s3_listen;
+        let text = format!("A stack is running on {s3}; its lifecycle rules are its own business.");
+        arguments.log_format.announce("stack_found", &text, [("s3", s3.to_string().into())]);
         run(&state, order).await?
     } else {
         in_own_folder(arguments, &settings, order).await?
     };
-    println!("{}", table::of(&summary));
+    match arguments.log_format {
+        LogFormat::Text => log::print(table::of(&summary)),
+        LogFormat::Json => log::print(seen.event_line(&satchel_expire::outcome(&summary)).to_json(None)),
+    }
     Ok(summary.errors == 0)
 }
 
@@ -79,7 +91,9 @@ async fn in_own_folder(arguments: &Arguments, settings: &Settings, order: Order)
     let state = state(&settings.clone().listening_on(&Address::Tcp(address), address))?;
     if !order.dry_run {
         let expired = store.apply_lifecycle(&state.config.s3.bucket).await?;
-        println!("Lifecycle rules: {} object(s), {}.", expired.objects, table::bytes(expired.bytes));
+        let text = format!("Lifecycle rules: {} object(s), {}.", expired.objects, table::bytes(expired.bytes));
+        let fields = [("objects", expired.objects.into()), ("bytes", expired.bytes.into())];
+        arguments.log_format.announce("lifecycle_applied", &text, fields);
     }
     let summary = run(&state, order).await;
     server.stop().await;

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use http::Method;
 use lambda_http::{Body, Request, Response};
-use satchel_aws::{clock::Clock, log::Seen, state::State};
+use satchel_aws::{clock::Clock, log::Seen, sink::Sink, state::State};
 use satchel_core::{
     basic::Callers,
     config::{
@@ -131,6 +131,16 @@ impl Functions {
             expire: State::new(configs.expire, credentials(), clock.clone()),
             clock,
         }
+    }
+
+    /// Has what is no answer's to say written to `notices`.
+    #[must_use]
+    pub fn with_notices(mut self, notices: &Sink) -> Self {
+        let serving = [&mut self.upload.storage, &mut self.resume.storage, &mut self.download.storage];
+        for storage in serving.into_iter().chain([&mut self.seal.storage, &mut self.expire.storage]) {
+            *storage = storage.clone().with_notices(notices.clone());
+        }
+        self
     }
 
     /// The functions' time.

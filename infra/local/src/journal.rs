@@ -2,34 +2,17 @@
 
 use std::{
     collections::BTreeSet,
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use satchel_aws::log::Seen;
+pub use satchel_aws::sink::Sink;
 use satchel_core::line::Line;
 
 use crate::{
     chronicle::{Chronicle, Counts, Refusal},
     exporter::Exporter,
 };
-
-/// Takes each line, such as to print it.
-#[derive(Clone)]
-pub struct Sink(Arc<dyn Fn(&Line) + Send + Sync>);
-
-impl Sink {
-    /// A sink that is a function.
-    pub fn new(take: impl Fn(&Line) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(take))
-    }
-}
-
-impl fmt::Debug for Sink {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sink(..)")
-    }
-}
 
 /// The one place that lines are written to.
 #[derive(Debug)]
@@ -52,7 +35,7 @@ impl Journal {
     pub fn write(&self, line: &Line) {
         self.exporter.observe(line);
         self.chronicle().note(line);
-        (self.sink.0)(line);
+        self.sink.write(line);
     }
 
     /// The metrics.

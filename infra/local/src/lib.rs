@@ -12,6 +12,7 @@ mod housekeeping;
 pub mod journal;
 mod keys;
 pub mod lifecycle;
+mod notices;
 mod rosters;
 mod sealer;
 pub mod settings;

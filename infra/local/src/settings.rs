@@ -1,6 +1,11 @@
 //! The environment of the functions as the stack sets it: what the user gave, and defaults for the rest.
 
-use std::{collections::HashMap, io, net::SocketAddr, path::Path};
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    path::{self, Path, PathBuf},
+};
 
 use aws_credential_types::Credentials;
 use satchel_core::config::{ConfigError, ConfigProblem};
@@ -197,6 +202,13 @@ impl Settings {
     #[must_use]
     pub fn made_secret(&self) -> Option<&str> {
         self.made_secret.then(|| self.get("SATCHEL_UPLOAD_SECRETS"))
+    }
+
+    /// The file in the data folder that such a secret is kept in, as an absolute path.
+    #[must_use]
+    pub fn secret_file(&self, data: &Path) -> Option<PathBuf> {
+        let file = data.join(SECRET_FILE);
+        self.made_secret.then(|| path::absolute(&file).unwrap_or(file))
     }
 
     /// What the functions sign with.

@@ -1,17 +1,36 @@
 //! What the stack prints when it is up: where it listens, and what to paste into Prosody.
 
-use std::{net::SocketAddr, path::Path};
+use std::{
+    io::{IsTerminal, stdout},
+    net::SocketAddr,
+    path::Path,
+};
 
 use satchel_s3::listener::Address;
 
-use crate::{settings::Settings, stack::Stack};
+use crate::{settings::Settings, stack::Stack, terminal::LogFormat};
 
 /// mod_http_file_share's own default is 10 MB; people share videos.
 const SUGGESTED_SIZE_LIMIT: u64 = 1024 * 1024 * 1024;
 
-/// The message of a stack that has just started.
-pub fn welcome(stack: &Stack, settings: &Settings) -> String {
-    let (address, secret_note) = (address(stack.address()), secret_note(settings));
+/// Says that a stack has started: where it is, and to people what to paste.
+pub fn welcome(stack: &Stack, settings: &Settings, format: LogFormat) {
+    let fields = [
+        ("address", address(stack.address()).into()),
+        ("public_url", stack.public_url().into()),
+        ("status_page", stack.status_page().into()),
+        ("store", store(stack.s3_address(), stack.data(), settings).into()),
+        ("secret", Secret::of(settings, stack.data(), false).note.into()),
+        ("warnings", warnings(stack, settings).into()),
+    ];
+    format.announce("started", &text(stack, settings, stdout().is_terminal()), fields);
+}
+
+/// The message to people. The secret is for a terminal alone: what goes to a file or a journal stays there, and others
+/// may read it.
+fn text(stack: &Stack, settings: &Settings, terminal: bool) -> String {
+    let address = address(stack.address());
+    let Secret { shown, note } = Secret::of(settings, stack.data(), terminal);
     let status = match stack.status_page() {
         Some(url) => format!("Status: {url}\n"),
         None => String::new(),
@@ -19,14 +38,14 @@ pub fn welcome(stack: &Stack, settings: &Settings) -> String {
     format!(
         r#"Satchel listens on {address}
 Files: {store}
-{status}Paste this into prosody.cfg.lua, with a host name of yours; {secret_note}:
+{status}Paste this into prosody.cfg.lua, with a host name of yours; {note}:
 
 {lines}
 README.md has the same for ejabberd, Metronome and mod_http_upload_external. Ctrl-C stops.
 {warning}"#,
         store = store(stack.s3_address(), stack.data(), settings),
-        lines = prosody(stack.public_url(), settings, settings.made_secret().unwrap_or(HIDDEN)),
-        warning = warning(stack, settings),
+        lines = prosody(stack.public_url(), settings, shown),
+        warning = warnings(stack, settings).iter().map(|warning| format!("{warning}\n")).collect::<String>(),
     )
 }
 
@@ -49,7 +68,7 @@ pub fn prosody(public_url: &str, settings: &Settings, secret: &str) -> String {
 pub const HIDDEN: &str = "...";
 
 /// An address that means "all of this machine's" is none that a client could connect to.
-fn warning(stack: &Stack, settings: &Settings) -> String {
+fn warnings(stack: &Stack, settings: &Settings) -> Vec<String> {
     let gateway = match stack.address() {
         Address::Tcp(address) => Some(*address),
         Address::Unix(_) => None,
@@ -58,7 +77,7 @@ fn warning(stack: &Stack, settings: &Settings) -> String {
     let missing =
         [("SATCHEL_PUBLIC_URL", everywhere(gateway)), ("SATCHEL_S3_PUBLIC_URL", everywhere(stack.s3_address()))];
     let missing = missing.into_iter().filter(|(name, everywhere)| *everywhere && settings.get(name).is_empty());
-    missing.map(|(name, _)| format!("Set {name} to the address by which clients reach this machine.\n")).collect()
+    missing.map(|(name, _)| format!("Set {name} to the address by which clients reach this machine.")).collect()
 }
 
 /// Where the gateway is, as a URL where it has one.
@@ -80,11 +99,51 @@ pub fn store(s3: Option<SocketAddr>, data: &Path, settings: &Settings) -> String
     }
 }
 
+/// The secret as it is printed.
+struct Secret<'a> {
+    shown: &'a str,
+    /// Where it is.
+    note: String,
+}
+
+impl<'a> Secret<'a> {
+    fn of(settings: &'a Settings, data: &Path, terminal: bool) -> Self {
+        match (settings.made_secret(), settings.secret_file(data)) {
+            (Some(_), Some(file)) if !terminal => {
+                Self { shown: HIDDEN, note: format!("the secret was made for you and is in {}", file.display()) }
+            }
+            (made, _) => Self { shown: made.unwrap_or(HIDDEN), note: secret_note(settings).to_owned() },
+        }
+    }
+}
+
 /// Where the secret is. One from the environment is known to whoever set it, and printing it would put it into
 /// journals.
 pub fn secret_note(settings: &Settings) -> &'static str {
     match settings.made_secret() {
         Some(_) => "the secret was made for you and is kept in the data folder",
         None => "the secret is the first line of SATCHEL_UPLOAD_SECRETS",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_was_made_is_for_a_terminal_and_no_other_is_for_anybody() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
+        let given = |name: &str| (name == "SATCHEL_UPLOAD_SECRETS").then(|| "from outside".to_owned());
+        let (made, outside) = (Settings::load(data, |_| None).unwrap(), Settings::load(data, given).unwrap());
+        let file = std::fs::read_to_string(data.join("upload-secret")).unwrap();
+        assert_eq!(Secret::of(&made, data, true).shown, file.trim());
+        let elsewhere = Secret::of(&made, data, false);
+        assert_eq!(elsewhere.shown, HIDDEN);
+        assert!(elsewhere.note.ends_with("/upload-secret") && !elsewhere.note.contains(file.trim()));
+        for terminal in [true, false] {
+            let secret = Secret::of(&outside, data, terminal);
+            assert_eq!((secret.shown, secret.note.contains("SATCHEL_UPLOAD_SECRETS")), (HIDDEN, true));
+        }
     }
 }

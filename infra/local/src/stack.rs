@@ -164,6 +164,9 @@ impl Stack {
         let storage = Storage::new(configs.s3(), settings.credentials());
         let storage = storage.with_copy_deadline(COPY_DEADLINE).with_clock(options.clock.clone());
         let journal = Arc::new(Journal::new(options.log));
+        let noting = Arc::clone(&journal);
+        let notices = Sink::new(move |line| noting.write(line));
+        let storage = storage.with_notices(notices.clone());
         let store = bound.as_ref().map(|(_, store, _)| store.clone());
         let shelves = match &store {
             Some(store) => Some(Shelves::open(store.clone(), &configs.s3().bucket, configs.s3().retention).await?),
@@ -173,7 +176,7 @@ impl Stack {
         let (callers, public_path) = (configs.status().cloned(), configs.public_path().map(str::to_owned));
         let status = Arc::new(Status::new(Arc::clone(&journal), shelves, callers, public_path, facts));
         let front = Front::new(configs.s3(), storage, options.s3_patience).map_err(StackError::Tls)?;
-        let functions = Arc::new(Functions::new(configs, &settings, &options.clock));
+        let functions = Arc::new(Functions::new(configs, &settings, &options.clock).with_notices(&notices));
         let proxies = settings.trusted_proxies()?;
         let gateway = Gateway::new(
             Arc::clone(&functions),

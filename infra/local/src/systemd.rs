@@ -12,12 +12,13 @@ use std::{
 use satchel_aws::bootstrap::environment;
 
 /// A variable: from the environment, else from the credential of the same name, without the line end of its file.
+/// `warn` is told of one that cannot be read.
 #[must_use]
-pub fn variable(name: &str) -> Option<String> {
-    environment(name).or_else(|| credential(&env::var_os("CREDENTIALS_DIRECTORY")?, name))
+pub fn variable(name: &str, warn: impl Fn(&'static str, &str)) -> Option<String> {
+    environment(name).or_else(|| credential(&env::var_os("CREDENTIALS_DIRECTORY")?, name, warn))
 }
 
-fn credential(folder: &OsStr, name: &str) -> Option<String> {
+fn credential(folder: &OsStr, name: &str, warn: impl Fn(&'static str, &str)) -> Option<String> {
     match fs::read(Path::new(folder).join(name)) {
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes);
@@ -25,7 +26,7 @@ fn credential(folder: &OsStr, name: &str) -> Option<String> {
         }
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => {
-            eprintln!("satchel: the credential {name} cannot be read: {error}");
+            warn("credential_unreadable", &format!("the credential {name} cannot be read: {error}"));
             // Refused like what is not UTF-8: a secret that cannot be read must not be replaced by one that is made.
             Some(char::REPLACEMENT_CHARACTER.to_string())
         }
@@ -33,10 +34,11 @@ fn credential(folder: &OsStr, name: &str) -> Option<String> {
 }
 
 /// Tells systemd that the service is up (`READY=1`) or about to end (`STOPPING=1`), where it wants to know.
-pub fn notify(state: &str) {
+/// `warn` is told where it cannot hear it.
+pub fn notify(state: &str, warn: impl Fn(&'static str, &str)) {
     let Some(socket) = env::var_os("NOTIFY_SOCKET") else { return };
     if let Err(error) = send(&socket, state) {
-        eprintln!("satchel: systemd cannot be notified: {error}");
+        warn("systemd_not_notified", &format!("systemd cannot be notified: {error}"));
     }
 }
 
@@ -46,12 +48,15 @@ fn send(socket: &OsStr, state: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
     fn a_credential_is_its_files_text_without_the_last_line_end() {
         let folder = tempfile::tempdir().unwrap();
-        let read = |name| credential(folder.path().as_os_str(), name);
+        let warned = Cell::new(0);
+        let read = |name| credential(folder.path().as_os_str(), name, |_, _| warned.set(warned.get() + 1));
         for (name, bytes, expected) in [
             ("plain", b"secret".as_slice(), "secret"),
             ("a line", b"secret\n", "secret"),
@@ -64,7 +69,8 @@ mod tests {
         }
         assert_eq!(read("none"), None);
         fs::create_dir(folder.path().join("unreadable")).unwrap();
-        assert_eq!(read("unreadable").as_deref(), Some("\u{fffd}"));
+        assert_eq!(warned.get(), 0);
+        assert_eq!((read("unreadable").as_deref(), warned.get()), (Some("\u{fffd}"), 1));
     }
 
     #[test]

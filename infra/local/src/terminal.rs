@@ -106,9 +106,9 @@ mod tests {
 
     use super::*;
 
-    fn line(status: StatusCode, reason: &str) -> Line {
+    fn line(status: StatusCode, name: &str) -> Line {
         let mut response = answer::empty(status, "a_code");
-        log::note(&mut response, "reason", reason);
+        log::note(&mut response, "name", name);
         log::note(&mut response, "size_bytes", 0);
         Seen::at_gateway("upload", Method::PUT, "7bed".into()).line(&response)
     }
@@ -119,7 +119,7 @@ mod tests {
         let (_, rest) = text.split_once("Z ").unwrap();
         let (start, end) = rest.split_once(" ms ").unwrap();
         assert!(start.starts_with("403 PUT upload a_code "), "{text}");
-        assert_eq!(end, "reason=\"\\u001b[2J\\u{202e}é\\n\" size_bytes=0 id=7bed");
+        assert_eq!(end, "name=\"\\u001b[2J\\u{202e}é\\n\" size_bytes=0 id=7bed");
     }
 
     #[test]

@@ -1,8 +1,15 @@
 //! The index of expiries, written with each upload that needs an entry.
 
-use satchel_core::{expiry::entry::Entry, grant::Grant, object_key::Key};
+use satchel_core::{
+    expiry::entry::Entry,
+    grant::Grant,
+    level::Level,
+    line::{Line, REASON},
+    object_key::Key,
+};
 
 use super::{Storage, StorageError, failed};
+use crate::log::Seen;
 
 impl Storage {
     /// Stores an upload through `write` and, where it expires before a lifecycle rule would delete it, its entry in
@@ -27,7 +34,7 @@ impl Storage {
         }
         let (noted, written) = tokio::join!(self.write_entry(&entry), write);
         if let Err(error) = noted {
-            eprintln!("an upload has no entry in the index of expiries, its lifecycle rule will delete it: {error}");
+            self.notices.write(&unindexed(&error));
         }
         written
     }
@@ -36,4 +43,10 @@ impl Storage {
         let put = self.client.put_object().bucket(&*self.bucket).key(Key::of_entry(entry).as_str());
         put.send().await.map(|_| ()).map_err(|error| failed("PutObject", &error))
     }
+}
+
+/// An upload without its entry is no failure of a request, and still must be known.
+fn unindexed(error: &StorageError) -> Line {
+    let reason = format!("an upload has no entry in the index of expiries, its lifecycle rule will delete it: {error}");
+    Seen::of_event("storage", String::new()).notice(Level::Warn, "entry_missing", vec![(REASON.into(), reason.into())])
 }

@@ -1,6 +1,7 @@
 //! The decision about what mod_component_http posts: which stanza is answered, and with what.
 
 pub mod chat;
+mod slot_answer;
 mod slot_request;
 
 use std::iter;
@@ -10,7 +11,7 @@ use serde::Deserialize;
 use crate::{
     grant::OwnerId,
     purpose::Purpose,
-    slot::{self, Chance, Service, Slot, SlotPolicy, SlotRefusal},
+    slot::{Chance, Service, SlotPolicy, SlotRefusal},
     stanza::{
         element::{Element, XmlError},
         error::{ErrorType, StanzaError},
@@ -22,6 +23,7 @@ use crate::{
 };
 
 use chat::{Chat, Command, MessageType};
+pub use slot_answer::{GrantedSlot, RefusedSlot};
 pub use slot_request::UploadNamespace;
 
 const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
@@ -96,6 +98,8 @@ pub enum Decision {
     Reply(Reply),
     /// Sign this slot's PUT, then send [`GrantedSlot::reply`].
     Grant(Box<GrantedSlot>),
+    /// Send [`RefusedSlot::reply`], which is a refusal though its status is 200.
+    Refuse(Box<RefusedSlot>),
     /// Answer this message.
     Chat(Chat),
 }
@@ -107,38 +111,6 @@ pub struct Reply {
     pub stanza: String,
     /// What it says, for the log: stable.
     pub code: &'static str,
-}
-
-/// A slot and who gets it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GrantedSlot {
-    /// The slot.
-    pub slot: Slot,
-    exchange: Exchange,
-    namespace: UploadNamespace,
-}
-
-impl GrantedSlot {
-    /// The answer, now that there are URLs.
-    #[must_use]
-    pub fn reply(&self, put_url: &str, get_url: &str) -> Reply {
-        let slot = self.namespace.slot(put_url, get_url);
-        Reply { stanza: self.exchange.result(Some(slot)), code: "slot_granted" }
-    }
-
-    /// The answer where there is no slot after all.
-    #[must_use]
-    pub fn refusal(&self, refusal: &SlotRefusal) -> Reply {
-        let error = self.namespace.error(refusal);
-        Reply { stanza: self.exchange.error(&error), code: refusal.code() }
-    }
-
-    /// The answer where the quota cannot be looked up.
-    #[must_use]
-    pub fn unavailable(&self) -> Reply {
-        let error = StanzaError::new(ErrorType::Wait, "internal-server-error", "try again in a minute");
-        Reply { stanza: self.exchange.error(&error), code: "storage_unavailable" }
-    }
 }
 
 /// Decides about a stanza. Presences are not even read.
@@ -179,29 +151,9 @@ fn iq(envelope: &Envelope, policy: &SlotPolicy, now: Timestamp, chance: &Chance)
     let Iq::Question(question) = Iq::parse(&envelope.stanza)? else { return Ok(Decision::Silence) };
     let exchange = Exchange { id: question.id.clone(), from: envelope.from.clone(), to: envelope.to.clone() };
     Ok(match Query::of(&question) {
-        Query::Slot(namespace) => match slot_for(&exchange, namespace, &question, policy, now, chance) {
-            Ok(slot) => Decision::Grant(Box::new(GrantedSlot { slot, exchange, namespace })),
-            Err(refusal) => {
-                let error = namespace.error(&refusal);
-                Decision::Reply(Reply { stanza: exchange.error(&error), code: refusal.code() })
-            }
-        },
+        Query::Slot(namespace) => slot_answer::decide(exchange, namespace, &question, policy, now, chance),
         query => Decision::Reply(described(&exchange, &query, policy)),
     })
-}
-
-fn slot_for(
-    exchange: &Exchange,
-    namespace: UploadNamespace,
-    question: &Question,
-    policy: &SlotPolicy,
-    now: Timestamp,
-    chance: &Chance,
-) -> Result<Slot, SlotRefusal> {
-    let component = component_host(&exchange.to)?;
-    let service = Service::Component(component.domain());
-    let request = namespace.request(&question.payload, &exchange.from, service)?;
-    slot::decide(&request, policy, now, chance)
 }
 
 /// What is asked.

@@ -52,10 +52,7 @@ impl UploadNamespace {
         from: &'a str,
         service: Service<'a>,
     ) -> Result<SlotRequest<'a>, SlotRefusal> {
-        let value = |name| match self {
-            Self::Current => request.attribute(name),
-            Self::Legacy => request.child(name, self.as_str()).map(Element::text),
-        };
+        let value = |name| self.value(request, name);
         let (purpose, expire_before) = purpose(request)?;
         Ok(SlotRequest {
             from,
@@ -66,6 +63,14 @@ impl UploadNamespace {
             purpose,
             expire_before,
         })
+    }
+
+    /// What a `<request/>` says under a name.
+    pub(super) fn value<'a>(self, request: &'a Element, name: &str) -> Option<&'a str> {
+        match self {
+            Self::Current => request.attribute(name),
+            Self::Legacy => request.child(name, self.as_str()).map(Element::text),
+        }
     }
 
     /// A `<slot/>`.

@@ -50,6 +50,7 @@ fn answer(body: &[u8]) -> Option<Element> {
     let xml = match decided(body).unwrap() {
         Decision::Silence | Decision::Chat(_) => return None,
         Decision::Reply(reply) => reply.stanza,
+        Decision::Refuse(refused) => refused.reply.stanza,
         Decision::Grant(granted) => {
             let get_url = granted.slot.get_url("https://files.example.org/");
             granted.reply("https://s3.example/put?a=1&b=2", &get_url).stanza
@@ -143,6 +144,26 @@ fn what_is_granted_is_what_was_asked_for() {
     let grant = &granted.slot.grant;
     assert_eq!((grant.size, grant.content_type.as_str()), (7, "image/png"));
     assert_eq!(grant.expires, Some(NOW.plus(1)));
+}
+
+#[test]
+fn a_refusal_knows_who_asked_for_how_much_as_far_as_it_was_said() {
+    let current = |size: &str| format!("<request xmlns='{CURRENT}' filename='a' size='{size}'/>");
+    let legacy = format!("<request xmlns='{LEGACY}'><filename>a</filename><size>20001</size></request>");
+    for (from, payload, code, owner, size) in [
+        (ROMEO, current("20001"), "file_too_large", Some("romeo@example.org"), Some(20_001)),
+        (ROMEO, legacy, "file_too_large", Some("romeo@example.org"), Some(20_001)),
+        (ROMEO, current("many"), "size_malformed", Some("romeo@example.org"), None),
+        ("eve@elsewhere.org/x", current("7"), "domain_not_allowed", Some("eve@elsewhere.org"), Some(7)),
+        ("@", current("7"), "address_malformed", None, Some(7)),
+    ] {
+        let Decision::Refuse(refused) = decided(&envelope(from, UPLOAD, "iq", &iq(&payload))).unwrap() else {
+            panic!("{code}")
+        };
+        let owner = owner.map(|jid| OwnerId::of_bare_jid(jid, &Secret::from("key")));
+        assert_eq!((refused.reply.code, refused.refusal.code()), (code, code));
+        assert_eq!((refused.attempt.owner, refused.attempt.size), (owner, size), "{code}");
+    }
 }
 
 #[test]

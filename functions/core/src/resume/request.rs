@@ -3,6 +3,8 @@
 
 use http::Method;
 
+use crate::credential::Credential;
+
 use super::{CHUNK_TYPE, VERSION, checksum::Checksum, refusal::ResumeRefusal, upload_metadata::UploadMetadata};
 
 /// The query parameter, in the upload's own URL, that carries its signed id.
@@ -10,12 +12,31 @@ pub const ID_PARAMETER: &str = "upload";
 /// The header that carries the signed id beside the URL that the upload was created at.
 pub const ID_HEADER: &str = "x-session-token";
 
+/// What the log calls the signed id, among the names of tokens.
+const SIGNED_ID: &str = "upload_id";
+
 /// The method that counts: `X-HTTP-Method-Override` where it is there. `None` where that names no method.
 #[must_use]
 pub fn method<'a>(actual: &Method, header: impl Fn(&str) -> Option<&'a str>) -> Option<Method> {
     match header("x-http-method-override") {
         Some(name) => Method::from_bytes(name.trim().as_bytes()).ok(),
         None => Some(actual.clone()),
+    }
+}
+
+/// The name of what a request shows to be let in, well-formed or not, for the log: at creation the protocol of its token,
+/// afterwards the upload's signed id. `raw_path` is as it was sent.
+#[must_use]
+pub fn protocol_tried<'a>(
+    method: &Method,
+    header: impl Fn(&str) -> Option<&'a str>,
+    parameter: impl Fn(&str) -> Option<&'a str>,
+    raw_path: &str,
+) -> Option<&'static str> {
+    match *method {
+        Method::POST => Credential::tried(header("authorization"), parameter, raw_path),
+        Method::OPTIONS => None,
+        _ => parameter(ID_PARAMETER).or_else(|| header(ID_HEADER)).map(|_| SIGNED_ID),
     }
 }
 
@@ -118,6 +139,24 @@ fn number<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_is_a_token_at_first_and_the_signed_id_from_then_on() {
+        let tried = |method: Method, shown: &[(&str, &'static str)]| {
+            let of = |name: &str| shown.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+            protocol_tried(&method, of, of, "/resume/u/a")
+        };
+        let (token, id, beside) = ([("v2", "00")], [(ID_PARAMETER, "x")], [("v2", "00"), (ID_HEADER, "x")]);
+        assert_eq!(tried(Method::POST, &token), Some("v2"));
+        assert_eq!(tried(Method::POST, &[("authorization", "Bearer x.y.z")]), Some("jwt"));
+        assert_eq!(tried(Method::POST, &id), None);
+        for method in [Method::HEAD, Method::PATCH, Method::DELETE] {
+            for (shown, protocol) in [(&id[..], Some("upload_id")), (&beside, Some("upload_id")), (&token, None)] {
+                assert_eq!(tried(method.clone(), shown), protocol, "{method} {shown:?}");
+            }
+        }
+        assert_eq!(tried(Method::OPTIONS, &id), None);
+    }
 
     type Headers<'a> = &'a [(&'a str, &'a str)];
 

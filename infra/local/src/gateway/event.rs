@@ -7,7 +7,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, header::HOST, request::Parts};
 use lambda_http::Request;
-use satchel_aws::api_gateway::Event;
+use satchel_aws::{api_gateway::Event, log::Seen};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
@@ -72,7 +72,7 @@ fn context(parts: &Parts, path: &str) -> Value {
         "protocol": "HTTP/1.1",
         "stage": STAGE,
         "apiId": API_ID,
-        "requestId": request_id(),
+        "requestId": parts.extensions.get().map_or_else(request_id, |seen: &Seen| seen.request_id().to_owned()),
         "identity": { "sourceIp": parts.extensions.get().and_then(|client: &Client| client.address()) },
     })
 }

@@ -77,8 +77,10 @@ impl FrontError {
         match self {
             // Its sources say why; it knows no URL.
             Self::Unreachable(cause) => log::note(&mut response, "cause", format!("{cause:?}")),
-            Self::Refused(status) => log::note(&mut response, "s3_status", status.as_u16()),
-            _ => {}
+            other => log::note(&mut response, "reason", other.to_string()),
+        }
+        if let Self::Refused(status) = self {
+            log::note(&mut response, "s3_status", status.as_u16());
         }
         response
     }

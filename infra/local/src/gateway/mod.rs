@@ -1,6 +1,7 @@
 //! The gateway: API Gateway's part on one machine, and the front of large uploads.
 
 mod answer;
+mod attempt;
 mod body;
 pub mod event;
 pub mod front;
@@ -80,12 +81,19 @@ impl Gateway {
         }
         let client = self.proxies.settle(peer, &mut parts);
         parts.extensions.insert(client);
-        let seen = Seen::at_gateway("gateway", parts.method.clone(), event::request_id());
+        let arrived = Seen::at_gateway("gateway", parts.method.clone(), event::request_id());
+        parts.extensions.insert(arrived);
         let (gateway, parts) = (Arc::clone(&self), Arc::new(parts));
         let routed = Arc::clone(&parts);
         let answered = tokio::spawn(async move { gateway.route(&routed, body).await }).await;
         let answered = answered.unwrap_or(Err(GatewayError::Failed));
-        answer::of(answered.unwrap_or_else(|error| self.logged(&parts, &seen, error.answer(&parts.method))))
+        answer::of(answered.unwrap_or_else(|error| self.refused(&parts, &error)))
+    }
+
+    fn refused(&self, parts: &Parts, error: &GatewayError) -> Response<Body> {
+        let mut response = error.answer(&parts.method);
+        attempt::note_upload(&mut response, parts);
+        self.logged(parts, &arrived(parts), response)
     }
 
     async fn route(&self, parts: &Parts, body: Incoming) -> Answered {
@@ -108,29 +116,39 @@ impl Gateway {
     }
 
     /// A function gets the headers alone and decides; only then is the body read. A token that was good when it
-    /// came is not too old by the time that a slow body is through.
+    /// came is not too old by the time that a slow body is through. A yes has no line: whatever comes of it has one.
     async fn ask_first(&self, parts: &Parts, body: Incoming, length: Option<u64>) -> Answered {
         let asked_at = self.functions.now();
-        let decision = self.invoke(parts, Bytes::new(), Some(asked_at)).await?;
+        let (seen, decision) = self.ask(parts, Bytes::new(), Some(asked_at)).await?;
         match length {
             Some(length) if decision.status() == StatusCode::TEMPORARY_REDIRECT && parts.method == Method::PUT => {
-                if length <= BODY_LIMIT {
-                    return self.invoke_with(parts, body, length, Some(asked_at)).await;
+                if length > BODY_LIMIT {
+                    let response = self.front.stream(parts, body, &decision).await;
+                    return Ok(self.instead(parts, seen, "front", response, &decision));
                 }
-                Ok(self.stream(parts, body, &decision).await)
+                let answered = self.invoke_with(parts, body, length, Some(asked_at)).await;
+                Ok(answered.unwrap_or_else(|error| {
+                    self.instead(parts, seen, "gateway", error.answer(&parts.method), &decision)
+                }))
             }
             _ => {
                 body::drain(body, &parts.headers);
-                Ok(decision)
+                Ok(self.called(parts, seen, decision))
             }
         }
     }
 
-    async fn stream(&self, parts: &Parts, body: Incoming, decision: &Response<Body>) -> Response<Body> {
-        let seen = Seen::at_gateway("front", parts.method.clone(), event::request_id());
-        let mut response = self.front.stream(parts, body, decision).await;
+    /// The answer of another part than the function that said yes, in the one line that both have.
+    fn instead(
+        &self,
+        parts: &Parts,
+        asked: Seen,
+        part: &'static str,
+        mut response: Response<Body>,
+        decision: &Response<Body>,
+    ) -> Response<Body> {
         log::inherit(&mut response, decision);
-        self.logged(parts, &seen, response)
+        self.logged(parts, &self.journal.noting_cold_start(asked).answered_by(part), response)
     }
 
     async fn invoke_with(&self, parts: &Parts, body: Incoming, length: u64, as_of: Option<Timestamp>) -> Answered {
@@ -172,7 +190,9 @@ impl Gateway {
         if !beside.is_empty() {
             *request.body_mut() = Body::Binary(beside.into());
         }
-        Ok(self.functions.answer(request, parts.uri.path(), as_of).await)
+        let (seen, response) = self.functions.answer(request, parts.uri.path(), as_of).await;
+        // It began when its head came, rather than with the last byte of its body.
+        Ok((arrived(parts).answered_by(seen.function()), response))
     }
 
     fn called(&self, parts: &Parts, seen: Seen, response: Response<Body>) -> Response<Body> {
@@ -186,6 +206,12 @@ impl Gateway {
         self.journal.write(&seen.line(&response));
         response
     }
+}
+
+/// A request as it came in: with the one id of all that is done for it.
+fn arrived(parts: &Parts) -> Seen {
+    let known = parts.extensions.get().cloned();
+    known.unwrap_or_else(|| Seen::at_gateway("gateway", parts.method.clone(), event::request_id()))
 }
 
 /// Whether a client keeps its upload back until it is allowed to send it. What is no upload has no decision to wait for.

@@ -9,9 +9,9 @@ use http::{
 };
 use hyper::{Response, body::Incoming};
 use lambda_http::Body;
-use satchel_aws::log::{Outcome, Seen};
+use satchel_aws::log::Outcome;
 
-use super::{Answered, BODY_LIMIT, Gateway, READ_FIRST, answer::GatewayError, body, event};
+use super::{Answered, BODY_LIMIT, Gateway, READ_FIRST, answer::GatewayError, arrived, attempt, body};
 
 /// What the function says to a chunk that was announced and kept back, when nothing else is wrong.
 const KEPT_BACK: &str = "body_incomplete";
@@ -19,10 +19,12 @@ const KEPT_BACK: &str = "body_incomplete";
 impl Gateway {
     /// Answers one request, with the protocol's headers on the gateway's own refusals, too.
     pub(super) async fn resume(&self, parts: &Parts, body: Incoming) -> Response<Body> {
-        let seen = Seen::at_gateway("gateway", parts.method.clone(), event::request_id());
         let answered = self.chunk(parts, body).await;
-        let answered = answered.unwrap_or_else(|error| self.logged(parts, &seen, error.answer(&parts.method)));
-        satchel_resume::of_tus(answered)
+        satchel_resume::of_tus(answered.unwrap_or_else(|error| {
+            let mut response = error.answer(&parts.method);
+            attempt::note_chunk(&mut response, parts);
+            self.logged(parts, &arrived(parts), response)
+        }))
     }
 
     async fn chunk(&self, parts: &Parts, body: Incoming) -> Answered {

@@ -44,6 +44,9 @@ pub const PAGE: &str = "/_satchel/";
 const PAGE_WITHOUT_SLASH: &str = "/_satchel";
 const STYLE: &str = "/_satchel/style.css";
 
+/// For all of it.
+const METHODS: &str = "GET, HEAD";
+
 /// No script, nothing from elsewhere, in no frame; the icon is a data: URL.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
@@ -87,7 +90,7 @@ impl Status {
         }
     }
 
-    /// Answers one request. Only refusals are logged: a scraper comes several times a minute.
+    /// Answers one request. Only refusals and failures are logged: a scraper comes several times a minute.
     /// `peer` is who connected, and the headers are as they came.
     pub async fn answer(&self, request: &Parts, peer: Peer) -> Answer {
         let seen = Seen::at_gateway("status", request.method.clone(), request_id());
@@ -100,18 +103,21 @@ impl Status {
             return guarded(self.refuse(&seen, &request.method, error));
         }
         let answer = match request.method {
-            Method::GET | Method::HEAD => self.read(request).await,
-            _ => with(plain(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD\n"), ALLOW, "GET, HEAD"),
+            Method::GET | Method::HEAD => self.read(request, &seen).await,
+            _ => {
+                self.journal.write(&seen.line(&answer::method_not_allowed(&request.method, METHODS)));
+                with(plain(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD\n"), ALLOW, METHODS)
+            }
         };
         guarded(answer)
     }
 
-    async fn read(&self, request: &Parts) -> Answer {
+    async fn read(&self, request: &Parts, seen: &Seen) -> Answer {
         match request.uri.path() {
             METRICS => self.metrics(&request.headers),
             STYLE => of_type("text/css; charset=utf-8", page::STYLE_SHEET),
             PAGE_WITHOUT_SLASH => with(plain(StatusCode::PERMANENT_REDIRECT, ""), LOCATION, PAGE),
-            _ => self.page().await,
+            _ => self.page(seen).await,
         }
     }
 
@@ -122,12 +128,17 @@ impl Status {
         of_type(content_type, body)
     }
 
-    async fn page(&self) -> Answer {
+    async fn page(&self, seen: &Seen) -> Answer {
         let now = log::now() / 1_000;
         let rendered = page::render(&self.facts, &self.journal, self.shelves.as_ref(), now).await;
         match rendered {
             Ok(page) => of_type("text/html; charset=utf-8", page),
-            Err(error) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
+            Err(error) => {
+                let mut failed = answer::empty(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable");
+                log::note(&mut failed, "cause", error.to_string());
+                self.journal.write(&seen.line(&failed));
+                plain(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n"))
+            }
         }
     }
 

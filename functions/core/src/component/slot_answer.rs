@@ -1,0 +1,88 @@
+//! Requests for slots, and what they are answered with.
+
+use super::{Decision, Reply, UploadNamespace, component_host};
+use crate::{
+    slot::{self, Attempt, Chance, Service, Slot, SlotPolicy, SlotRefusal},
+    stanza::{
+        error::{ErrorType, StanzaError},
+        iq::{Exchange, Question},
+    },
+    time::Timestamp,
+};
+
+/// A slot and who gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantedSlot {
+    /// The slot.
+    pub slot: Slot,
+    exchange: Exchange,
+    namespace: UploadNamespace,
+}
+
+impl GrantedSlot {
+    /// The answer, now that there are URLs.
+    #[must_use]
+    pub fn reply(&self, put_url: &str, get_url: &str) -> Reply {
+        let slot = self.namespace.slot(put_url, get_url);
+        Reply { stanza: self.exchange.result(Some(slot)), code: "slot_granted" }
+    }
+
+    /// The answer where there is no slot after all.
+    #[must_use]
+    pub fn refusal(&self, refusal: &SlotRefusal) -> Reply {
+        let error = self.namespace.error(refusal);
+        Reply { stanza: self.exchange.error(&error), code: refusal.code() }
+    }
+
+    /// The answer where the quota cannot be looked up.
+    #[must_use]
+    pub fn unavailable(&self) -> Reply {
+        let error = StanzaError::new(ErrorType::Wait, "internal-server-error", "try again in a minute");
+        Reply { stanza: self.exchange.error(&error), code: "storage_unavailable" }
+    }
+}
+
+/// A slot that is not given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedSlot {
+    /// The answer.
+    pub reply: Reply,
+    /// Why.
+    pub refusal: SlotRefusal,
+    /// What was asked for.
+    pub attempt: Attempt,
+}
+
+/// Decides about a request.
+pub(super) fn decide(
+    exchange: Exchange,
+    namespace: UploadNamespace,
+    question: &Question,
+    policy: &SlotPolicy,
+    now: Timestamp,
+    chance: &Chance,
+) -> Decision {
+    match slot_for(&exchange, namespace, question, policy, now, chance) {
+        Ok(slot) => Decision::Grant(Box::new(GrantedSlot { slot, exchange, namespace })),
+        Err(refusal) => {
+            let stanza = exchange.error(&namespace.error(&refusal));
+            let reply = Reply { stanza, code: refusal.code() };
+            let attempt = Attempt::of(&exchange.from, namespace.value(&question.payload, "size"), policy);
+            Decision::Refuse(Box::new(RefusedSlot { reply, refusal, attempt }))
+        }
+    }
+}
+
+fn slot_for(
+    exchange: &Exchange,
+    namespace: UploadNamespace,
+    question: &Question,
+    policy: &SlotPolicy,
+    now: Timestamp,
+    chance: &Chance,
+) -> Result<Slot, SlotRefusal> {
+    let component = component_host(&exchange.to)?;
+    let service = Service::Component(component.domain());
+    let request = namespace.request(&question.payload, &exchange.from, service)?;
+    slot::decide(&request, policy, now, chance)
+}
