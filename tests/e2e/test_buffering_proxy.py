@@ -61,7 +61,7 @@ async def test_a_client_that_dies_was_never_heard_of(site):
     upload.abort()
     async with site.client() as http, http.put(site.signed("dying/a", size), data=content(size)) as answer:
         assert answer.status == 201
-    assert lines(site) == before + 2, "of the function and the front, for the second upload"
+    assert lines(site) == before + 1, "for the second upload"
 
 
 def lines(site: Site) -> int:
