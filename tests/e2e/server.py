@@ -34,6 +34,10 @@ class Server:
     def environment(self) -> dict[str, str]:
         raise NotImplementedError
 
+    def directory(self) -> Path:
+        """Where it is started."""
+        return self.folder
+
     def is_ready(self) -> bool:
         raise NotImplementedError
 
@@ -41,7 +45,7 @@ class Server:
         """Starts the process and waits until it answers."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(), env=self.environment(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self.command(), env=self.environment(), cwd=self.directory(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         if self not in started:
             started.append(self)

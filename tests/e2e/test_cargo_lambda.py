@@ -1,7 +1,7 @@
 """`cargo lambda watch` and `cargo lambda invoke`, as the README has them: the stack's S3, the routes of CargoLambda.toml."""
 
 import json
-import os
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +14,7 @@ GREETING = b"Hello, Romeo\n"
 
 
 class Watch(Server):
-    """The emulator, which compiles a function when it is first asked for. Here it finds what `tests/sam-build` has compiled."""
+    """The emulator, which compiles a function when it is first asked for. `tests/e2e/run` has done so."""
 
     name = "cargo-lambda"
 
@@ -24,12 +24,13 @@ class Watch(Server):
         self.settings = settings
 
     def command(self) -> list[str]:
-        watch = ["watch", *self.address(), "--ignore-changes", "--manifest-path", str(REPOSITORY / "Cargo.toml")]
-        profile = [] if os.environ.get("SAM_BUILD_MODE") == "debug" else ["--release"]
-        return [str(sam.VENV / "bin/cargo-lambda"), "lambda", *watch, *profile]
+        return [str(sam.VENV / "bin/cargo-lambda"), "lambda", "watch", *self.address(), "--ignore-changes"]
+
+    def directory(self) -> Path:
+        return REPOSITORY
 
     def environment(self) -> dict[str, str]:
-        return clean_environment() | {"CARGO_BUILD_TARGET": "x86_64-unknown-linux-gnu"} | self.settings
+        return clean_environment() | self.settings
 
     def is_ready(self) -> bool:
         return accepts_connections(self.port)

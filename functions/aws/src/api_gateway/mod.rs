@@ -75,7 +75,7 @@ impl MalformedEvent {
     pub(crate) fn answer(self, cloudwatch: &CloudWatch, seen: &Seen) -> Reply {
         cloudwatch.write(&seen.event_line(&Err::<Value, _>(self)));
         let problem = Problem::new(StatusCode::BAD_REQUEST, "event_malformed", self.to_string());
-        Reply::new(Shape::Http, answer::refusal(&Method::GET, &problem))
+        Reply::of_any_shape(answer::refusal(&Method::GET, &problem))
     }
 }
 

@@ -10,24 +10,34 @@ use super::event::Shape;
 /// An answer in the shape of its event.
 #[derive(Debug)]
 pub struct Reply {
-    shape: Shape,
+    /// `None` for what all shapes have in common.
+    shape: Option<Shape>,
     response: Response<Body>,
 }
 
 impl Reply {
     /// Takes the answer to an event of this shape.
     pub fn new(shape: Shape, response: Response<Body>) -> Self {
-        Self { shape, response }
+        Self { shape: Some(shape), response }
+    }
+
+    /// Takes the answer to what is no event: a REST API takes no fields that it does not know.
+    pub(crate) fn of_any_shape(response: Response<Body>) -> Self {
+        Self { shape: None, response }
     }
 }
 
 impl Serialize for Reply {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut reply = serializer.serialize_struct("Reply", 4)?;
+        let mut reply = serializer.serialize_struct("Reply", 5)?;
         reply.serialize_field("statusCode", &self.response.status().as_u16())?;
         match self.shape {
-            Shape::Rest => reply.serialize_field("multiValueHeaders", &Multiple(self.response.headers()))?,
-            Shape::Http => reply.serialize_field("headers", &Single(self.response.headers()))?,
+            Some(Shape::Rest) => reply.serialize_field("multiValueHeaders", &Multiple(self.response.headers()))?,
+            _ => reply.serialize_field("headers", &Single(self.response.headers()))?,
+        }
+        if self.shape == Some(Shape::Http) {
+            // cargo-lambda's emulator wants it.
+            reply.serialize_field("cookies", &[(); 0])?;
         }
         match self.response.body() {
             Body::Text(text) => reply.serialize_field("body", text)?,

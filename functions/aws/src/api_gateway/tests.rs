@@ -160,7 +160,7 @@ fn replies_have_the_shape_of_their_events() {
     assert_eq!(reply(Shape::Rest, Body::Empty), rest(json!({})));
     assert_eq!(reply(Shape::Rest, Body::from("t\u{e9}xt")), rest(json!({"body": "t\u{e9}xt"})));
     assert_eq!(reply(Shape::Rest, Body::from(vec![0, 255])), rest(json!({"body": "AP8=", "isBase64Encoded": true})));
-    let http = json!({"statusCode": 409, "headers": single, "isBase64Encoded": false});
+    let http = json!({"statusCode": 409, "headers": single, "isBase64Encoded": false, "cookies": []});
     assert_eq!(reply(Shape::Http, Body::Empty), http);
 }
 
@@ -172,6 +172,7 @@ fn what_is_no_http_event_is_answered_400() {
         let answer = serde_json::to_value(answer).unwrap();
         assert_eq!((&answer["statusCode"], &answer["isBase64Encoded"]), (&400.into(), &false.into()), "{event}");
         assert_eq!(answer["headers"]["content-type"], "application/problem+json");
+        assert!(answer.get("cookies").is_none(), "REST APIs do not know it");
         assert_eq!(answer["headers"]["access-control-allow-origin"], "*");
         let problem: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
         assert_eq!(problem["code"], "event_malformed");
