@@ -5,7 +5,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from server import HOST, Server, answers_http, free_port
+from server import HOST, Server, free_port
 
 CONFIGURATION = """
 global: {{ scrape_interval: 1s, scrape_timeout: 1s }}
@@ -35,7 +35,12 @@ class Prometheus(Server):
         return {}
 
     def is_ready(self) -> bool:
-        return answers_http(f"http://{HOST}:{self.port}/-/ready")
+        """It answers 503 until it is."""
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{self.port}/-/ready", timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
 
     def query(self, expression: str) -> list[dict]:
         """The result of an instant query; a wrong expression raises HTTPError."""
