@@ -19,7 +19,7 @@ from xmpp import login
 LOCKED_OUT, UNREACHABLE = f"locked-out.{DOMAIN}", f"unreachable.{DOMAIN}"
 ELSEWHERE = "example.net"
 LIMIT = 400 * MIB
-PARTS_OF_SECRETS = ("X-Amz-", "Signature", "Basic ", PASSWORD)
+PARTS_OF_SECRETS = ("X-Amz-", "Signature", "Basic", PASSWORD)
 
 
 @pytest.fixture(scope="module")

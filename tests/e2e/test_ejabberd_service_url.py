@@ -13,7 +13,7 @@ from xmpp import login
 SEGMENT, PAIR = "0b9c52e87d5f4d7c8a54f0a7bb2c6f11", "ejabberd:9f86d081884c7d659a2feaa0c55ad015"
 WITH_BASIC, LOCKED_OUT, ELSEWHERE = f"basic.{DOMAIN}", f"locked-out.{DOMAIN}", "example.net"
 LIMIT = 400 * MIB
-PARTS_OF_SECRETS = ("eyJ", "Basic ", SEGMENT, PAIR.partition(":")[2])
+PARTS_OF_SECRETS = ("eyJ", "Basic", SEGMENT, PAIR.partition(":")[2])
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,9 @@ pub enum ComponentError {
     #[error("there is nothing at this address; stanzas go to /component, slot requests to /slot")]
     NotFound,
     /// Not one of the callers.
-    #[error("this address takes the credentials it was configured with (HTTP authentication, Basic)")]
+    #[error(
+        "this address takes the credentials it was configured with (HTTP authentication by user name and password)"
+    )]
     Unauthorized,
     /// No stanza.
     #[error(transparent)]

@@ -4,6 +4,8 @@ use std::{fmt, net::Ipv6Addr, str::FromStr};
 
 use http::{Uri, uri::Scheme};
 
+use crate::upload_path::escapes_are_complete;
+
 /// An http:// or https:// URL whose path ends with a slash, written as clients write it: the host in lower case, without a
 /// port that goes without saying.
 ///
@@ -89,9 +91,7 @@ impl FromStr for BaseUrl {
         if text.contains(['?', '#']) {
             return Err(BaseUrlError::Query);
         }
-        let escapes =
-            || text.split('%').skip(1).all(|rest| rest.len() > 1 && u8::from_str_radix(&rest[..2], 16).is_ok());
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains(STRAY) || !escapes() {
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains(STRAY) || !escapes_are_complete(text) {
             return Err(BaseUrlError::Characters);
         }
         let uri: Uri = text.parse().map_err(|_| BaseUrlError::Malformed)?;
@@ -193,6 +193,7 @@ mod tests {
             ("https://x.org:+80", Malformed),
             ("https://x.org/%zz", Characters),
             ("https://x.org/%4", Characters),
+            ("https://x.org/%+1", Characters),
             ("https://x.org/a/%2E%2e/b", Dots),
             ("https://b\u{fc}cher.example", Characters),
             ("https://x.org/a b", Characters),

@@ -140,7 +140,8 @@ fn decode(segment: &str) -> Result<String, PathError> {
     Ok(decoded.into_owned())
 }
 
-fn escapes_are_complete(segment: &str) -> bool {
+/// Whether two hexadecimal digits follow every percent sign (RFC 3986, section 2.1).
+pub(crate) fn escapes_are_complete(segment: &str) -> bool {
     segment.split('%').skip(1).all(|after| {
         let digits = after.as_bytes();
         digits.len() >= 2 && digits[0].is_ascii_hexdigit() && digits[1].is_ascii_hexdigit()

@@ -26,7 +26,9 @@ pub enum RosterFetchError {
     #[error("there is nothing at this address; rosters are below /contacts/, shared groups below /groups/")]
     NoSuchAddress,
     /// Not one of the callers.
-    #[error("this address takes the credentials it was configured with (HTTP authentication, Basic)")]
+    #[error(
+        "this address takes the credentials it was configured with (HTTP authentication by user name and password)"
+    )]
     Unauthorized,
     /// Not for this address.
     #[error("this address takes {0}; a roster is edited and emptied by PUTs below /contacts/")]

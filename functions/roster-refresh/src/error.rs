@@ -18,7 +18,9 @@ pub enum RosterRefreshError {
     #[error("there is nothing at this address; refreshes are POSTed to /contacts/refresh")]
     NoSuchAddress,
     /// Not one of the callers.
-    #[error("this address takes the credentials it was configured with (HTTP authentication, Basic)")]
+    #[error(
+        "this address takes the credentials it was configured with (HTTP authentication by user name and password)"
+    )]
     Unauthorized,
     /// A parameter that is neither true nor false.
     #[error("the parameter 'replace' is either true or false")]
