@@ -151,9 +151,16 @@ async fn with_credentials_it_is_for_those_who_have_them() {
 
 #[tokio::test]
 async fn secrets_are_named_and_never_shown() {
-    let world = component::world(&[("SATCHEL_METRONOME_DELETE_SECRET", "delete-me")]).await;
+    let world = component::world(&[
+        ("SATCHEL_METRONOME_DELETE_SECRET", "delete-me"),
+        ("SATCHEL_ROSTER_CREDENTIALS", "app:roster-word"),
+        ("SATCHEL_PROSODY_REFRESH_URL", "https://me:hunter2@xmpp.example.org/roster_admin/refresh"),
+    ])
+    .await;
     let page = page(&world).await;
-    for secret in ["it-is-secret", "new secret", "delete-me", "prosody:pass", "ejabberd-secret"] {
+    for secret in
+        ["it-is-secret", "new secret", "delete-me", "hunter2", "roster-word", "prosody:pass", "ejabberd-secret"]
+    {
         assert!(!page.contains(secret), "{secret}");
     }
     assert!(!page.contains(&world.variable("AWS_SECRET_ACCESS_KEY")));
