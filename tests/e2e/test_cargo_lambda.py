@@ -1,16 +1,22 @@
-"""`cargo lambda watch` and `cargo lambda invoke`, as the README has them: the stack's S3, the routes of CargoLambda.toml."""
+"""cargo-lambda as the README has it: `watch` and `invoke` with the routes of CargoLambda.toml, and `deploy`."""
 
 import json
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import rie
 import sam
-from satchel import Satchel, clean_environment
+from event_files import FUNCTIONS, GREETING, understood, world
+from ministack import KEYS, REGION, payload
+from satchel import clean_environment
 from server import HOST, REPOSITORY, Server, accepts_connections, free_port
+from uses import function_name
 
-GREETING = b"Hello, Romeo\n"
+PACKAGES = REPOSITORY / "target/lambda"
+"""What `tests/sam-build` has had cargo-lambda build."""
 
 
 class Watch(Server):
@@ -18,7 +24,7 @@ class Watch(Server):
 
     name = "cargo-lambda"
 
-    def __init__(self, folder, settings: dict[str, str]):
+    def __init__(self, folder: Path, settings: dict[str, str]):
         super().__init__(folder)
         self.port = free_port()
         self.settings = settings
@@ -30,7 +36,7 @@ class Watch(Server):
         return REPOSITORY
 
     def environment(self) -> dict[str, str]:
-        return clean_environment() | self.settings
+        return clean_environment() | {"AWS_REGION": "us-east-1"} | self.settings
 
     def is_ready(self) -> bool:
         return accepts_connections(self.port)
@@ -38,32 +44,66 @@ class Watch(Server):
     def address(self) -> list[str]:
         return ["-A", HOST, "-P", str(self.port)]
 
-    def invoke(self, function: str, event: str):
-        file = str(rie.EVENTS / f"{event}.json")
-        return json.loads(sam.run("cargo-lambda", "lambda", "invoke", *self.address(), function, "--data-file", file))
+
+class Watched:
+    """One of its functions, invoked by name."""
+
+    def __init__(self, watch: Watch, name: str):
+        self.watch, self.name = watch, name
+
+    def invoke(self, event):
+        file = self.watch.folder / "event.json"
+        file.write_text(json.dumps(event))
+        return json.loads(sam.run("cargo-lambda", "lambda", "invoke", *self.watch.address(), self.name, "--data-file", str(file)))
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    with Satchel(tmp_path_factory.mktemp("satchel")) as running:
+@pytest.fixture
+def there(tmp_path):
+    with world(tmp_path / "s3") as running:
         yield running
 
 
-@pytest.fixture(scope="module")
-def watch(tmp_path_factory, stack):
-    s3 = {"AWS_ENDPOINT_URL_S3": f"http://{HOST}:{stack.s3_port}", "SATCHEL_S3_PATH_STYLE": "true"}
-    secret = (stack.folder / "data/s3-secret").read_text().strip()
-    keys = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "satchel", "AWS_SECRET_ACCESS_KEY": secret}
-    with Watch(tmp_path_factory.mktemp("watch"), rie.ENVIRONMENT["UploadFunction"] | s3 | keys) as running:
+@pytest.fixture
+def watch(tmp_path, there, request):
+    settings = rie.ENVIRONMENT[rie.logical_id(request.param)] | there[1]
+    with Watch(tmp_path / "watch", settings) as running:
         yield running
 
 
-@pytest.mark.timeout(900)
-async def test_functions_are_invoked_by_name_and_by_route(watch, http):
-    answer = watch.invoke("upload", "upload-rest")
-    assert answer["statusCode"] == 201, answer
-    assert watch.invoke("upload", "upload-rest")["statusCode"] == 409
+@pytest.mark.parametrize(("watch", "name"), [(name, name) for name in FUNCTIONS], indirect=["watch"], ids=FUNCTIONS)
+def test_every_function_is_invoked_by_its_name(watch, name, there):
+    understood(Watched(watch, name), there[0])
+
+
+@pytest.mark.parametrize("watch", ["upload"], indirect=True, ids=["upload"])
+async def test_the_routes_of_the_api_lead_to_functions(watch, http):
+    assert Watched(watch, "upload").invoke(rie.event("upload-rest"))["statusCode"] == 201
     async with http.get(f"http://{HOST}:{watch.port}/upload/demo/rest.txt") as answer:
         assert (answer.status, await answer.read()) == (200, GREETING)
     async with http.put(f"http://{HOST}:{watch.port}/upload/demo/other.txt", data=GREETING) as answer:
         assert answer.status == 403, await answer.text()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_is_deployed_by_itself(cloud, name):
+    client, alone = cloud.client("lambda"), f"alone-{name}"
+    role = client.get_function(FunctionName=function_name(cloud, rie.logical_id(name)))["Configuration"]["Role"]
+    variables = rie.ENVIRONMENT[rie.logical_id(name)] | {"SATCHEL_BUCKET": cloud.outputs["BucketName"]}
+    options = ["--endpoint-url", cloud.endpoint, "--region", REGION, "--role", role, "--lambda-dir", str(PACKAGES)]
+    options += [part for key, value in variables.items() for part in ("--env-var", f"{key}={value}")]
+    manifest = REPOSITORY / f"functions/{name}/Cargo.toml"
+    trust = KEYS | {"SSL_CERT_FILE": str(cloud.certificate)}
+    command = ["cargo-lambda", "lambda", "deploy", alone, "--binary-name", name, "--manifest-path", str(manifest)]
+    sam.run(*command, *options, **trust)
+    try:
+        deployed = client.get_function_configuration(FunctionName=alone)
+        wanted = tomllib.loads(manifest.read_text())["package"]["metadata"]["lambda"]["deploy"]
+        assert (deployed["MemorySize"], deployed["Timeout"]) == (wanted["memory"], wanted["timeout"]), deployed
+        assert deployed["Runtime"] == "provided.al2023", deployed
+        event = {"dry_run": True} if name == "expire" else {"Records": []}
+        answer = payload(client.invoke(FunctionName=alone, Payload=json.dumps(event)))
+        # Whatever it says of the event, it has started and understood its configuration.
+        assert not re.search("exit|timed out", str(answer), re.IGNORECASE), answer
+        assert {"dry_run", "statusCode", "errorType", "sealed", "usernames"} & set(answer), answer
+    finally:
+        client.delete_function(FunctionName=alone)
