@@ -7,22 +7,23 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use lambda_http::{
-    Body, Error, LambdaEvent, Request, Response,
-    lambda_runtime::{Diagnostic, Runtime, service_fn},
-};
+use lambda_http::{Body, Request, Response};
 use satchel_core::{config::ConfigError, line};
-#[cfg(feature = "https")]
 use serde::Serialize;
 use serde_json::Value;
 
 #[cfg(feature = "https")]
-use crate::{api_gateway::MalformedEvent, live::Live};
+use crate::live::Live;
 use crate::{
-    api_gateway::{Event, HttpEvent, Reply},
+    api_gateway::{Event, MalformedEvent, Reply},
     cloudwatch::CloudWatch,
     log::{self, EventFailure, Seen},
+    runtime::{self, Failure, Next},
 };
+
+/// What an invoke may take at the most (AWS: "Lambda quotas", function timeout). cargo-lambda's emulator sends a deadline of
+/// 1970, which is none.
+const LONGEST_INVOKE: Duration = Duration::from_secs(900);
 
 /// The exit code for a configuration that cannot work.
 pub const BAD_CONFIGURATION: u8 = 2;
@@ -91,23 +92,19 @@ where
     F: Future<Output = Response<Body>> + Send,
 {
     let (state, handle) = (&state, &handle);
-    let service = service_fn(async |event: LambdaEvent<HttpEvent>| {
-        let LambdaEvent { payload: HttpEvent(event), context } = event;
-        let answer = match event {
+    looped(function, async |next: Next| {
+        Ok(match Event::parse(next.event) {
             Ok(Event { request, shape }) => {
-                let seen = cloudwatch.seen(Seen::of(function, context.request_id, &request));
+                let seen = cloudwatch.seen(Seen::of(function, next.request_id, &request));
                 // Boxed, as the SDK's futures nest deeper than the compiler computes layouts.
                 let response = Box::pin(handle(state().await, request)).await;
                 cloudwatch.write(&seen.line(&response));
                 Reply::new(shape, response)
             }
-            Err(malformed) => {
-                malformed.answer(cloudwatch, &cloudwatch.seen(Seen::of_event(function, context.request_id)))
-            }
-        };
-        Ok::<_, Error>(answer)
-    });
-    ended(function, Runtime::new(service).run().await)
+            Err(_) => MalformedEvent.answer(cloudwatch, &cloudwatch.seen(Seen::of_event(function, next.request_id))),
+        })
+    })
+    .await
 }
 
 /// Serves events that nobody waits for. What `handle` gives is logged; what it fails with is logged and told to
@@ -132,10 +129,10 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    fn of(event: LambdaEvent<Value>) -> Self {
+    fn of(event: Value, deadline: u64) -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let left = Duration::from_millis(event.context.deadline).saturating_sub(since_epoch);
-        Self { event: event.payload, deadline: Instant::now() + left }
+        let left = Duration::from_millis(deadline).checked_sub(since_epoch);
+        Self { event, deadline: Instant::now() + left.unwrap_or(LONGEST_INVOKE) }
     }
 }
 
@@ -149,13 +146,15 @@ where
 {
     let Some(state) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
     let cloudwatch = CloudWatch::from_environment();
-    let service = service_fn(|event: LambdaEvent<Value>| {
-        let seen = cloudwatch.seen(Seen::of_event(function, event.context.request_id.clone()));
+    let (state, cloudwatch, handle) = (&state, &cloudwatch, &handle);
+    looped(function, async |next: Next| {
+        let seen = cloudwatch.seen(Seen::of_event(function, next.request_id));
+        let event = value(&next.event)?;
         // Boxed, as the SDK's futures nest deeper than the compiler computes layouts.
-        let done = Box::pin(handle(Arc::clone(&state), Invocation::of(event)));
-        logged(&cloudwatch, seen, done)
-    });
-    ended(function, Runtime::new(service).run().await)
+        let done = Box::pin(handle(Arc::clone(state), Invocation::of(event, next.deadline)));
+        logged(cloudwatch, seen, done).await
+    })
+    .await
 }
 
 /// What goes back to Lambda.
@@ -188,25 +187,23 @@ where
     let Some(live) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
     let cloudwatch = CloudWatch::from_environment();
     let (live, cloudwatch, handle, handle_event) = (&live, &cloudwatch, &handle, &handle_event);
-    let service = service_fn(async |event: LambdaEvent<Value>| {
-        let (invocation, state) = (event.context.request_id, renewed(function, live, cloudwatch).await);
-        match Event::of_value(&event.payload) {
-            Some(Ok(Event { request, shape })) => {
-                let seen = cloudwatch.seen(Seen::of(function, invocation, &request));
+    looped(function, async |next: Next| {
+        let (event, state) = (value(&next.event)?, renewed(function, live, cloudwatch).await);
+        if !Event::is_in(&event) {
+            let seen = cloudwatch.seen(Seen::of_event(function, next.request_id));
+            return logged(cloudwatch, seen, handle_event(state, event)).await.map(Answer::Event);
+        }
+        Ok(Answer::Http(match Event::parse(next.event) {
+            Ok(Event { request, shape }) => {
+                let seen = cloudwatch.seen(Seen::of(function, next.request_id, &request));
                 let response = handle(state, request).await;
                 cloudwatch.write(&seen.line(&response));
-                Ok(Answer::Http(Reply::new(shape, response)))
+                Reply::new(shape, response)
             }
-            other => {
-                let seen = cloudwatch.seen(Seen::of_event(function, invocation));
-                match other {
-                    Some(_) => Ok(Answer::Http(MalformedEvent.answer(cloudwatch, &seen))),
-                    None => logged(cloudwatch, seen, handle_event(state, event.payload)).await.map(Answer::Event),
-                }
-            }
-        }
-    });
-    ended(function, Runtime::new(service).run().await)
+            Err(_) => MalformedEvent.answer(cloudwatch, &cloudwatch.seen(Seen::of_event(function, next.request_id))),
+        }))
+    })
+    .await
 }
 
 /// Logs what came of an event, and hands it on.
@@ -214,20 +211,18 @@ async fn logged<E>(
     cloudwatch: &CloudWatch,
     seen: Seen,
     done: impl Future<Output = Result<Value, E>>,
-) -> Result<Value, Diagnostic>
+) -> Result<Value, Failure>
 where
     E: EventFailure + Send + Sync + 'static,
 {
     let outcome = done.await;
     cloudwatch.write(&seen.event_line(&outcome));
-    outcome.map_err(|error| diagnostic(&error))
+    outcome.map_err(|error| Failure::of(&error))
 }
 
-/// What Lambda shows of a failed event, and keeps with it.
-fn diagnostic<E: std::error::Error>(error: &E) -> Diagnostic {
-    let name = std::any::type_name::<E>();
-    let error_type = name.rsplit("::").next().unwrap_or(name).to_owned();
-    Diagnostic { error_type, error_message: error.to_string() }
+/// An event of a service. Lambda takes nothing but JSON.
+fn value(event: &[u8]) -> Result<Value, Failure> {
+    serde_json::from_slice(event).map_err(|error| Failure::of(&error))
 }
 
 fn ready<S>(function: &str, state: Result<S, StartError>) -> Option<Arc<S>> {
@@ -242,32 +237,34 @@ fn complain(function: &str, code: &str, reason: &str) {
     }
 }
 
-fn ended(function: &str, end: Result<(), Error>) -> ExitCode {
-    match end {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(function, "runtime_ended", &format!("the Lambda runtime ended: {error}"));
-            ExitCode::FAILURE
-        }
-    }
+/// Answers events until there are no more.
+async fn looped<F, A>(function: &'static str, handle: impl Fn(Next) -> F) -> ExitCode
+where
+    F: Future<Output = Result<A, Failure>>,
+    A: Serialize,
+{
+    let complaint = |reason: String| complain(function, "answer_refused", &reason);
+    let Err(end) = runtime::run(environment("AWS_LAMBDA_RUNTIME_API"), complaint, handle).await;
+    complain(function, "runtime_ended", &format!("the function ends: {end}"));
+    ExitCode::FAILURE
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lambda_http::Context;
 
     #[test]
-    fn an_invocation_ends_when_lambda_says_and_never_before_it_began() {
+    fn an_invocation_ends_when_lambda_says_which_is_never_before_it_began() {
         let began = Instant::now();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let left = |deadline: Duration| {
-            let mut context = Context::default();
-            context.deadline = u64::try_from(deadline.as_millis()).unwrap();
-            Invocation::of(LambdaEvent::new(Value::Null, context)).deadline.duration_since(began)
+            let deadline = u64::try_from(deadline.as_millis()).unwrap();
+            Invocation::of(Value::Null, deadline).deadline.duration_since(began)
         };
-        let hour = Duration::from_secs(3_600);
-        assert!((hour - Duration::from_secs(60)..=hour).contains(&left(now + hour)));
-        assert!(left(Duration::ZERO) < hour, "long past");
+        let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3_600));
+        assert!((hour - minute..=hour).contains(&left(now + hour)));
+        for past in [now.saturating_sub(minute), Duration::from_millis(600)] {
+            assert!((LONGEST_INVOKE..hour).contains(&left(past)), "no deadline that Lambda would send");
+        }
     }
 }

@@ -14,6 +14,7 @@ pub mod lean_s3;
 pub mod live;
 pub mod log;
 pub mod presign;
+mod runtime;
 #[cfg(feature = "storage")]
 mod s3_client;
 #[cfg(feature = "storage")]

@@ -2,7 +2,6 @@
 
 use std::{borrow::Cow, collections::HashMap, fmt, marker::PhantomData};
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use lambda_http::{
     Body, Request, RequestExt,
@@ -17,7 +16,7 @@ use serde::{
     de::{IgnoredAny, MapAccess, Visitor},
 };
 
-use super::Event;
+use super::{Event, body::Content};
 
 /// How an event is written, and its answer is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +44,13 @@ pub enum EventError {
     Base64,
 }
 
-pub(super) fn parse(json: &str) -> Result<Event, EventError> {
-    serde_json::from_str::<Wire<'_>>(json)?.into_event()
+pub(super) fn parse(json: Vec<u8>) -> Result<Event, EventError> {
+    let mut wire = serde_json::from_slice::<Wire<'_>>(&json)?;
+    let base64 = wire.is_base64_encoded.unwrap_or_default();
+    let body = Content::of(wire.body.take().map(|text| text.0), base64, &json);
+    let mut event = wire.into_event()?;
+    *event.request.body_mut() = body.into_body(json)?;
+    Ok(event)
 }
 
 /// What counts of an event, borrowed from its bytes.
@@ -99,6 +103,7 @@ struct Description<'a> {
 }
 
 impl Wire<'_> {
+    /// The event without its body.
     fn into_event(mut self) -> Result<Event, EventError> {
         // A load balancer's events have a method as well, but not in their context, and are another shape.
         let of_rest = self.http_method.take().filter(|_| self.request_context.http_method.is_some());
@@ -110,7 +115,7 @@ impl Wire<'_> {
         let path = if shape == Shape::Rest { self.path.take() } else { self.raw_path.take() };
         let context = context(shape, self.request_context);
         let headers = headers(self.headers, self.multi_value_headers)?;
-        let mut request = Request::new(body(self.body, self.is_base64_encoded.unwrap_or_default())?)
+        let mut request = Request::new(Body::Empty)
             .with_raw_http_path(path.map(Text::into_owned).unwrap_or_default())
             .with_query_string_parameters(query)
             .with_request_context(context);
@@ -188,16 +193,6 @@ fn context(shape: Shape, context: Context<'_>) -> RequestContext {
             (context.stage, context.request_id, context.domain_name) = (stage, request_id, domain_name);
             RequestContext::ApiGatewayV2(context)
         }
-    }
-}
-
-fn body(body: Option<Text<'_>>, base64: bool) -> Result<Body, EventError> {
-    match body {
-        None => Ok(Body::Empty),
-        Some(encoded) if base64 => {
-            BASE64_STANDARD.decode(encoded.0.as_bytes()).map(Body::Binary).map_err(|_| EventError::Base64)
-        }
-        Some(text) => Ok(Body::Text(text.into_owned())),
     }
 }
 

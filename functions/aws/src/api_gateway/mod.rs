@@ -1,18 +1,18 @@
 //! API Gateway's events as requests, and answers as it takes them; Function URLs speak the same.
 //!
 //! lambda_http does the same with three copies of a body and twice the work of the bare runtime. Here a body is decoded
-//! straight out of the event's bytes; events are read as lambda_http reads them, which the tests compare. What is no HTTP
+//! within the event's bytes; events are read as lambda_http reads them, which the tests compare. What is no HTTP
 //! event at all is answered, while lambda_http has it fail: a test event from the console, an integration that is no proxy,
 //! another service's trigger.
 
+mod body;
 mod event;
 mod reply;
 
 use http::{Method, StatusCode};
 use lambda_http::Request;
 use satchel_core::problem::Problem;
-use serde::{Deserialize, Deserializer};
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 pub use event::{EventError, Shape};
 pub use reply::Reply;
@@ -37,26 +37,14 @@ impl Event {
     ///
     /// # Errors
     /// See [`EventError`].
-    pub fn parse(json: &str) -> Result<Self, EventError> {
+    pub fn parse(json: Vec<u8>) -> Result<Self, EventError> {
         event::parse(json)
     }
 
-    /// Reads an event of a function that gets others as well; `None` for those.
+    /// Whether this is meant to be one, for a function that gets others as well.
     #[cfg(feature = "https")]
-    pub(crate) fn of_value(event: &Value) -> Option<Result<Self, MalformedEvent>> {
-        let is_http = event.get("httpMethod").is_some() || event.pointer("/requestContext/http").is_some();
-        is_http.then(|| Self::parse(&event.to_string()).map_err(|_| MalformedEvent))
-    }
-}
-
-/// What Lambda hands over, where it is an HTTP event.
-pub(crate) struct HttpEvent(pub(crate) Result<Event, MalformedEvent>);
-
-impl<'de> Deserialize<'de> for HttpEvent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The runtime's own deserializer notes where it is in the document, at a price for each field.
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        Ok(Self(Event::parse(raw.get()).map_err(|_| MalformedEvent)))
+    pub(crate) fn is_in(event: &Value) -> bool {
+        event.get("httpMethod").is_some() || event.pointer("/requestContext/http").is_some()
     }
 }
 

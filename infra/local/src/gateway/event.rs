@@ -59,9 +59,8 @@ pub fn of(parts: &Parts, body: Bytes) -> Result<String, EventError> {
 }
 
 /// Reads an event back, the way a Lambda function does.
-#[expect(clippy::needless_pass_by_value, reason = "a large event is not kept a moment longer than needed")]
 pub fn parse(event: String) -> Result<Request, EventError> {
-    Event::parse(&event).map(|event| event.request).map_err(|_| EventError::Malformed)
+    Event::parse(event.into_bytes()).map(|event| event.request).map_err(|_| EventError::Malformed)
 }
 
 fn context(parts: &Parts, path: &str) -> Value {
