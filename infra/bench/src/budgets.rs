@@ -15,7 +15,21 @@ struct Budget {
     /// Against an earlier run: more, as both of them have their noise.
     growth: f64,
     limit: fn(&FunctionFigures) -> Option<f64>,
-    figure: fn(&FunctionFigures, &FunctionFigures) -> f64,
+    figure: fn(&FunctionFigures, &Limit<'_>) -> f64,
+}
+
+/// What a row is measured against, of the same run.
+struct Limit<'a> {
+    bare: &'a FunctionFigures,
+    /// The least that the row's function has had at its peak, in kibibytes, whatever it did.
+    idle_kib: f64,
+}
+
+impl<'a> Limit<'a> {
+    fn of(row: &FunctionFigures, figures: &'a Figures) -> Option<Self> {
+        let same = figures.functions.iter().filter(|other| other.function == row.function);
+        Some(Self { bare: figures.bare()?, idle_kib: same.map(|other| other.median(peak)).reduce(f64::min)? })
+    }
 }
 
 const BUDGETS: &[Budget] = &[
@@ -25,7 +39,7 @@ const BUDGETS: &[Budget] = &[
         slack: 1.2,
         growth: 1.35,
         limit: |row| by_kind(row, 1.3, 2.0),
-        figure: |row, bare| row.ratio(bare, |round| round.first_poll_us),
+        figure: |row, limit| row.ratio(limit.bare, |round| round.first_poll_us),
     },
     Budget {
         what: "warm invoke",
@@ -33,7 +47,7 @@ const BUDGETS: &[Budget] = &[
         slack: 1.2,
         growth: 1.35,
         limit: |row| row.arithmetic.then_some(1.25).filter(|_| by_kind(row, 0.0, 0.0).is_some()),
-        figure: |row, bare| row.ratio(bare, |round| round.warm_p50_us),
+        figure: |row, limit| row.ratio(limit.bare, |round| round.warm_p50_us),
     },
     Budget {
         what: "resident memory, functions that sign",
@@ -41,7 +55,7 @@ const BUDGETS: &[Budget] = &[
         slack: 1.1,
         growth: 1.2,
         limit: |row| (row.kind == Kind::Signing).then_some(2.0),
-        figure: |row, bare| row.ratio(bare, resident),
+        figure: |row, limit| row.ratio(limit.bare, resident),
     },
     Budget {
         what: "resident memory",
@@ -50,6 +64,14 @@ const BUDGETS: &[Budget] = &[
         growth: 1.2,
         limit: |row| (row.kind == Kind::Storage && row.body_bytes == 0).then_some(12.0),
         figure: |row, _| row.median(resident) / 1_024.0,
+    },
+    Budget {
+        what: "peak memory, above what the function has without a body",
+        unit: "x the body",
+        slack: 1.1,
+        growth: 1.35,
+        limit: |row| (row.body_bytes > 0).then_some(2.5),
+        figure: |row, limit| (row.median(peak) - limit.idle_kib) * 1_024.0 / row.body_bytes as f64,
     },
     Budget {
         what: "package",
@@ -73,18 +95,24 @@ fn resident(round: &Round) -> f64 {
     round.resident_kib as f64
 }
 
+fn peak(round: &Round) -> f64 {
+    round.peak_kib as f64
+}
+
 /// Compares with the budgets, and with an earlier run as far as it has the same rows.
 ///
 /// # Errors
 /// All that is over its limit.
 pub fn check(figures: &Figures, earlier: &Figures) -> Result<(), BenchError> {
-    let Some(bare) = figures.bare() else {
+    if figures.bare().is_none() {
         return Err(BenchError::OverLimits(vec!["the bare function was not measured".into()]));
-    };
+    }
     let mut over = Vec::new();
     for row in &figures.functions {
-        let before = earlier.functions.iter().find(|before| before.name() == row.name()).zip(earlier.bare());
-        over.extend(BUDGETS.iter().filter_map(|budget| budget.excess(row, bare, before)));
+        let Some(limit) = Limit::of(row, figures) else { continue };
+        let before = earlier.functions.iter().find(|before| before.name() == row.name());
+        let before = before.and_then(|before| Some((before, Limit::of(before, earlier)?)));
+        over.extend(BUDGETS.iter().filter_map(|budget| budget.excess(row, &limit, before.as_ref())));
         over.extend(before.and_then(|(before, _)| more_requests(row, before)));
     }
     if over.is_empty() { Ok(()) } else { Err(BenchError::OverLimits(over)) }
@@ -94,11 +122,11 @@ impl Budget {
     fn excess(
         &self,
         row: &FunctionFigures,
-        bare: &FunctionFigures,
-        before: Option<(&FunctionFigures, &FunctionFigures)>,
+        limit: &Limit<'_>,
+        before: Option<&(&FunctionFigures, Limit<'_>)>,
     ) -> Option<String> {
         let budget = (self.limit)(row)?;
-        let figure = (self.figure)(row, bare);
+        let figure = (self.figure)(row, limit);
         let (name, what, unit) = (row.name(), self.what, self.unit);
         if figure > budget * self.slack {
             return Some(format!(
@@ -106,8 +134,8 @@ impl Budget {
                 self.slack
             ));
         }
-        let (before, bare_before) = before?;
-        let was = (self.figure)(before, bare_before);
+        let (before, limit_before) = before?;
+        let was = (self.figure)(before, limit_before);
         (figure > was * self.growth).then(|| format!("{name}: {what} is {figure:.2} {unit} and was {was:.2}"))
     }
 }
@@ -178,6 +206,28 @@ mod tests {
         let before = || row(Kind::Signing, 1_000.0, 1_000_000, 0.0);
         assert_eq!(over(row(Kind::Signing, 1_340.0, 1_049_000, 0.0), before()), 0);
         assert_eq!(over(row(Kind::Signing, 1_360.0, 1_051_000, 0.0), before()), 2);
+    }
+
+    #[test]
+    fn a_large_body_may_be_in_memory_two_and_a_half_times() {
+        let large = |peak_kib: u64| {
+            let mut row = row(Kind::Storage, 1_000.0, 1, 1.0);
+            (row.operation, row.body_bytes, row.rounds[0].peak_kib) = ("large".into(), 4_194_304, peak_kib);
+            Figures {
+                functions: vec![self::row(Kind::Bare, 1_000.0, 1, 0.0), self::row(Kind::Storage, 1_000.0, 1, 1.0), row],
+                ..Figures::default()
+            }
+        };
+        // The small one has 4 MiB.
+        for (mebibytes, before, expected) in
+            [(14, 14, true), (15, 15, true), (16, 16, false), (10, 8, false), (9, 8, true)]
+        {
+            assert_eq!(
+                check(&large(mebibytes * 1_024), &large(before * 1_024)).is_ok(),
+                expected,
+                "{mebibytes} {before}"
+            );
+        }
     }
 
     #[test]
