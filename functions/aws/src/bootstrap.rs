@@ -8,7 +8,11 @@ use std::{
 };
 
 use lambda_http::{Body, Request, Response};
-use satchel_core::{config::ConfigError, line};
+use satchel_core::{
+    config::ConfigError,
+    level::Level,
+    line::{self, CAUSE},
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -21,8 +25,8 @@ use crate::{
     runtime::{self, Failure, Next},
 };
 
-/// What an invoke may take at the most (AWS: "Lambda quotas", function timeout). cargo-lambda's emulator sends a deadline of
-/// 1970, which is none.
+/// What an invoke may take at the most (AWS: "Lambda quotas", function timeout). A deadline that is longer ago is none:
+/// cargo-lambda's emulator sends one of 1970.
 const LONGEST_INVOKE: Duration = Duration::from_secs(900);
 
 /// The exit code for a configuration that cannot work.
@@ -92,7 +96,7 @@ where
     F: Future<Output = Response<Body>> + Send,
 {
     let (state, handle) = (&state, &handle);
-    looped(function, async |next: Next| {
+    looped(function, cloudwatch, async |next: Next| {
         Ok(match Event::parse(next.event) {
             Ok(Event { request, shape }) => {
                 let seen = cloudwatch.seen(Seen::of(function, next.request_id, &request));
@@ -129,10 +133,11 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    fn of(event: Value, deadline: u64) -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let left = Duration::from_millis(deadline).checked_sub(since_epoch);
-        Self { event, deadline: Instant::now() + left.unwrap_or(LONGEST_INVOKE) }
+    fn of(event: Value, deadline: Option<u64>) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let deadline = deadline.map(Duration::from_millis).filter(|at| *at + LONGEST_INVOKE > now);
+        let left = deadline.map_or(LONGEST_INVOKE, |at| at.saturating_sub(now));
+        Self { event, deadline: Instant::now() + left }
     }
 }
 
@@ -147,9 +152,9 @@ where
     let Some(state) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
     let cloudwatch = CloudWatch::from_environment();
     let (state, cloudwatch, handle) = (&state, &cloudwatch, &handle);
-    looped(function, async |next: Next| {
+    looped(function, cloudwatch, async |next: Next| {
         let seen = cloudwatch.seen(Seen::of_event(function, next.request_id));
-        let event = value(&next.event)?;
+        let Ok(event) = serde_json::from_slice(&next.event) else { return no_json(cloudwatch, &seen) };
         // Boxed, as the SDK's futures nest deeper than the compiler computes layouts.
         let done = Box::pin(handle(Arc::clone(state), Invocation::of(event, next.deadline)));
         logged(cloudwatch, seen, done).await
@@ -187,12 +192,16 @@ where
     let Some(live) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
     let cloudwatch = CloudWatch::from_environment();
     let (live, cloudwatch, handle, handle_event) = (&live, &cloudwatch, &handle, &handle_event);
-    looped(function, async |next: Next| {
-        let (event, state) = (value(&next.event)?, renewed(function, live, cloudwatch).await);
+    looped(function, cloudwatch, async |next: Next| {
+        let Ok(event) = serde_json::from_slice(&next.event) else {
+            return no_json(cloudwatch, &cloudwatch.seen(Seen::of_event(function, next.request_id)));
+        };
+        let state = renewed(function, live, cloudwatch).await;
         if !Event::is_in(&event) {
             let seen = cloudwatch.seen(Seen::of_event(function, next.request_id));
             return logged(cloudwatch, seen, handle_event(state, event)).await.map(Answer::Event);
         }
+        drop(event);
         Ok(Answer::Http(match Event::parse(next.event) {
             Ok(Event { request, shape }) => {
                 let seen = cloudwatch.seen(Seen::of(function, next.request_id, &request));
@@ -220,10 +229,18 @@ where
     outcome.map_err(|error| Failure::of(&error))
 }
 
-/// An event of a service. Lambda takes nothing but JSON.
-fn value(event: &[u8]) -> Result<Value, Failure> {
-    serde_json::from_slice(event).map_err(|error| Failure::of(&error))
+/// The end of what no service sends.
+fn no_json<A>(cloudwatch: &CloudWatch, seen: &Seen) -> Result<A, Failure> {
+    cloudwatch.write(&seen.event_line(&Err::<Value, _>(NoJson)));
+    Err(Failure::of(&NoJson))
 }
+
+/// An emulator passes on whatever it is given; Lambda takes nothing but JSON.
+#[derive(Debug, thiserror::Error)]
+#[error("the event is no JSON; see infra/events for what the function takes")]
+struct NoJson;
+
+impl EventFailure for NoJson {}
 
 fn ready<S>(function: &str, state: Result<S, StartError>) -> Option<Arc<S>> {
     state.map(Arc::new).inspect_err(|error| complain(function, "not_started", &error.to_string())).ok()
@@ -238,13 +255,16 @@ fn complain(function: &str, code: &str, reason: &str) {
 }
 
 /// Answers events until there are no more.
-async fn looped<F, A>(function: &'static str, handle: impl Fn(Next) -> F) -> ExitCode
+async fn looped<F, A>(function: &'static str, cloudwatch: &CloudWatch, handle: impl Fn(Next) -> F) -> ExitCode
 where
     F: Future<Output = Result<A, Failure>>,
     A: Serialize,
 {
-    let complaint = |reason: String| complain(function, "answer_refused", &reason);
-    let Err(end) = runtime::run(environment("AWS_LAMBDA_RUNTIME_API"), complaint, handle).await;
+    let refused = |request_id, cause: String| {
+        let seen = Seen::of_event(function, request_id);
+        cloudwatch.write(&seen.notice(Level::Error, "answer_refused", vec![(CAUSE.into(), cause.into())]));
+    };
+    let Err(end) = runtime::run(environment("AWS_LAMBDA_RUNTIME_API"), refused, handle).await;
     complain(function, "runtime_ended", &format!("the function ends: {end}"));
     ExitCode::FAILURE
 }
@@ -259,12 +279,13 @@ mod tests {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let left = |deadline: Duration| {
             let deadline = u64::try_from(deadline.as_millis()).unwrap();
-            Invocation::of(Value::Null, deadline).deadline.duration_since(began)
+            Invocation::of(Value::Null, Some(deadline)).deadline.duration_since(began)
         };
         let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3_600));
         assert!((hour - minute..=hour).contains(&left(now + hour)));
-        for past in [now.saturating_sub(minute), Duration::from_millis(600)] {
-            assert!((LONGEST_INVOKE..hour).contains(&left(past)), "no deadline that Lambda would send");
-        }
+        assert!(left(now - minute) < minute, "it is over");
+        let maximum = LONGEST_INVOKE..LONGEST_INVOKE + minute;
+        assert!(maximum.contains(&left(Duration::from_millis(600))), "no deadline that Lambda would send");
+        assert!(maximum.contains(&Invocation::of(Value::Null, None).deadline.duration_since(began)));
     }
 }

@@ -3,7 +3,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+#[cfg(feature = "https")]
 use aws_credential_types::Credentials;
+#[cfg(feature = "https")]
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use aws_smithy_types::date_time::{DateTime, DateTimeFormatError, Format};
 use satchel_core::time::Timestamp;

@@ -33,6 +33,9 @@ pub enum EventError {
     /// Not the JSON of one of the shapes.
     #[error("this is no event of API Gateway or a function URL: {0}")]
     Json(#[from] serde_json::Error),
+    /// Not even text.
+    #[error("this is no event: it is not UTF-8")]
+    Text,
     /// Neither `httpMethod`, there and in `requestContext`, nor `requestContext.http.method`; or no method.
     #[error("the event has no HTTP method")]
     Method,
@@ -45,7 +48,9 @@ pub enum EventError {
 }
 
 pub(super) fn parse(json: Vec<u8>) -> Result<Event, EventError> {
-    let mut wire = serde_json::from_slice::<Wire<'_>>(&json)?;
+    // All of it at once, instead of string by string.
+    let text = str::from_utf8(&json).map_err(|_| EventError::Text)?;
+    let mut wire = serde_json::from_str::<Wire<'_>>(text)?;
     let base64 = wire.is_base64_encoded.unwrap_or_default();
     let body = Content::of(wire.body.take().map(|text| text.0), base64, &json);
     let mut event = wire.into_event()?;

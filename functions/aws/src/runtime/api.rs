@@ -23,13 +23,15 @@ const INVOCATION_ID: HeaderName = HeaderName::from_static("lambda-runtime-invoca
 const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("satchel/", env!("CARGO_PKG_VERSION")));
-/// The longest event that Lambda takes is shorter (AWS: "Lambda quotas", invocation payload: 6 MB).
-const LONGEST: u64 = 8 * 1024 * 1024;
+/// Lambda takes no longer event (AWS: "Lambda quotas", invocation payload: 6 MB).
+const LONGEST: usize = 6 * 1024 * 1024;
+/// Beyond this, an event without a Content-Length may be of any size. AWS's own emulator gives none over 2 KiB.
+const COMMON: usize = 32 * 1024;
 
 /// What an answer needs, besides itself.
 #[derive(Debug)]
 pub(super) struct Receipt {
-    request_id: String,
+    pub(super) request_id: String,
     /// By which Lambda tells an answer to this delivery from one to an earlier delivery of the same event.
     invocation_id: Option<HeaderValue>,
 }
@@ -49,7 +51,6 @@ impl Api {
     pub(super) fn at(address: &str) -> Option<Self> {
         let uri: Uri = address.parse().ok()?;
         let authority = uri.authority()?.clone();
-        authority.port_u16()?;
         let path = if uri.scheme().is_some() { uri.path().trim_end_matches('/').to_owned() } else { String::new() };
         Some(Self { host: HeaderValue::from_str(authority.as_str()).ok()?, authority, path, connection: None })
     }
@@ -65,7 +66,7 @@ impl Api {
         }
         let text = |name| parts.headers.get::<HeaderName>(name).and_then(|value| value.to_str().ok());
         let request_id = text(REQUEST_ID).ok_or(RuntimeError::Header(REQUEST_ID))?.to_owned();
-        let deadline = text(DEADLINE).and_then(|value| value.parse().ok()).ok_or(RuntimeError::Header(DEADLINE))?;
+        let deadline = text(DEADLINE).and_then(|value| value.parse().ok());
         let receipt =
             Receipt { request_id: request_id.clone(), invocation_id: parts.headers.get(INVOCATION_ID).cloned() };
         Ok(Some((Next { request_id, deadline, event: whole(body).await? }, receipt)))
@@ -78,7 +79,8 @@ impl Api {
 
     /// Says that there is none.
     pub(super) async fn fail(&mut self, receipt: &Receipt, failure: &Failure) -> Result<StatusCode, RuntimeError> {
-        let error_type = HeaderValue::from_str(&failure.error_type);
+        // What has no category is unknown to Lambda.
+        let error_type = HeaderValue::from_str(&format!("Function.{}", failure.error_type));
         let headers = error_type.into_iter().map(|error_type| (ERROR_TYPE, error_type)).collect();
         let failure = serde_json::to_vec(failure).unwrap_or_else(|error| unreachable!("{error}"));
         self.answer(receipt, "error", headers, failure).await
@@ -96,9 +98,17 @@ impl Api {
         let path = format!("invocation/{}/{kind}", receipt.request_id);
         let response = self.call(Method::POST, &path, headers, answer.into()).await?;
         let (parts, mut body) = response.into_parts();
-        // The connection serves the next request once this one is over.
-        while body.frame().await.transpose()?.is_some() {}
-        Ok(parts.status)
+        // The connection serves the next request once this one is over. Whatever becomes of it, the answer is there.
+        while let Some(frame) = body.frame().await {
+            if frame.is_err() {
+                self.connection = None;
+                break;
+            }
+        }
+        match parts.status {
+            status if status.is_server_error() => Err(RuntimeError::Status(status)),
+            status => Ok(status),
+        }
     }
 
     async fn call(
@@ -134,7 +144,9 @@ impl Api {
     }
 
     async fn connected(&self) -> Result<SendRequest<Full<Bytes>>, RuntimeError> {
-        let stream = TcpStream::connect(self.authority.as_str()).await.map_err(RuntimeError::Connect)?;
+        let port = self.authority.port_u16().unwrap_or(80);
+        let address = format!("{}:{port}", self.authority.host());
+        let stream = TcpStream::connect(address).await.map_err(RuntimeError::Connect)?;
         stream.set_nodelay(true).map_err(RuntimeError::Connect)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // What it fails with, requests are told.
@@ -143,12 +155,17 @@ impl Api {
     }
 }
 
-/// A body, in a buffer that is as long.
+/// A body, in a buffer that does not move while it fills: it would be in memory twice. Room that is not used is none of the
+/// machine's.
 async fn whole(mut body: Incoming) -> Result<Vec<u8>, RuntimeError> {
-    let length = body.size_hint().exact().unwrap_or_default().min(LONGEST);
-    let mut whole = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    let length = body.size_hint().exact().map_or(COMMON, |length| usize::try_from(length).unwrap_or(LONGEST));
+    let mut whole = Vec::with_capacity(length.min(LONGEST));
     while let Some(frame) = body.frame().await.transpose()? {
-        whole.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+        let data = frame.data_ref().map_or(&[][..], |data| data);
+        if data.len() > whole.capacity() - whole.len() && whole.len() < LONGEST {
+            whole.reserve_exact(LONGEST.max(data.len()));
+        }
+        whole.extend_from_slice(data);
     }
     Ok(whole)
 }

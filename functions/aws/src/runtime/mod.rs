@@ -1,13 +1,15 @@
 //! The loop of a function: the next event, its answer, and so on (AWS: "Using the Lambda runtime API for custom runtimes").
 //!
 //! lambda_runtime has an event in memory twice before anybody sees it, so that an upload of 4 MiB takes five times its
-//! size. Here an event is read once, into a buffer of its size, which the handler gets for its own.
+//! size. Here an event is read once, into a buffer that the handler gets for its own. What only other functions need is left
+//! out: streamed answers, SnapStart, managed instances, and trace ids for X-Ray.
 
 mod api;
 
 use std::{
     any::Any,
     convert::Infallible,
+    error::Error,
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
@@ -23,8 +25,8 @@ use api::Api;
 pub(crate) struct Next {
     /// What Lambda calls this invoke in its own log.
     pub(crate) request_id: String,
-    /// When Lambda ends the function, in milliseconds since 1970.
-    pub(crate) deadline: u64,
+    /// When Lambda ends the function, in milliseconds since 1970. Some emulators do not say.
+    pub(crate) deadline: Option<u64>,
     /// The event, JSON as a rule.
     pub(crate) event: Vec<u8>,
 }
@@ -40,7 +42,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn of<E: std::error::Error>(error: &E) -> Self {
+    pub(crate) fn of<E: Error>(error: &E) -> Self {
         let name = std::any::type_name::<E>();
         let error_type = name.rsplit("::").next().unwrap_or(name).to_owned();
         Self { error_type, error_message: error.to_string() }
@@ -57,35 +59,54 @@ impl Failure {
 pub(crate) enum RuntimeError {
     /// Not in Lambda, nor in anything that plays it.
     #[error(
-        "AWS_LAMBDA_RUNTIME_API is not the address of a Lambda runtime API; this program is a Lambda function: deploy it, \
-         or have `cargo lambda watch` run it"
+        "AWS_LAMBDA_RUNTIME_API is {0:?} and not the address of a Lambda runtime API; this program is a Lambda function: \
+         deploy it, or have `cargo lambda watch` run it"
     )]
-    Address,
+    Address(String),
     /// No connection.
-    #[error("no connection to the runtime API: {0}")]
+    #[error(
+        "no connection to the runtime API: {0}; Lambda starts another process, with an emulator see whether it runs"
+    )]
     Connect(#[source] std::io::Error),
     /// It broke.
-    #[error("the connection to the runtime API failed: {0}")]
+    #[error("the connection to the runtime API failed: {}; Lambda starts another process", chain(.0))]
     Connection(#[from] hyper::Error),
     /// The environment is done for.
-    #[error("the runtime API gave status {0} instead of an event")]
+    #[error("the runtime API gave status {0}; Lambda starts another process")]
     Status(http::StatusCode),
     /// No runtime API says that.
-    #[error("the runtime API gave an event without a sound {0}")]
+    #[error("the runtime API gave an event without a sound {0}; Lambda gives one: use another emulator")]
     Header(http::HeaderName),
 }
 
-/// Answers events until the runtime API is gone. An answer that Lambda does not take is told to `complain`.
+/// hyper leaves out what an error came from.
+fn chain(error: &hyper::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+/// What becomes of an answer that Lambda does not take, where the function goes on.
+fn refused(status: http::StatusCode) -> String {
+    let advice = match status.as_u16() {
+        410 => "it came too late; raise the function's timeout",
+        413 => "answers may have 6 MB; ask for less",
+        _ => "whoever waits for it gets an error from Lambda",
+    };
+    format!("Lambda took no answer, status {status}: {advice}")
+}
+
+/// Answers events until the runtime API is gone. An answer that Lambda does not take is told to `complain`, with the event's
+/// id.
 pub(crate) async fn run<F, A>(
     address: Option<String>,
-    complain: impl Fn(String),
+    complain: impl Fn(String, String),
     handle: impl Fn(Next) -> F,
 ) -> Result<Infallible, RuntimeError>
 where
     F: Future<Output = Result<A, Failure>>,
     A: Serialize,
 {
-    let mut api = Api::at(&address.unwrap_or_default()).ok_or(RuntimeError::Address)?;
+    let address = address.unwrap_or_default();
+    let mut api = Api::at(&address).ok_or(RuntimeError::Address(address))?;
     loop {
         let Some((next, receipt)) = api.next().await? else { continue };
         let answer = caught(async { handle(next).await }).await;
@@ -95,9 +116,7 @@ where
             Err(failure) => api.fail(&receipt, &failure).await?,
         };
         if !status.is_success() {
-            complain(format!(
-                "the runtime API took no answer: status {status} (410: it came too late; 413: over 6 MB)"
-            ));
+            complain(receipt.request_id, refused(status));
         }
     }
 }

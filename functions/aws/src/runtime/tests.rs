@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -94,7 +95,7 @@ async fn request(stream: &mut TcpStream) -> Option<Request> {
 /// What came of a script: all requests, all complaints, and why it ended.
 struct Played {
     requests: Vec<Request>,
-    complaints: Vec<String>,
+    complaints: Vec<(String, String)>,
     end: RuntimeError,
 }
 
@@ -113,8 +114,10 @@ async fn played<F: Future<Output = Result<Value, Failure>>>(
     let (address, received) = (address(listener.local_addr().unwrap()), Arc::default());
     let playing = tokio::spawn(play(listener, script, Arc::clone(&received)));
     let complaints = Mutex::new(Vec::new());
-    let Err(end) = run(Some(address), |reason| complaints.lock().unwrap().push(reason), handle).await;
-    playing.await.unwrap();
+    let ended = run(Some(address), |id, reason| complaints.lock().unwrap().push((id, reason)), handle);
+    let Err(end) = ended.await;
+    // A loop that ended early has not heard all of it.
+    tokio::time::timeout(Duration::from_secs(20), playing).await.expect("a script that is played to its end").unwrap();
     let requests = received.lock().unwrap().clone();
     Played { requests, complaints: complaints.into_inner().unwrap(), end }
 }
@@ -187,7 +190,7 @@ async fn failures_and_panics_end_their_event_alone() {
         [(answers[0], "Error", "no room"), (answers[1], "Panic", "this panics"), (answers[3], "Error", "EOF while")]
     {
         assert!(answer.line.contains("/invocation/id/error "), "{}", answer.line);
-        let header = format!("lambda-runtime-function-error-type: {}", error_type.to_lowercase());
+        let header = format!("lambda-runtime-function-error-type: function.{}", error_type.to_lowercase());
         assert!(answer.headers.lines().any(|line| line == header), "{}", answer.headers);
         let body: Value = serde_json::from_str(&answer.body).unwrap();
         assert_eq!(body["errorType"], error_type);
@@ -212,8 +215,40 @@ async fn closed_connections_and_refused_answers_end_nothing() {
     let played = played(script, |address| address.to_string(), echo).await;
     let [a, b, c] = ["a", "b", "c"].map(|id| format!("POST /2018-06-01/runtime/invocation/{id}/response"));
     assert_eq!(played.lines(), [NEXT, NEXT, NEXT, &a, NEXT, &b, NEXT, &c]);
-    let [late, large] = &played.complaints[..] else { panic!("{:?}", played.complaints) };
-    assert!(late.contains("410") && large.contains("413"), "{late}, {large}");
+    let [(of_late, late), (of_large, large)] = &played.complaints[..] else { panic!("{:?}", played.complaints) };
+    assert_eq!((&**of_late, &**of_large), ("a", "b"));
+    assert!(late.contains("410") && late.contains("too late"), "{late}");
+    assert!(large.contains("413") && large.contains("6 MB"), "{large}");
+}
+
+#[tokio::test]
+async fn an_answer_is_given_once() {
+    let answer = "POST /2018-06-01/runtime/invocation/a/response";
+    // The connection breaks: nobody knows whether it was heard.
+    let lost = played(vec![turn(event("a", "1")), last("")], |address| address.to_string(), echo).await;
+    assert_eq!(lost.lines(), [NEXT, answer]);
+    assert!(matches!(lost.end, RuntimeError::Connection(_)), "{}", lost.end);
+    // It was heard, whatever becomes of the rest.
+    let cut = "HTTP/1.1 202 Accepted\r\nContent-Length: 16\r\n\r\n{\"sta";
+    let script = vec![turn(event("a", "1")), last(cut), last(NOBODY)];
+    assert_eq!(played(script, |address| address.to_string(), echo).await.lines(), [NEXT, answer, NEXT]);
+    // The environment is done for.
+    let failed = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+    let failed = played(vec![turn(event("a", "1")), turn(failed)], |address| address.to_string(), echo).await;
+    assert!(matches!(failed.end, RuntimeError::Status(status) if status == 500), "{}", failed.end);
+}
+
+#[tokio::test]
+async fn a_deadline_is_passed_on_where_there_is_one() {
+    for (header, expected) in
+        [("X: y", None), ("Lambda-Runtime-Deadline-Ms: soon", None), ("Lambda-Runtime-Deadline-Ms: 600", Some(600))]
+    {
+        let answer =
+            format!("HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: a\r\n{header}\r\nContent-Length: 1\r\n\r\n1");
+        let played = played(vec![turn(answer), turn(ACCEPTED)], |address| address.to_string(), echo).await;
+        let answer: Value = serde_json::from_str(&played.requests[1].body).unwrap();
+        assert_eq!(answer["deadline"], json!(expected), "{header}");
+    }
 }
 
 #[tokio::test]
@@ -228,34 +263,30 @@ async fn emulators_have_a_path_for_each_function() {
 
 #[tokio::test]
 async fn what_is_no_event_ends_the_function() {
-    let head = "HTTP/1.1 200 OK\r\n";
-    let id = "Lambda-Runtime-Aws-Request-Id: a\r\n";
-    for (answer, reason) in [
-        ("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n".to_owned(), "status 500"),
-        ("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n".to_owned(), "status 403"),
-        (format!("{head}{id}Content-Length: 2\r\n\r\n{{}}"), "lambda-runtime-deadline-ms"),
-        (
-            format!("{head}{id}Lambda-Runtime-Deadline-Ms: soon\r\nContent-Length: 0\r\n\r\n"),
-            "lambda-runtime-deadline-ms",
-        ),
-        (
-            format!("{head}Lambda-Runtime-Deadline-Ms: 1\r\nContent-Length: 2\r\n\r\n{{}}"),
-            "lambda-runtime-aws-request-id",
-        ),
-        (format!("{head}{id}Lambda-Runtime-Deadline-Ms: 1\r\nContent-Length: 9\r\n\r\n{{}}"), "connection"),
-        ("HTP\r\n\r\n".to_owned(), "connection"),
-    ] {
+    let empty = "Content-Length: 0\r\n\r\n";
+    let id = "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: a\r\n";
+    type Expected = fn(&RuntimeError) -> bool;
+    let cases: [(String, Expected); 5] = [
+        (format!("HTTP/1.1 500 No\r\n{empty}"), |end| matches!(end, RuntimeError::Status(status) if *status == 500)),
+        (format!("HTTP/1.1 403 No\r\n{empty}"), |end| matches!(end, RuntimeError::Status(status) if *status == 403)),
+        (format!("HTTP/1.1 200 OK\r\n{empty}"), |end| matches!(end, RuntimeError::Header(_))),
+        (format!("{id}Content-Length: 9\r\n\r\n{{}}"), |end| matches!(end, RuntimeError::Connection(_))),
+        ("HTP\r\n\r\n".to_owned(), |end| matches!(end, RuntimeError::Connection(_))),
+    ];
+    for (answer, expected) in cases {
         let played = played(vec![last(answer.clone())], |address| address.to_string(), echo).await;
-        assert!(played.end.to_string().contains(reason), "{answer}: {}", played.end);
+        assert!(expected(&played.end), "{answer}: {}", played.end);
         assert_eq!(played.lines(), [NEXT]);
     }
 }
 
 #[tokio::test]
 async fn outside_of_lambda_a_function_says_what_it_is() {
-    for address in [None, Some(""), Some("/"), Some("127.0.0.1"), Some("a b:1")] {
-        let Err(end) = run(address.map(str::to_owned), |_| {}, echo).await;
-        assert!(matches!(end, RuntimeError::Address), "{address:?}: {end}");
-        assert!(end.to_string().contains("cargo lambda watch"));
+    for address in [None, Some(""), Some("/"), Some("a b:1")] {
+        let Err(end) = run(address.map(str::to_owned), |_, _| {}, echo).await;
+        assert!(matches!(end, RuntimeError::Address(_)), "{address:?}: {end}");
+        assert!(
+            end.to_string().contains(address.unwrap_or_default()) && end.to_string().contains("cargo lambda watch")
+        );
     }
 }

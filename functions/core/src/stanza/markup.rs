@@ -87,9 +87,15 @@ impl Markup {
 
 /// Line ends and tabs go out as references, as readers turn bare ones into spaces (XML 1.0, sections 2.11 and 3.3.3).
 fn escaped(text: &str) -> Cow<'_, str> {
-    // Nearly all there is to write: URLs, names, ids.
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'<' | b'>' | b'&' | b'\'' | b'"')) {
-        return text.into();
+    // Nearly all there is to write: names, ids, and URLs, of which most have an ampersand. Many bytes at a time, as nothing
+    // ends these loops early.
+    if text.bytes().fold(true, |so_far, byte| so_far & matches!(byte, b' '..=b'~')) {
+        let special = |byte| matches!(byte, b'<' | b'>' | b'&' | b'\'' | b'"');
+        return if text.bytes().fold(false, |so_far, byte| so_far | special(byte)) {
+            escape(text)
+        } else {
+            text.into()
+        };
     }
     let legal = if text.chars().all(is_xml_char) {
         Cow::Borrowed(text)

@@ -1,5 +1,5 @@
-//! As much of HTTP/1.1 as the runtime API needs: messages with a Content-Length, one after another. Blocking, as a
-//! thread that sleeps in `read` wakes up sooner than one that goes through an event loop.
+//! As much of HTTP/1.1 as the runtime API needs: messages with a Content-Length or in a single chunk, one after another.
+//! Blocking, as a thread that sleeps in `read` wakes up sooner than one that goes through an event loop.
 
 use std::{
     io::{self, Read, Write},
@@ -23,8 +23,20 @@ struct Head {
     name: String,
     /// Bytes of the head itself.
     end: usize,
-    content_length: usize,
+    body: Framing,
 }
+
+/// Where a body ends.
+#[derive(Clone, Copy)]
+enum Framing {
+    /// Bytes.
+    Length(usize),
+    /// Behind the first chunk, which is the only one.
+    Chunk,
+}
+
+/// What is behind a chunk that is the only one.
+const LAST_CHUNK: &str = "\r\n0\r\n\r\n";
 
 /// A connection, and what has been read of it too early.
 pub struct Connection {
@@ -75,15 +87,40 @@ impl Connection {
                 return if self.read.is_empty() { Ok(None) } else { Err(malformed("a broken head")) };
             }
         };
-        let end = head.end + head.content_length;
-        while self.read.len() < end {
-            if !self.more()? {
-                return Err(malformed("a broken body"));
+        let (start, length, rest) = match head.body {
+            Framing::Length(length) => (head.end, length, 0),
+            Framing::Chunk => {
+                let (start, length) = self.chunk(head.end)?;
+                (start, length, LAST_CHUNK.len())
+            }
+        };
+        let end = start + length;
+        while self.read.len() < end + rest {
+            self.more_of_body()?;
+        }
+        if rest > 0 && self.read[end..end + rest] != *LAST_CHUNK.as_bytes() {
+            return Err(malformed("more than one chunk"));
+        }
+        let body = self.read[start..end].to_vec();
+        self.read.drain(..end + rest);
+        Ok(Some(Message { name: head.name, body }))
+    }
+
+    /// Where the chunk begins whose line is at `at`, and how long it is.
+    fn chunk(&mut self, at: usize) -> io::Result<(usize, usize)> {
+        loop {
+            match httparse::parse_chunk_size(&self.read[at..]) {
+                Ok(httparse::Status::Complete((line, length))) => {
+                    return Ok((at + line, usize::try_from(length).map_err(io::Error::other)?));
+                }
+                Ok(httparse::Status::Partial) => self.more_of_body()?,
+                Err(_) => return Err(malformed("a broken chunk")),
             }
         }
-        let body = self.read[head.end..end].to_vec();
-        self.read.drain(..end);
-        Ok(Some(Message { name: head.name, body }))
+    }
+
+    fn more_of_body(&mut self) -> io::Result<()> {
+        if self.more()? { Ok(()) } else { Err(malformed("a broken body")) }
     }
 
     fn more(&mut self) -> io::Result<bool> {
@@ -99,7 +136,7 @@ fn request_head(bytes: &[u8]) -> io::Result<Option<Head>> {
     let mut request = httparse::Request::new(&mut headers);
     let httparse::Status::Complete(end) = request.parse(bytes).map_err(io::Error::other)? else { return Ok(None) };
     let name = request.path.unwrap_or_default().to_owned();
-    Ok(Some(Head { name, end, content_length: content_length(request.headers)? }))
+    Ok(Some(Head { name, end, body: framing(request.headers)? }))
 }
 
 fn response_head(bytes: &[u8]) -> io::Result<Option<Head>> {
@@ -107,15 +144,15 @@ fn response_head(bytes: &[u8]) -> io::Result<Option<Head>> {
     let mut response = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(end) = response.parse(bytes).map_err(io::Error::other)? else { return Ok(None) };
     let name = text(response.headers, "lambda-runtime-aws-request-id").unwrap_or_default().to_owned();
-    Ok(Some(Head { name, end, content_length: content_length(response.headers)? }))
+    Ok(Some(Head { name, end, body: framing(response.headers)? }))
 }
 
-fn content_length(headers: &[httparse::Header<'_>]) -> io::Result<usize> {
+fn framing(headers: &[httparse::Header<'_>]) -> io::Result<Framing> {
     if text(headers, "transfer-encoding").is_some() {
-        return Err(malformed("a message in chunks"));
+        return Ok(Framing::Chunk);
     }
     let length = text(headers, "content-length").unwrap_or("0");
-    length.parse().map_err(|_| malformed("a Content-Length that is no number"))
+    length.parse().map(Framing::Length).map_err(|_| malformed("a Content-Length that is no number"))
 }
 
 fn text<'a>(headers: &[httparse::Header<'a>], name: &str) -> Option<&'a str> {

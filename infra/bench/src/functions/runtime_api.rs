@@ -15,6 +15,8 @@ use std::{
 use super::http1::{Connection, Message};
 
 const NEXT: &str = "/2018-06-01/runtime/invocation/next";
+/// AWS's own Runtime Interface Emulator has longer events in a chunk, and does not say how long they are.
+const LONGEST_WITH_LENGTH: usize = 2_048;
 const ACCEPTED: &[u8] =
     b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";
 
@@ -105,11 +107,15 @@ impl Script {
              Lambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-{number:012x}\r\n\
              Lambda-Runtime-Deadline-Ms: 4102444800000\r\n\
              Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:123456789012:function:measured\r\n\
-             Lambda-Runtime-Trace-Id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0\r\n\
-             Content-Length: {}\r\n\r\n",
-            event.len()
+             Lambda-Runtime-Trace-Id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0\r\n"
         );
-        (head + &event).into_bytes()
+        let length = event.len();
+        let message = if length > LONGEST_WITH_LENGTH {
+            format!("{head}Transfer-Encoding: chunked\r\n\r\n{length:x}\r\n{event}\r\n0\r\n\r\n")
+        } else {
+            format!("{head}Content-Length: {length}\r\n\r\n{event}")
+        };
+        message.into_bytes()
     }
 }
 
