@@ -19,6 +19,8 @@ use crate::sigv4;
 
 /// The header in which S3 takes a SHA-256 digest, in base64.
 pub const CHECKSUM: &str = "x-amz-checksum-sha256";
+/// Bytes of a query with the overrides of a download, but without a session token.
+const USUAL_QUERY: usize = 512;
 
 /// A URL that carries its own permission. Printing it shows nothing: it must not reach a log.
 #[derive(Clone, PartialEq, Eq)]
@@ -160,11 +162,13 @@ impl Presigner {
 
     /// All parameters but the signature, by name.
     fn query(&self, unsigned: &Unsigned<'_>, at: &str, scope: &str) -> String {
-        let mut query = format!("X-Amz-Algorithm={}", sigv4::ALGORITHM);
+        let token = self.credentials.session_token();
+        let mut query = String::with_capacity(USUAL_QUERY + token.map_or(0, str::len) * 3 / 2);
+        query.extend(["X-Amz-Algorithm=", sigv4::ALGORITHM]);
         push(&mut query, "X-Amz-Credential", &format!("{}/{scope}", self.credentials.access_key_id()));
         push(&mut query, "X-Amz-Date", at);
         push(&mut query, "X-Amz-Expires", &unsigned.expires_in.to_string());
-        if let Some(token) = self.credentials.session_token() {
+        if let Some(token) = token {
             push(&mut query, "X-Amz-Security-Token", token);
         }
         push(&mut query, "X-Amz-SignedHeaders", &unsigned.signed_headers());

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 
 use super::{Failure, Next, RuntimeError};
 
-const VERSION: &str = "2018-06-01";
+const INVOCATIONS: &str = "/2018-06-01/runtime/invocation/";
 const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");
 const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
 const INVOCATION_ID: HeaderName = HeaderName::from_static("lambda-runtime-invocation-id");
@@ -41,8 +41,9 @@ pub(super) struct Receipt {
 pub(super) struct Api {
     authority: Authority,
     host: HeaderValue,
-    /// Emulators have one for each function.
-    path: String,
+    /// The path of all invocations. Emulators have one for each function.
+    invocations: String,
+    next: Uri,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
@@ -51,13 +52,16 @@ impl Api {
     pub(super) fn at(address: &str) -> Option<Self> {
         let uri: Uri = address.parse().ok()?;
         let authority = uri.authority()?.clone();
-        let path = if uri.scheme().is_some() { uri.path().trim_end_matches('/').to_owned() } else { String::new() };
-        Some(Self { host: HeaderValue::from_str(authority.as_str()).ok()?, authority, path, connection: None })
+        let path = if uri.scheme().is_some() { uri.path().trim_end_matches('/') } else { "" };
+        let invocations = format!("{path}{INVOCATIONS}");
+        let next = format!("{invocations}next").parse().ok()?;
+        let host = HeaderValue::from_str(authority.as_str()).ok()?;
+        Some(Self { authority, host, invocations, next, connection: None })
     }
 
     /// Waits for an event. Emulators send no content now and then, so that the connection stays.
     pub(super) async fn next(&mut self) -> Result<Option<(Next, Receipt)>, RuntimeError> {
-        let response = self.call(Method::GET, "invocation/next", HeaderMap::new(), Bytes::new()).await?;
+        let response = self.call(Method::GET, self.next.clone(), HeaderMap::new(), Bytes::new()).await?;
         let (parts, body) = response.into_parts();
         match parts.status {
             StatusCode::NO_CONTENT => return Ok(None),
@@ -95,8 +99,9 @@ impl Api {
     ) -> Result<StatusCode, RuntimeError> {
         headers.extend(receipt.invocation_id.iter().map(|id| (INVOCATION_ID, id.clone())));
         headers.insert(CONTENT_TYPE, JSON);
-        let path = format!("invocation/{}/{kind}", receipt.request_id);
-        let response = self.call(Method::POST, &path, headers, answer.into()).await?;
+        let path = [&self.invocations, &*receipt.request_id, "/", kind].concat();
+        let uri = Uri::try_from(path).map_err(|_| RuntimeError::Header(REQUEST_ID))?;
+        let response = self.call(Method::POST, uri, headers, answer.into()).await?;
         let (parts, mut body) = response.into_parts();
         // The connection serves the next request once this one is over. Whatever becomes of it, the answer is there.
         while let Some(frame) = body.frame().await {
@@ -114,14 +119,13 @@ impl Api {
     async fn call(
         &mut self,
         method: Method,
-        path: &str,
+        uri: Uri,
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Incoming>, RuntimeError> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        let uri = format!("{}/{VERSION}/runtime/{path}", self.path).parse();
-        *request.uri_mut() = uri.map_err(|_| RuntimeError::Header(REQUEST_ID))?;
+        *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         request.headers_mut().insert(HOST, self.host.clone());
         request.headers_mut().insert(USER_AGENT, AGENT);
