@@ -107,3 +107,6 @@ def test_every_function_is_deployed_by_itself(cloud, name):
         assert {"dry_run", "statusCode", "errorType", "sealed", "usernames"} & set(answer), answer
     finally:
         client.delete_function(FunctionName=alone)
+        logs = cloud.client("logs")
+        for group in logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{alone}")["logGroups"]:
+            logs.delete_log_group(logGroupName=group["logGroupName"])
