@@ -63,7 +63,7 @@ const BUDGETS: &[Budget] = &[
         unit: "MiB",
         slack: 1.1,
         growth: 1.2,
-        limit: |row| (row.kind == Kind::Storage && row.body_bytes == 0).then_some(12.0),
+        limit: |row| (row.kind == Kind::Storage).then_some(12.0),
         figure: |row, _| row.median(resident) / 1_024.0,
     },
     Budget {
