@@ -21,6 +21,7 @@ class LambdaFunction:
     def __init__(self, name: str, settings: dict[str, str]):
         self.settings = settings
         self.events, self.answers = queue.Queue(), queue.Queue()
+        self.status = 202  # What answers are answered.
         self.server = ThreadingHTTPServer((HOST, 0), self.handler())
         self.thread = threading.Thread(target=self.server.serve_forever)
         self.command = [str((REPOSITORY / BINARY).parent / name)]
@@ -52,8 +53,9 @@ class LambdaFunction:
                 self.wfile.write(body)
 
             def do_POST(self):
-                function.answers.put((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(202)
+                status, answer = function.status, self.rfile.read(int(self.headers["Content-Length"]))
+                function.answers.put((self.path, answer))
+                self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 

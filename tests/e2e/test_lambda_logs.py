@@ -21,6 +21,10 @@ SETTINGS = {
     # Nobody is there: uploads fail.
     "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
 }
+ROSTERS = {
+    "SATCHEL_PROSODY_REFRESH_URL": "http://127.0.0.1:9/refresh",
+    "SATCHEL_ROSTER_CREDENTIALS": "app:a password for rosters",
+}
 SIZE = 5
 
 
@@ -107,3 +111,31 @@ def test_a_function_that_cannot_start_says_why_in_one_line():
         (line,) = parsed(function.ended())
     assert (line["level"], line["code"]) == ("FATAL", "not_started")
     assert "SATCHEL_MAX_SIZE" in line["reason"] and "SATCHEL_BUCKET" in line["reason"]
+
+
+@pytest.mark.parametrize("name", ["seal", "roster-refresh"])
+def test_the_loop_says_what_it_cannot_answer_and_why_it_ends(name):
+    with LambdaFunction(name, SETTINGS | ROSTERS) as function:
+        path, answer = function.invoke(b"no JSON")
+        assert path.endswith("/request-1/error") and json.loads(answer)["errorType"] == "NoJson"
+        function.status = 410
+        path, _ = function.invoke(b"nor this")
+        assert path.endswith("/request-2/error")
+        function.events.put(None)
+        assert function.process.wait(60) == 1
+        lines = parsed(function.ended())
+    said = [(line["level"], line["code"], line.get("request_id")) for line in lines]
+    failed = [("ERROR", "failed", f"request-{number}") for number in (1, 2)]
+    assert said == [*failed, ("ERROR", "answer_refused", "request-2"), ("FATAL", "runtime_ended", None)]
+    assert "infra/events" in lines[0]["cause"] and "410" in lines[2]["cause"] and "too late" in lines[2]["cause"]
+    assert "Lambda starts another" in lines[3]["reason"]
+
+
+def test_a_refused_answer_to_a_request_is_told_beside_its_line():
+    with LambdaFunction("upload", SETTINGS) as function:
+        function.status = 413
+        function.invoke(REFUSED)
+        function.invoke(REFUSED)
+        lines = parsed(function.ended())
+    assert [line["code"] for line in lines[:3]] == ["mac_mismatch", "answer_refused", "mac_mismatch"]
+    assert lines[0]["request_id"] == lines[1]["request_id"] == "request-1" and "413" in lines[1]["cause"]
