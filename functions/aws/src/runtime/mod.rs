@@ -121,7 +121,8 @@ where
     }
 }
 
-/// What a handler comes to; a panic is the end of its event, not of the process.
+/// What a handler comes to; a panic is the end of its event, not of the process. (Packages of cargo-lambda, and with it SAM's,
+/// are built to abort instead: there Lambda starts another process.)
 async fn caught<A>(handled: impl Future<Output = Result<A, Failure>>) -> Result<A, Failure> {
     let mut handled = pin!(handled);
     poll_fn(|context| {
