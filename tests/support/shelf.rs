@@ -19,7 +19,7 @@ use satchel_core::{
     time::Timestamp,
 };
 use satchel_expire::Options;
-use satchel_s3::{Requests, Server, ServerOptions, Store};
+use satchel_s3::{Requests, Server, ServerOptions, Store, StoreOptions};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -46,7 +46,8 @@ impl Shelf {
         let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(AtomicU64::new(NOW)));
         let time = Arc::clone(&clock);
         let millis = Arc::new(move || time.load(Ordering::SeqCst) * 1_000);
-        let store = Store::open_with(folder.path(), millis).await.unwrap();
+        let store =
+            Store::open_with(folder.path(), StoreOptions { clock: millis, ..StoreOptions::default() }).await.unwrap();
         store.create_bucket(BUCKET).await.unwrap();
         let keys = satchel_s3::Credentials { access_key: "test".into(), secret_key: "test".into() };
         let server = Server::bind("127.0.0.1:0", store, keys, ServerOptions::default()).await.unwrap();

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use satchel_aws::clock::Clock;
 use satchel_core::{level::Level, line::REASON};
-use satchel_s3::{Credentials, Requests, Server, ServerOptions, Store, listener::Address};
+use satchel_s3::{Credentials, Requests, Server, ServerOptions, Store, StoreOptions, listener::Address};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -66,7 +66,8 @@ pub(crate) async fn open_s3(
 ) -> Result<(Server, Store, SocketAddr), StackError> {
     let rules = Template::own()?.rules(|name| settings.given(name))?;
     let clock = clock.clone();
-    let store = Store::open_with(&data.join("s3"), Arc::new(move || clock.milliseconds())).await?;
+    let options = StoreOptions { clock: Arc::new(move || clock.milliseconds()), ..StoreOptions::default() };
+    let store = Store::open_with(&data.join("s3"), options).await?;
     store.create_bucket(settings.get("SATCHEL_BUCKET")).await?;
     store.set_lifecycle(settings.get("SATCHEL_BUCKET"), &rules).await?;
     let (access_key, secret_key) =

@@ -1,18 +1,16 @@
-//! An S3 server on a folder: conditional writes that win or lose whole, presigned URLs, multipart uploads.
+//! S3's protocol in front of a folder: conditional writes that win or lose whole, presigned URLs, multipart uploads.
 //!
-//! [`Store`] keeps buckets and objects in one folder: an index (redb) says what exists, immutable blob files
-//! hold the bytes. [`Server`] speaks S3's protocol in front of it. Nothing here knows about XMPP.
+//! [`Store`] keeps buckets and objects in one folder. [`Server`] speaks S3's protocol in front of it. Nothing here knows
+//! about XMPP.
 
 mod api;
 pub mod listener;
 mod server;
-mod store;
 
+pub use satchel_folder::{
+    Clock, CreatedBy, Expired, Health, LifecycleRule, Listed, Listener, Notice, ObjectCreated, OpenError, Rebuilt,
+    Receiver, Refusal, Scrubbed, Stock, Store, StoreError, StoreOptions, Trouble, Usage, rebuild,
+};
 pub use server::credentials::Credentials;
 pub use server::requests::Requests;
 pub use server::{Server, ServerOptions};
-pub use store::error::{OpenError, Refusal, StoreError};
-pub use store::events::{CreatedBy, ObjectCreated, Receiver};
-pub use store::lifecycle::{Expired, LifecycleRule};
-pub use store::usage::{Listed, Stock, Usage};
-pub use store::{Clock, Store};

@@ -3,11 +3,10 @@
 use http::HeaderMap;
 use s3s::dto::{Timestamp, TimestampFormat};
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
+use satchel_folder::{ObjectHead, Refusal, WriteCondition};
 
+use crate::api::error::refused;
 use crate::api::headers::timestamp;
-use crate::store::error::Refusal;
-use crate::store::objects::WriteCondition;
-use crate::store::record::ObjectHead;
 
 /// The conditions on the object a write creates or replaces. S3 knows `*` for `If-None-Match` here and no more.
 pub(crate) fn on_write(headers: &HeaderMap) -> S3Result<WriteCondition> {
@@ -69,7 +68,7 @@ pub(crate) fn on_read(headers: &HeaderMap, names: &ReadHeaders, head: &ObjectHea
 }
 
 fn failed(condition: &'static str) -> S3Error {
-    Refusal::PreconditionFailed { condition }.into()
+    refused(&Refusal::PreconditionFailed { condition })
 }
 
 /// RFC 9110 wants the headers a 200 would have had: a cache refreshes its entry from them.
@@ -110,8 +109,8 @@ fn date(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
 
 /// Compares weakly: a proxy that compressed the body sends `W/` back.
 fn matches_any(tags: &str, head: &ObjectHead) -> bool {
-    let own = head.etag.to_string();
-    tags.split(',').map(str::trim).any(|tag| tag == "*" || unquote(tag) == own)
+    let own = &head.etag;
+    tags.split(',').map(str::trim).any(|tag| tag == "*" || unquote(tag) == *own)
 }
 
 /// The tag without `W/` and quotes.
@@ -124,7 +123,7 @@ pub(crate) fn unquote(tag: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::record::{EntityTag, Headers};
+    use satchel_folder::Headers;
 
     type Pairs<'p> = &'p [(&'static str, &'p str)];
 
@@ -135,7 +134,8 @@ mod tests {
     fn head() -> ObjectHead {
         ObjectHead {
             size: 1,
-            etag: EntityTag { md5: [1; 16], parts: 0 },
+            etag: "01".repeat(16),
+            sha256: None,
             modified: 1_700_000_000_999,
             checksum: None,
             headers: Headers::default(),

@@ -5,14 +5,13 @@ use s3s::dto::{
     UploadPartCopyInput, UploadPartCopyOutput,
 };
 use s3s::{S3Request, S3Response, S3Result, s3_error};
+use satchel_folder::{Address, UploadAddress};
 
+use super::digests::{Announced, Digests};
+use super::error::OrS3;
 use super::headers::{etag, set_checksum, stored, timestamp};
 use super::multipart::part_number;
 use super::{Api, conditions};
-use crate::store::objects::Address;
-use crate::store::receive::{Announced, receive};
-use crate::store::record::EntityTag;
-use crate::store::uploads::UploadAddress;
 
 pub(super) async fn copy(api: &Api, request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
     let S3Request { input, headers, .. } = request;
@@ -25,12 +24,12 @@ pub(super) async fn copy(api: &Api, request: S3Request<CopyObjectInput>) -> S3Re
         return Err(s3_error!(InvalidRequest, "a copy of an object onto itself must replace its metadata"));
     }
     let new_headers = if replace { Some(stored(&headers, input.metadata)?) } else { None };
-    let found = api.store.find(&from)?;
-    conditions::on_read(&headers, &conditions::COPY_SOURCE, &found.record.head)?;
-    api.store.check_write(&to, &condition)?;
-    let head = api.store.copy(found, to, new_headers, condition).await?;
+    let found = api.store.find(&from).or_s3()?;
+    conditions::on_read(&headers, &conditions::COPY_SOURCE, found.head())?;
+    api.store.check_write(&to, &condition).or_s3()?;
+    let head = api.store.copy(found, to, new_headers, condition).await.or_s3()?;
     let mut result = CopyObjectResult {
-        e_tag: Some(etag(head.etag)),
+        e_tag: Some(etag(&head.etag)),
         last_modified: Some(timestamp(head.modified)),
         ..CopyObjectResult::default()
     };
@@ -67,19 +66,19 @@ pub(super) async fn part(
     let number = part_number(input.part_number)?;
     let object = Address { bucket: input.bucket, key: input.key };
     let at = UploadAddress { object, id: input.upload_id };
-    api.store.upload(&at)?;
-    let found = api.store.find(&source(input.copy_source)?)?;
-    conditions::on_read(&headers, &conditions::COPY_SOURCE, &found.record.head)?;
+    api.store.upload(&at).or_s3()?;
+    let found = api.store.find(&source(input.copy_source)?).or_s3()?;
+    conditions::on_read(&headers, &conditions::COPY_SOURCE, found.head())?;
     let range = match input.copy_source_range {
-        None => 0..found.record.head.size,
-        Some(range) => exact(&range, found.record.head.size)?,
+        None => 0..found.head().size,
+        Some(range) => exact(&range, found.head().size)?,
     };
     let announced = Announced { length: range.end - range.start, ..Announced::default() };
-    let body = api.store.read(found, range).await?;
-    let received = receive(api.store.blobs(), body, announced).await?;
-    let part = api.store.put_part(at, number, received).await?;
+    let body = api.store.read(found, range).await.or_s3()?;
+    let (body, digests) = api.store.receive(body, announced.length, Digests::of(&announced)).await.or_s3()?;
+    let part = api.store.put_part(at, number, digests.check(&announced).or_s3()?, body).await.or_s3()?;
     let result = CopyPartResult {
-        e_tag: Some(etag(EntityTag { md5: part.md5, parts: 0 })),
+        e_tag: Some(etag(&part.etag)),
         last_modified: Some(timestamp(part.modified)),
         ..CopyPartResult::default()
     };

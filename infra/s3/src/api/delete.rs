@@ -4,12 +4,12 @@ use s3s::dto::{
     DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error,
     ObjectIdentifier,
 };
-use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+use satchel_folder::{Address, Refusal};
 
 use super::Api;
 use super::conditions::unquote;
-use crate::store::error::Refusal;
-use crate::store::objects::Address;
+use super::error::{OrS3, refused};
 
 /// S3's limit for one batch.
 const MAX_KEYS: usize = 1000;
@@ -17,7 +17,7 @@ const MAX_KEYS: usize = 1000;
 pub(super) async fn one(api: &Api, request: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
     let S3Request { input, headers, .. } = request;
     let matches = headers.get("if-match").and_then(|tag| tag.to_str().ok()).map(unquote);
-    api.store.delete(Address { bucket: input.bucket, key: input.key }, matches).await?;
+    api.store.delete(Address { bucket: input.bucket, key: input.key }, matches).await.or_s3()?;
     Ok(S3Response::new(DeleteObjectOutput::default()))
 }
 
@@ -33,20 +33,20 @@ pub(super) async fn many(
     }
     let condition = |object: &ObjectIdentifier| object.e_tag.as_ref().map(|tag| tag.value().to_owned());
     let keys: Vec<_> = objects.iter().map(|object| (object.key.clone(), condition(object))).collect();
-    let outcomes = api.store.delete_all(input.bucket, keys).await?;
+    let outcomes = api.store.delete_all(input.bucket, keys).await.or_s3()?;
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     for (object, outcome) in objects.into_iter().zip(outcomes) {
         match outcome {
             Ok(()) => deleted.push(DeletedObject { key: Some(object.key), ..DeletedObject::default() }),
-            Err(refusal) => errors.push(refused(object.key, refusal)),
+            Err(refusal) => errors.push(not_deleted(object.key, &refusal)),
         }
     }
     let deleted = Some(deleted).filter(|_| !quiet);
     Ok(S3Response::new(DeleteObjectsOutput { deleted, errors: Some(errors), ..DeleteObjectsOutput::default() }))
 }
 
-fn refused(key: String, refusal: Refusal) -> Error {
-    let error = S3Error::from(refusal);
+fn not_deleted(key: String, refusal: &Refusal) -> Error {
+    let error = refused(refusal);
     Error {
         code: Some(error.code().as_str().to_owned()),
         message: error.message().map(str::to_owned),

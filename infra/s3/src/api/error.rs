@@ -1,14 +1,29 @@
 //! From the store's errors to S3's: one exhaustive match.
 
 use http::StatusCode;
-use s3s::{S3Error, S3ErrorCode, StdError};
+use s3s::{S3Error, S3ErrorCode, S3Result, StdError};
+use satchel_folder::{Refusal, StoreError};
 
-use crate::store::error::{Refusal, StoreError};
+/// What the store says, as S3 says it.
+pub(crate) trait OrS3<T> {
+    fn or_s3(self) -> S3Result<T>;
+}
 
-impl From<Refusal> for S3Error {
-    fn from(refusal: Refusal) -> Self {
-        S3Error::with_message(code(&refusal), refusal.to_string())
+impl<T> OrS3<T> for Result<T, StoreError> {
+    fn or_s3(self) -> S3Result<T> {
+        self.map_err(failed)
     }
+}
+
+impl<T> OrS3<T> for Result<T, Refusal> {
+    fn or_s3(self) -> S3Result<T> {
+        self.map_err(|refusal| refused(&refusal))
+    }
+}
+
+/// The refusal as an error of S3's.
+pub(crate) fn refused(refusal: &Refusal) -> S3Error {
+    S3Error::with_message(code(refusal), refusal.to_string())
 }
 
 fn code(refusal: &Refusal) -> S3ErrorCode {
@@ -30,19 +45,20 @@ fn code(refusal: &Refusal) -> S3ErrorCode {
     }
 }
 
-impl From<StoreError> for S3Error {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Refused(refusal) => refusal.into(),
-            StoreError::Body(source) => body(source),
-            StoreError::Closed => S3Error::with_message(S3ErrorCode::ServiceUnavailable, "The server is closing"),
-            // Nothing of the inside goes out; s3s logs the source.
-            StoreError::Index(_)
-            | StoreError::NotCommitted { .. }
-            | StoreError::Record(_)
-            | StoreError::Io(_)
-            | StoreError::Random(_) => S3Error::with_source(S3ErrorCode::InternalError, Box::new(error)),
-        }
+fn failed(error: StoreError) -> S3Error {
+    match error {
+        StoreError::Refused(refusal) => refused(&refusal),
+        StoreError::Body(source) => body(source),
+        StoreError::Closed => S3Error::with_message(S3ErrorCode::ServiceUnavailable, "The server is closing"),
+        error if error.is_full() => custom("StorageFull", StatusCode::INSUFFICIENT_STORAGE, "The disk is full"),
+        // Nothing of the inside goes out; the store has told its listener.
+        StoreError::Damaged { .. } => S3Error::with_source(S3ErrorCode::InternalError, Box::new(error)),
+        StoreError::Index(_)
+        | StoreError::NotCommitted { .. }
+        | StoreError::Full { .. }
+        | StoreError::FolderGone
+        | StoreError::Io(_)
+        | StoreError::Random(_) => S3Error::with_source(S3ErrorCode::ServiceUnavailable, Box::new(error)),
     }
 }
 

@@ -1,18 +1,22 @@
 //! `GetObject` and `HeadObject`: conditions, ranges, and the overrides a presigned URL may carry.
 
 use std::ops;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
+use futures_util::Stream;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use percent_encoding::percent_decode_str;
 use s3s::dto::{
     ChecksumType, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, Range, StreamingBlob,
 };
-use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
+use s3s::stream::{ByteStream, RemainingLength};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, StdError, s3_error};
+use satchel_folder::{Address, Checksum, Found, Headers, ObjectHead, ObjectStream};
 
+use super::error::OrS3;
 use super::headers::{etag, set_checksum, signed, timestamp};
 use super::{Api, conditions};
-use crate::store::objects::{Address, Found};
-use crate::store::record::{Checksum, Headers, ObjectHead};
 
 /// Query parameter and the header it overrides.
 const OVERRIDES: [(&str, HeaderName); 6] = [
@@ -28,14 +32,14 @@ const OVERRIDES: [(&str, HeaderName); 6] = [
 macro_rules! described {
     ($output:ident, $selected:expr, $request:expr) => {{
         let (Selected { found, range, partial }, request) = ($selected, $request);
-        let head = &found.record.head;
+        let head = found.head();
         let checksum = asked(head, *partial, request.input.checksum_mode.is_some());
         let mut output = $output {
             accept_ranges: Some("bytes".to_owned()),
             checksum_type: checksum.map(checksum_type),
             content_length: Some(signed(range.end - range.start)?),
             content_range: partial.then(|| content_range(range, head.size)),
-            e_tag: Some(etag(head.etag)),
+            e_tag: Some(etag(&head.etag)),
             last_modified: Some(timestamp(head.modified)),
             metadata: Some(head.headers.metadata.clone().into_iter().collect()),
             ..$output::default()
@@ -50,7 +54,8 @@ pub(super) async fn get(api: &Api, request: S3Request<GetObjectInput>) -> S3Resu
     refuse_parts_and_versions(input.part_number, input.version_id.as_deref())?;
     let selected = select(api, &input.bucket, &input.key, &request.headers, input.range)?;
     let mut response = described!(GetObjectOutput, &selected, &request);
-    response.output.body = Some(StreamingBlob::new(api.store.read(selected.found, selected.range).await?));
+    response.output.body =
+        Some(StreamingBlob::new(Bytes(api.store.read(selected.found, selected.range).await.or_s3()?)));
     Ok(response)
 }
 
@@ -61,6 +66,24 @@ pub(super) async fn head(api: &Api, request: S3Request<HeadObjectInput>) -> S3Re
     let mut response = described!(HeadObjectOutput, &selected, &request);
     response.status = selected.partial.then_some(StatusCode::PARTIAL_CONTENT);
     Ok(response)
+}
+
+/// An object's bytes as s3s takes them.
+struct Bytes(ObjectStream);
+
+impl Stream for Bytes {
+    type Item = Result<bytes::Bytes, StdError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.0).poll_next(context).map_err(Into::into)
+    }
+}
+
+impl ByteStream for Bytes {
+    fn remaining_length(&self) -> RemainingLength {
+        let remaining = usize::try_from(self.0.remaining());
+        remaining.map_or_else(|_| RemainingLength::unknown(), RemainingLength::new_exact)
+    }
 }
 
 fn refuse_parts_and_versions(part: Option<i32>, version: Option<&str>) -> S3Result<()> {
@@ -82,8 +105,8 @@ struct Selected {
 }
 
 fn select(api: &Api, bucket: &str, key: &str, headers: &HeaderMap, range: Option<Range>) -> S3Result<Selected> {
-    let found = api.store.find(&Address { bucket: bucket.to_owned(), key: key.to_owned() })?;
-    let head = &found.record.head;
+    let found = api.store.find(&Address { bucket: bucket.to_owned(), key: key.to_owned() }).or_s3()?;
+    let head = found.head();
     conditions::on_read(headers, &conditions::READ, head)?;
     let range = range.filter(|_| still_same(headers, head));
     let (range, partial) = match range {

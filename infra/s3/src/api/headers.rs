@@ -9,7 +9,7 @@ use http::HeaderMap;
 use s3s::dto::{ETag, Metadata, Timestamp};
 use s3s::{S3Error, S3Result, s3_error};
 
-use crate::store::record::{Checksum, ChecksumAlgorithm, EntityTag, Headers};
+use satchel_folder::{Checksum, ChecksumAlgorithm, Headers};
 
 /// S3's limit on user metadata: names and values together, in bytes.
 const MAX_METADATA_BYTES: usize = 2048;
@@ -42,8 +42,8 @@ fn without_chunking(encoding: &str) -> Option<String> {
 }
 
 /// As s3s wants it.
-pub(crate) fn etag(tag: EntityTag) -> ETag {
-    ETag::Strong(tag.to_string())
+pub(crate) fn etag(tag: &str) -> ETag {
+    ETag::Strong(tag.to_owned())
 }
 
 /// From milliseconds since 1970.
@@ -61,7 +61,7 @@ pub(crate) fn checksum_text(checksum: &Checksum) -> String {
 macro_rules! set_checksum {
     ($output:expr, $checksum:expr) => {
         if let Some(checksum) = $checksum {
-            use $crate::store::record::ChecksumAlgorithm;
+            use satchel_folder::ChecksumAlgorithm;
             let text = Some($crate::api::headers::checksum_text(checksum));
             match checksum.algorithm {
                 ChecksumAlgorithm::Crc32 => $output.checksum_crc32 = text,

@@ -5,14 +5,13 @@ use s3s::dto::{
     ListObjectsV2Input, ListObjectsV2Output, MultipartUpload, Object, ObjectStorageClass,
 };
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
+use satchel_folder::{ObjectHead, Page, Query, StoreError, UploadRecord};
 use tokio::task::spawn_blocking;
 
 use super::Api;
+use super::error::OrS3;
 use super::headers::{etag, signed, timestamp};
 use super::tokens::{Encoding, seal, unseal};
-use crate::store::error::StoreError;
-use crate::store::listing::{Page, Query};
-use crate::store::record::{ObjectHead, UploadRecord};
 
 /// S3's limit for a page.
 const MAX_PAGE: i32 = 1000;
@@ -117,7 +116,7 @@ fn query(prefix: Option<String>, delimiter: Option<String>, after: Option<String
 async fn objects(api: &Api, bucket: String, query: Query) -> S3Result<Page<ObjectHead>> {
     let store = api.store.clone();
     let page = spawn_blocking(move || store.list_objects(&bucket, &query)).await;
-    Ok(page.map_err(StoreError::from)??)
+    page.map_err(StoreError::from).and_then(|page| page).or_s3()
 }
 
 async fn uploads_page(
@@ -128,13 +127,13 @@ async fn uploads_page(
 ) -> S3Result<Page<(String, UploadRecord)>> {
     let store = api.store.clone();
     let page = spawn_blocking(move || store.list_uploads(&bucket, &query, after_id.as_deref())).await;
-    Ok(page.map_err(StoreError::from)??)
+    page.map_err(StoreError::from).and_then(|page| page).or_s3()
 }
 
 fn contents(entries: Vec<(String, ObjectHead)>, encoding: Encoding) -> S3Result<Vec<Object>> {
     let object = |(key, head): (String, ObjectHead)| {
         Ok(Object {
-            e_tag: Some(etag(head.etag)),
+            e_tag: Some(etag(&head.etag)),
             key: Some(encoding.write(key)),
             last_modified: Some(timestamp(head.modified)),
             size: Some(signed(head.size)?),

@@ -4,9 +4,11 @@ mod buckets;
 mod conditions;
 mod copy;
 mod delete;
+mod digests;
 pub(crate) mod error;
 mod get;
 mod headers;
+mod lifecycle;
 mod list;
 mod multipart;
 mod put;
@@ -15,8 +17,7 @@ mod tokens;
 use async_trait::async_trait;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
-
-use crate::store::Store;
+use satchel_folder::Store;
 
 /// The operations. One per server.
 pub(crate) struct Api {

@@ -6,15 +6,14 @@ use s3s::dto::{
     CreateMultipartUploadOutput, ListPartsInput, ListPartsOutput, Part, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
+use satchel_folder::{Address, NamedPart, PartRecord, UploadAddress};
 
+use super::digests::of_parts;
+use super::error::OrS3;
 use super::headers::{algorithm, etag, set_checksum, signed, stored, timestamp};
 use super::list::limit;
 use super::put::{announced, take_body};
 use super::{Api, conditions};
-use crate::store::multipart::NamedPart;
-use crate::store::objects::Address;
-use crate::store::record::{EntityTag, PartRecord};
-use crate::store::uploads::UploadAddress;
 
 /// S3's highest part number.
 const MAX_PART: u32 = 10_000;
@@ -28,7 +27,7 @@ pub(super) async fn create(
     let summing = input.checksum_algorithm.as_ref().map(AlgorithmName::as_str).map(algorithm).transpose()?;
     let full = input.checksum_type.as_ref().is_some_and(|it| it.as_str() == ChecksumType::FULL_OBJECT);
     let at = Address { bucket: input.bucket.clone(), key: input.key.clone() };
-    let id = api.store.begin_upload(at, kept, summing, full).await?;
+    let id = api.store.begin_upload(at, kept, summing, full).await.or_s3()?;
     Ok(S3Response::new(CreateMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
@@ -46,10 +45,10 @@ pub(super) async fn upload_part(
     let S3Request { input, headers, trailing_headers, .. } = request;
     let number = part_number(input.part_number)?;
     let at = address(input.bucket, input.key, input.upload_id);
-    api.store.upload(&at)?;
+    api.store.upload(&at).or_s3()?;
     let announced = announced(&headers, input.content_length, trailing_headers)?;
-    let received = take_body(api, input.body, announced).await?;
-    let part = api.store.put_part(at, number, received).await?;
+    let (body, described) = take_body(api, input.body, announced).await?;
+    let part = api.store.put_part(at, number, described, body).await.or_s3()?;
     let mut output = UploadPartOutput { e_tag: Some(part_etag(&part)), ..UploadPartOutput::default() };
     set_checksum!(output, part.checksum.as_ref());
     Ok(S3Response::new(output))
@@ -65,12 +64,12 @@ pub(super) async fn complete(
     let named = parts.into_iter().map(named_part).collect::<S3Result<Vec<_>>>()?;
     let location = format!("/{}/{}", input.bucket, input.key);
     let at = address(input.bucket.clone(), input.key.clone(), input.upload_id);
-    let head = api.store.complete_upload(at, named, condition).await?;
+    let head = api.store.complete_upload(at, named, condition, of_parts).await.or_s3()?;
     let mut output = CompleteMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
         location: Some(location),
-        e_tag: Some(etag(head.etag)),
+        e_tag: Some(etag(&head.etag)),
         ..CompleteMultipartUploadOutput::default()
     };
     set_checksum!(output, head.checksum.as_ref());
@@ -82,7 +81,7 @@ pub(super) async fn abort(
     request: S3Request<AbortMultipartUploadInput>,
 ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
     let input = request.input;
-    api.store.abort_upload(address(input.bucket, input.key, input.upload_id)).await?;
+    api.store.abort_upload(address(input.bucket, input.key, input.upload_id)).await.or_s3()?;
     Ok(S3Response::new(AbortMultipartUploadOutput::default()))
 }
 
@@ -93,7 +92,7 @@ pub(super) async fn list_parts(api: &Api, request: S3Request<ListPartsInput>) ->
         .map_err(|_| s3_error!(InvalidArgument, "part-number-marker must not be negative"))?;
     let at = address(input.bucket.clone(), input.key.clone(), input.upload_id.clone());
     let most = usize::try_from(max_parts).map_err(S3Error::internal_error)?;
-    let (parts, truncated) = api.store.parts(&at, after, most)?;
+    let (parts, truncated) = api.store.parts(&at, after, most).or_s3()?;
     let last = parts.last().map(|(number, _)| *number).filter(|_| truncated);
     Ok(S3Response::new(ListPartsOutput {
         bucket: Some(input.bucket),
@@ -125,7 +124,7 @@ fn named_part(part: CompletedPart) -> S3Result<NamedPart> {
 }
 
 fn part_etag(part: &PartRecord) -> s3s::dto::ETag {
-    etag(EntityTag { md5: part.md5, parts: 0 })
+    etag(&part.etag)
 }
 
 fn listed(number: u32, part: &PartRecord) -> S3Result<Part> {

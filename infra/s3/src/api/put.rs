@@ -5,12 +5,12 @@ use futures_util::stream;
 use http::HeaderMap;
 use s3s::dto::{PutObjectInput, PutObjectOutput, StreamingBlob};
 use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
+use satchel_folder::{Address, Body, ChecksumAlgorithm, Described};
 
+use super::digests::{ALGORITHMS, Announced, Digests, header_of};
+use super::error::OrS3;
 use super::headers::{etag, set_checksum, stored};
 use super::{Api, conditions};
-use crate::store::objects::Address;
-use crate::store::receive::{Announced, Received, receive};
-use crate::store::record::ChecksumAlgorithm;
 
 /// S3's limit for a PUT or a part, in bytes.
 const MAX_BODY_BYTES: u64 = 5 << 30;
@@ -22,10 +22,10 @@ pub(super) async fn put(api: &Api, request: S3Request<PutObjectInput>) -> S3Resu
     let kept = stored(&headers, input.metadata)?;
     let announced = announced(&headers, input.content_length, trailing_headers)?;
     // Before the body: with `Expect: 100-continue` a refused one is not even sent.
-    api.store.check_write(&at, &condition)?;
-    let received = take_body(api, input.body, announced).await?;
-    let head = api.store.put(at, kept, received, condition).await?;
-    let mut output = PutObjectOutput { e_tag: Some(etag(head.etag)), ..PutObjectOutput::default() };
+    api.store.check_write(&at, &condition).or_s3()?;
+    let (body, described) = take_body(api, input.body, announced).await?;
+    let head = api.store.put(at, Described { headers: kept, ..described }, body, condition).await.or_s3()?;
+    let mut output = PutObjectOutput { e_tag: Some(etag(&head.etag)), ..PutObjectOutput::default() };
     set_checksum!(output, head.checksum.as_ref());
     Ok(S3Response::new(output))
 }
@@ -50,9 +50,9 @@ fn checksum(headers: &HeaderMap) -> S3Result<Option<(ChecksumAlgorithm, Option<S
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let trailer = text("x-amz-trailer").unwrap_or_default().to_ascii_lowercase();
     let mut found = None;
-    for algorithm in ChecksumAlgorithm::ALL {
-        let in_header = text(algorithm.header()).map(str::to_owned);
-        let in_trailer = trailer.split(',').any(|name| name.trim() == algorithm.header());
+    for algorithm in ALGORITHMS {
+        let in_header = text(header_of(algorithm)).map(str::to_owned);
+        let in_trailer = trailer.split(',').any(|name| name.trim() == header_of(algorithm));
         if (in_header.is_some() || in_trailer) && found.replace((algorithm, in_header)).is_some() {
             return Err(s3_error!(InvalidRequest, "only one x-amz-checksum header may be given"));
         }
@@ -60,12 +60,19 @@ fn checksum(headers: &HeaderMap) -> S3Result<Option<(ChecksumAlgorithm, Option<S
     Ok(found)
 }
 
-/// Stores the body; nothing of it stays behind on an error.
-pub(super) async fn take_body(api: &Api, body: Option<StreamingBlob>, announced: Announced) -> S3Result<Received> {
-    let blobs = api.store.blobs();
-    let received = match body {
-        Some(body) => receive(blobs, body, announced).await?,
-        None => receive(blobs, stream::empty::<Result<Bytes, s3s::StdError>>(), announced).await?,
+/// Takes the body in; nothing of it stays behind on an error, or if it is not stored.
+pub(super) async fn take_body(
+    api: &Api,
+    body: Option<StreamingBlob>,
+    announced: Announced,
+) -> S3Result<(Body, Described)> {
+    let digests = Digests::of(&announced);
+    let (body, digests) = match body {
+        Some(body) => api.store.receive(body, announced.length, digests).await.or_s3()?,
+        None => {
+            let nothing = stream::empty::<Result<Bytes, s3s::StdError>>();
+            api.store.receive(nothing, announced.length, digests).await.or_s3()?
+        }
     };
-    Ok(received)
+    Ok((body, digests.check(&announced).or_s3()?))
 }

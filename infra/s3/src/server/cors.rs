@@ -4,10 +4,10 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use s3s::dto::{CORSConfiguration, CORSRule};
 use s3s::{Body, s3_error};
+use satchel_folder::Store;
 
 use super::guard::refusal;
 use crate::api::error::custom;
-use crate::store::Store;
 
 /// Where rules come from.
 #[derive(Clone)]

@@ -14,11 +14,11 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use s3s::Body;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use satchel_folder::Store;
 use tokio::net::{TcpListener, ToSocketAddrs};
 
 use crate::api::Api;
 use crate::listener::{self, Listener, Patience};
-use crate::store::Store;
 use body::RequestBody;
 use cors::{Cors, Origin};
 use credentials::Credentials;

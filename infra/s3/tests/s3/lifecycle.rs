@@ -81,7 +81,9 @@ async fn objects_expire_at_the_midnight_after_their_days() {
     assert_eq!(world.keys().await, ["b/1"]);
     assert_eq!(world.apply(end + 1).await, Expired::default());
     let dir = world.fixture.stop().await;
-    assert_eq!(blob_files(dir.path()).len(), 1, "the bytes are gone, too");
+    let index = std::fs::read(dir.path().join("index.sqlite")).unwrap();
+    let holds = |text: &[u8]| index.windows(text.len()).any(|window| window == text);
+    assert!(holds(b"b/1") && !holds(b"a/1"), "what is gone is overwritten in the index, too");
 }
 
 #[tokio::test]
@@ -148,7 +150,7 @@ async fn uploads_that_nobody_finishes_are_aborted() {
     assert_eq!(left.uploads().iter().map(|upload| upload.key().unwrap()).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(world.keys().await, ["k"]);
     let dir = world.fixture.stop().await;
-    assert_eq!(blob_files(dir.path()).len(), 2);
+    assert_eq!(blob_files(dir.path()).len(), 1, "the part of the upload that goes on");
 }
 
 #[tokio::test]
@@ -171,6 +173,7 @@ async fn rules_set_from_within_are_those_that_clients_see() {
         prefix: "a/".into(),
         expire_after_days: Some(7),
         abort_after_days: Some(1),
+        ..satchel_s3::LifecycleRule::default()
     };
     world.fixture.store.set_lifecycle(BUCKET, std::slice::from_ref(&rule)).await.unwrap();
     let seen = world.fixture.client.get_bucket_lifecycle_configuration().bucket(BUCKET).send().await.unwrap();

@@ -55,19 +55,7 @@ async fn a_folder_that_several_make_at_once_is_made_once() {
         let dir = tempfile::tempdir().unwrap();
         let open = || async { Store::open(dir.path()).await.unwrap().close().await.unwrap() };
         tokio::join!(open(), open(), open(), open());
-        assert!(
-            std::fs::read_dir(dir.path())
-                .unwrap()
-                .all(|entry| { !entry.unwrap().file_name().to_string_lossy().starts_with("index.new") })
-        );
     }
-}
-
-#[tokio::test]
-async fn an_index_that_was_never_finished_is_no_hindrance() {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("index.new-0123456789abcdef"), [0; 4_096]).unwrap();
-    Store::open(dir.path()).await.unwrap();
 }
 
 #[tokio::test]

@@ -60,6 +60,7 @@ async fn what_lifecycle_rules_expire_leaves_the_totals() {
         prefix: prefix.into(),
         expire_after_days: Some(1),
         abort_after_days: None,
+        ..LifecycleRule::default()
     };
     fixture.store.set_lifecycle(BUCKET, &[rule("a/old/"), rule("b/")]).await.unwrap();
     for key in ["a/old/1", "a/old/2", "a/kept", "b/elsewhere"] {

@@ -1,35 +1,37 @@
 //! Lifecycle rules, applied: expiring objects, and aborting uploads that nobody finishes (AWS: "Lifecycle
 //! configuration elements").
 
-use std::time::{Duration, UNIX_EPOCH};
-
-use s3s::dto::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, ExpirationStatus, LifecycleExpiration,
-    LifecycleRule as Configured, LifecycleRuleFilter, Timestamp,
-};
+use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use super::Store;
-use super::error::{Refusal, StoreError};
-use super::index::Tables;
-use super::listing::{Page, Query};
-use super::objects::Address;
-use super::record::{ObjectHead, UploadRecord};
-use super::uploads::UploadAddress;
+use crate::Store;
+use crate::error::{Refusal, StoreError};
+use crate::listing::{Page, Query};
+use crate::objects::Address;
+use crate::record::{ObjectHead, UploadRecord};
+use crate::uploads::UploadAddress;
+use crate::writer::Tables;
 
 const MILLIS_PER_DAY: u64 = 86_400_000;
 /// Objects that one transaction looks at.
 const PAGE: usize = 1000;
 
 /// A rule of a bucket, enabled; times count from an object's last modification, or an upload's initiation.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LifecycleRule {
     /// Its name.
     pub id: String,
     /// What the keys begin with that it is about; empty for all.
     pub prefix: String,
+    /// It is about larger objects only, in bytes.
+    pub larger_than: Option<u64>,
+    /// It is about smaller objects only, in bytes.
+    pub smaller_than: Option<u64>,
     /// Objects expire after so many days.
     pub expire_after_days: Option<u32>,
+    /// Objects expire at this time, in milliseconds since 1970.
+    pub expire_at: Option<u64>,
     /// Multipart uploads that are not complete are aborted after so many days.
     pub abort_after_days: Option<u32>,
 }
@@ -45,49 +47,16 @@ pub struct Expired {
     pub uploads: u64,
 }
 
-/// A rule as it is applied.
-#[derive(Debug, Clone, Default)]
-struct Rule {
-    prefix: String,
-    /// Sizes above, and below, which it applies.
-    sizes: (Option<u64>, Option<u64>),
-    expire_days: Option<u64>,
-    expire_date: Option<Timestamp>,
-    abort_days: Option<u64>,
-}
-
-impl Rule {
-    /// `None` for a rule that is about nothing here: a disabled one, and one about tags, which this store has not.
-    fn of(configured: Configured) -> Option<Self> {
-        let filter = configured.filter.unwrap_or_default();
-        let LifecycleRuleFilter { and, object_size_greater_than, object_size_less_than, prefix, tag } = filter;
-        let and = and.unwrap_or_default();
-        let tagged = tag.is_some() || and.tags.is_some_and(|tags| !tags.is_empty());
-        let enabled = configured.status.as_str() == ExpirationStatus::ENABLED;
-        let expiration: LifecycleExpiration = configured.expiration.unwrap_or_default();
-        let abort = configured.abort_incomplete_multipart_upload.and_then(|abort| abort.days_after_initiation);
-        let rule = Self {
-            prefix: configured.prefix.or(prefix).or(and.prefix).unwrap_or_default(),
-            sizes: (
-                object_size_greater_than.or(and.object_size_greater_than).and_then(unsigned),
-                object_size_less_than.or(and.object_size_less_than).and_then(unsigned),
-            ),
-            expire_days: expiration.days.and_then(unsigned),
-            expire_date: expiration.date,
-            abort_days: abort.and_then(unsigned),
-        };
-        (enabled && !tagged).then_some(rule)
-    }
-
+impl LifecycleRule {
     fn expires(&self, object: &ObjectHead, now: u64) -> bool {
-        let (above, below) = self.sizes;
-        let sized = above.is_none_or(|above| object.size > above) && below.is_none_or(|below| object.size < below);
-        let by_age = self.expire_days.is_some_and(|days| is_over(object.modified, days, now));
-        sized && (by_age || self.expire_date.as_ref().is_some_and(|date| timestamp(now) >= *date))
+        let sized = self.larger_than.is_none_or(|above| object.size > above)
+            && self.smaller_than.is_none_or(|below| object.size < below);
+        let by_age = self.expire_after_days.is_some_and(|days| is_over(object.modified, days.into(), now));
+        sized && (by_age || self.expire_at.is_some_and(|date| now >= date))
     }
 
     fn aborts(&self, upload: &UploadRecord, now: u64) -> bool {
-        self.abort_days.is_some_and(|days| is_over(upload.initiated, days, now))
+        self.abort_after_days.is_some_and(|days| is_over(upload.initiated, days.into(), now))
     }
 }
 
@@ -98,22 +67,15 @@ fn is_over(start: u64, days: u64, now: u64) -> bool {
     now / MILLIS_PER_DAY > full / MILLIS_PER_DAY
 }
 
-fn unsigned(number: impl TryInto<u64>) -> Option<u64> {
-    number.try_into().ok()
-}
-
-fn timestamp(milliseconds: u64) -> Timestamp {
-    (UNIX_EPOCH + Duration::from_millis(milliseconds)).into()
-}
-
 impl Store {
     /// Gives a bucket these rules instead of those it has.
     ///
     /// # Errors
     /// No such bucket; the index cannot be written.
     pub async fn set_lifecycle(&self, bucket: &str, rules: &[LifecycleRule]) -> Result<(), StoreError> {
-        let json = serde_json::to_string(&configuration(rules)).map_err(std::io::Error::other)?;
-        self.configure_bucket(bucket, |record| record.lifecycle = Some(json)).await
+        let rules = rules.to_vec();
+        let change = |record: &mut crate::record::BucketRecord| (record.rules, record.lifecycle) = (rules, None);
+        self.configure_bucket(bucket, change).await
     }
 
     /// Applies a bucket's rules, as S3 does about once a day.
@@ -122,10 +84,8 @@ impl Store {
     /// No such bucket; the index cannot be read or written. What was expired by then is gone.
     pub async fn apply_lifecycle(&self, bucket: &str) -> Result<Expired, StoreError> {
         let mut expired = Expired::default();
-        let Some(json) = self.bucket(bucket)?.lifecycle else { return Ok(expired) };
-        let configured: BucketLifecycleConfiguration = serde_json::from_str(&json).map_err(std::io::Error::other)?;
         let now = self.now();
-        for rule in configured.rules.into_iter().filter_map(Rule::of) {
+        for rule in self.bucket(bucket)?.rules {
             self.expire_objects(bucket, &rule, now, &mut expired).await?;
             self.abort_uploads(bucket, &rule, now, &mut expired).await?;
         }
@@ -135,12 +95,12 @@ impl Store {
     async fn expire_objects(
         &self,
         bucket: &str,
-        rule: &Rule,
+        rule: &LifecycleRule,
         now: u64,
         expired: &mut Expired,
     ) -> Result<(), StoreError> {
         let mut query = Query { prefix: rule.prefix.clone(), limit: PAGE, ..Query::default() };
-        if rule.expire_days.is_none() && rule.expire_date.is_none() {
+        if rule.expire_after_days.is_none() && rule.expire_at.is_none() {
             return Ok(());
         }
         loop {
@@ -167,10 +127,11 @@ impl Store {
             let mut gone = Expired::default();
             for (key, modified) in due {
                 let at = Address { bucket: bucket.clone(), key };
-                if let Some(record) = tables.object(&at)?.filter(|record| record.head.modified == modified) {
-                    tables.remove_object(&at, &record)?;
+                if let Some(stored) = tables.rows.object(&at)?.filter(|stored| stored.record.head.modified == modified)
+                {
+                    tables.remove_object(&at, &stored)?;
                     gone.objects += 1;
-                    gone.bytes += record.head.size;
+                    gone.bytes += stored.record.head.size;
                 }
             }
             Ok(Ok(gone))
@@ -181,12 +142,12 @@ impl Store {
     async fn abort_uploads(
         &self,
         bucket: &str,
-        rule: &Rule,
+        rule: &LifecycleRule,
         now: u64,
         expired: &mut Expired,
     ) -> Result<(), StoreError> {
         let mut query = Query { prefix: rule.prefix.clone(), limit: PAGE, ..Query::default() };
-        if rule.abort_days.is_none() {
+        if rule.abort_after_days.is_none() {
             return Ok(());
         }
         let mut after_id: Option<String> = None;
@@ -209,27 +170,6 @@ impl Store {
             }
         }
     }
-}
-
-/// As `PutBucketLifecycleConfiguration` would bring them.
-fn configuration(rules: &[LifecycleRule]) -> BucketLifecycleConfiguration {
-    let days = |days: u32| i32::try_from(days).unwrap_or(i32::MAX);
-    let configured = |rule: &LifecycleRule| Configured {
-        abort_incomplete_multipart_upload: rule
-            .abort_after_days
-            .map(|after| AbortIncompleteMultipartUpload { days_after_initiation: Some(days(after)) }),
-        expiration: rule
-            .expire_after_days
-            .map(|after| LifecycleExpiration { days: Some(days(after)), ..LifecycleExpiration::default() }),
-        filter: Some(LifecycleRuleFilter { prefix: Some(rule.prefix.clone()), ..LifecycleRuleFilter::default() }),
-        id: Some(rule.id.clone()),
-        noncurrent_version_expiration: None,
-        noncurrent_version_transitions: None,
-        prefix: None,
-        status: ExpirationStatus::from_static(ExpirationStatus::ENABLED),
-        transitions: None,
-    };
-    BucketLifecycleConfiguration { rules: rules.iter().map(configured).collect() }
 }
 
 #[cfg(test)]

@@ -2,17 +2,18 @@
 //! all of it.
 
 use std::collections::BTreeMap;
-use std::ops::{Bound, ControlFlow};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::SetOnce;
 use tokio::task::spawn_blocking;
 
-use super::Store;
-use super::error::StoreError;
-use super::index::{Snapshot, Tables};
-use super::record::{ObjectHead, decode};
+use crate::Store;
+use crate::error::StoreError;
+use crate::index::Snapshot;
+use crate::record::ObjectHead;
+use crate::writer::Tables;
 
 /// Totals of the objects under a prefix, as of the last commit. Clones share them.
 #[derive(Debug, Clone)]
@@ -157,17 +158,20 @@ impl Store {
             complete: SetOnce::new(),
             ended: AtomicBool::default(),
         }));
-        let (kept, usages, database) = (usage.clone(), Arc::clone(&self.0.usages), self.database()?);
+        let (kept, usages, readers) = (usage.clone(), Arc::clone(self.usages()), Arc::clone(self.readers()));
         // Within the writer's transaction nothing is committed between the snapshot and the first change taken in.
         let begin = move |_: &mut Tables<'_>| {
+            let snapshot = readers.snapshot()?;
+            // A snapshot begins with its first read.
+            snapshot.rows().get::<i64>("generation")?;
             usages.keep(&kept);
-            Snapshot::take(&database).map(Ok)
+            Ok(Ok(snapshot))
         };
         let snapshot = self.writer().apply(begin).await?;
         let counted = usage.clone();
         // An index that cannot be read is reported by the requests that need it.
         let count = move || drop(counted.count(&snapshot));
-        std::thread::Builder::new().name("s3-count".into()).spawn(count)?;
+        std::thread::Builder::new().name("store-count".into()).spawn(count)?;
         Ok(usage)
     }
 
@@ -199,24 +203,26 @@ fn listed<'a>(key: &'a str, head: &'a ObjectHead) -> Listed<'a> {
     Listed { key, size: head.size, modified: head.modified, content_type, metadata: &head.headers.metadata }
 }
 
-/// Every object under a prefix, until `visit` has seen enough.
+/// Objects that are read at once.
+const CHUNK: usize = 1000;
+
+/// Every object under a prefix that can be read, until `visit` has seen enough.
 fn each(
     snapshot: &Snapshot,
     bucket: &str,
     prefix: &str,
     mut visit: impl FnMut(&str, &ObjectHead) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
-    let objects = snapshot.objects()?;
-    for entry in objects.range((Bound::Included((bucket, prefix.as_bytes())), Bound::Unbounded))? {
-        let (key, record) = entry?;
-        let (in_bucket, key) = key.value();
-        if in_bucket != bucket || !key.starts_with(prefix.as_bytes()) {
-            break;
+    let mut chunk = snapshot.rows().objects_from(bucket, prefix.as_bytes(), true, CHUNK)?;
+    while let Some((last, _)) = chunk.last() {
+        let last = last.clone();
+        for (key, head) in chunk {
+            let seen_enough = !key.starts_with(prefix) || head.is_some_and(|head| visit(&key, &head).is_break());
+            if seen_enough {
+                return Ok(());
+            }
         }
-        let head = decode::<ObjectHead>(record.value())?;
-        if visit(&String::from_utf8_lossy(key), &head).is_break() {
-            break;
-        }
+        chunk = snapshot.rows().objects_from(bucket, last.as_bytes(), false, CHUNK)?;
     }
     Ok(())
 }

@@ -3,14 +3,17 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Why a folder could not be opened as a store.
+/// What makes a new index from the files.
+const REPAIR: &str = "`satchel repair` makes a new one from the files that are there";
+
+/// Why a folder could not be opened as a store. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process (or another `Store`) still had the folder open after the waiting time.
     #[error("{} is in use by another process; stop it or choose another folder", .0.display())]
     InUse(PathBuf),
     /// The folder was written by a version with another layout.
-    #[error("{} has store format {found}, this program reads {supported}", .folder.display())]
+    #[error("{} has store format {found}, this program reads {supported}; use the version that wrote it", .folder.display())]
     UnknownFormat {
         /// The folder.
         folder: PathBuf,
@@ -19,6 +22,10 @@ pub enum OpenError {
         /// The format this program reads and writes.
         supported: u64,
     },
+    /// The folder was written before there was a release, with another kind of index.
+    #[error("{} has an index.redb, which only development versions before 0.2 read; fetch the files with one of those, \
+             or move the folder away to begin with an empty one", .0.display())]
+    Redb(PathBuf),
     /// The folder or a file in it cannot be read or written.
     #[error("cannot use {}: {source}", .folder.display())]
     Io {
@@ -27,13 +34,26 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
-    /// The index is damaged or cannot be read.
-    #[error("cannot open the index in {}: {source}", .folder.display())]
-    Index {
+    /// There are files, or it is known that there was an index, and there is none.
+    #[error("{} has no index (index.sqlite is missing or empty), so nothing is served or deleted: put the index back, or \
+             {REPAIR}", .0.display())]
+    IndexGone(PathBuf),
+    /// The index belongs to another folder, or is an older copy than the files beside it.
+    #[error("the index in {} is not the one that was there last ({what}), so nothing is served or deleted: put the right \
+             one back, or {REPAIR} and this index", .folder.display())]
+    IndexForeign {
         /// The folder.
         folder: PathBuf,
-        /// What redb said.
-        source: Box<redb::Error>,
+        /// How it differs.
+        what: &'static str,
+    },
+    /// The index cannot be read.
+    #[error("the index in {} is damaged ({cause}), so nothing is served or deleted: {REPAIR}", .folder.display())]
+    IndexDamaged {
+        /// The folder.
+        folder: PathBuf,
+        /// What SQLite said.
+        cause: String,
     },
 }
 
@@ -108,22 +128,38 @@ pub enum StoreError {
     Refused(#[from] Refusal),
     /// The index failed; whether a write took effect is unknown.
     #[error("index: {0}")]
-    Index(#[from] Box<redb::Error>),
+    Index(rusqlite::Error),
     /// The batch that carried this write failed as a whole; whether it took effect is unknown.
     #[error("the write could not be committed: {cause}")]
     NotCommitted {
         /// What the index said, as text because every write of the batch gets a copy.
         cause: String,
     },
-    /// A record in the index cannot be read.
-    #[error("unreadable record in the index: {0}")]
-    Record(#[from] postcard::Error),
-    /// A blob file could not be read or written.
-    #[error("blob: {0}")]
-    Io(#[from] io::Error),
+    /// What is stored cannot be read any more. It is never taken for absent.
+    #[error("{what} is damaged: {cause}")]
+    Damaged {
+        /// The object, or a part of the index.
+        what: String,
+        /// How that was noticed.
+        cause: String,
+    },
+    /// A file could not be read or written.
+    #[error("file: {0}")]
+    Io(io::Error),
+    /// There is no room for more. Reading and deleting go on.
+    #[error("the disk is full: {free} bytes are free, {floor} are kept for deleting and for the index")]
+    Full {
+        /// In bytes.
+        free: u64,
+        /// In bytes.
+        floor: u64,
+    },
+    /// The folder is not where it was, or is another one.
+    #[error("the data folder was removed or replaced while it was in use; put it back, or restart")]
+    FolderGone,
     /// The request's body failed on its way here.
     #[error("body: {0}")]
-    Body(s3s::StdError),
+    Body(Box<dyn std::error::Error + Send + Sync>),
     /// The system gave no random bytes.
     #[error("no random bytes: {0}")]
     Random(getrandom::Error),
@@ -132,13 +168,42 @@ pub enum StoreError {
     Closed,
 }
 
-/// redb has an error type per call; all of them are one cause here. Boxed, as the type is large.
-macro_rules! index_errors {
-    ($($from:ty),*) => { $(impl From<$from> for StoreError {
-        fn from(error: $from) -> Self { Self::Index(Box::new(error.into())) }
-    })* };
+impl StoreError {
+    /// Whether the disk had no room, however it said so.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Full { .. } => true,
+            Self::Io(error) => is_full(error),
+            Self::Index(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            _ => false,
+        }
+    }
 }
-index_errors!(redb::StorageError, redb::TableError, redb::TransactionError, redb::CommitError);
+
+/// Whether an error of the system is about room.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match error.sqlite_error_code() {
+            Some(DatabaseCorrupt | NotADatabase) => {
+                Self::Damaged { what: "the index".into(), cause: format!("{error}; {REPAIR}") }
+            }
+            _ => Self::Index(error),
+        }
+    }
+}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
 
 impl From<tokio::task::JoinError> for StoreError {
     fn from(error: tokio::task::JoinError) -> Self {

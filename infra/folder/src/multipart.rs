@@ -1,38 +1,45 @@
-//! Completing a multipart upload: the object takes over the parts' blobs, so no byte is copied.
+//! Completing a multipart upload: the object takes over the parts' files, so no byte is copied.
 
 use std::collections::BTreeMap;
 
-use super::Store;
-use super::error::{Refusal, StoreError};
-use super::events::CreatedBy;
-use super::index::Tables;
-use super::objects::WriteCondition;
-use super::receive::{digest, md5};
-use super::record::{Checksum, EntityTag, ObjectHead, ObjectRecord, PartRecord, UploadRecord};
-use super::uploads::UploadAddress;
+use crate::Store;
+use crate::error::{Refusal, StoreError};
+use crate::events::CreatedBy;
+use crate::objects::{Described, WriteCondition};
+use crate::record::{ObjectHead, ObjectRecord, PartRecord, Place, UploadRecord};
+use crate::uploads::UploadAddress;
+use crate::writer::Tables;
 
 /// S3's lower limit for all parts but the last, in bytes.
-pub(crate) const MIN_PART_BYTES: u64 = 5 << 20;
+pub const MIN_PART_BYTES: u64 = 5 << 20;
 
 /// A part as the completion names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NamedPart {
+pub struct NamedPart {
+    /// From 1.
     pub number: u32,
     /// Without quotes.
     pub etag: String,
 }
 
+/// Gives the ETag and the checksum of the whole from the upload and its parts.
+pub type Describe = fn(&UploadRecord, &[&PartRecord]) -> Described;
+
 impl Store {
     /// Makes the named parts an object at the upload's address if `condition` holds. Where it does not, the upload
     /// stays as it is.
-    pub(crate) async fn complete_upload(
+    ///
+    /// # Errors
+    /// There is no such upload, its parts are others, the condition does not hold, or the index cannot be written.
+    pub async fn complete_upload(
         &self,
         at: UploadAddress,
         named: Vec<NamedPart>,
         condition: WriteCondition,
+        describe: Describe,
     ) -> Result<ObjectHead, StoreError> {
         let now = self.now();
-        self.writer().apply(move |tables| tables.complete_upload(&at, &named, &condition, now)).await
+        self.writer().apply(move |tables| tables.complete_upload(&at, &named, &condition, describe, now)).await
     }
 }
 
@@ -42,19 +49,25 @@ impl Tables<'_> {
         at: &UploadAddress,
         named: &[NamedPart],
         condition: &WriteCondition,
+        describe: Describe,
         now: u64,
     ) -> Result<Result<ObjectHead, Refusal>, StoreError> {
-        let Some(upload) = self.upload(at)? else { return Ok(Err(Refusal::NoSuchUpload)) };
+        let Some(upload) = self.rows.upload(at)? else { return Ok(Err(Refusal::NoSuchUpload)) };
         let parts = self.parts(&at.id)?;
         let chosen = match choose(named, &parts) {
             Ok(chosen) => chosen,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let record = assemble(upload, &chosen, now);
-        if let Err(refusal) = self.put_object(&at.object, &record, condition, CreatedBy::CompleteMultipartUpload)? {
+        let record = assemble(upload, &chosen, describe, now);
+        let by = CreatedBy::CompleteMultipartUpload;
+        // Empty parts alone make an empty object, which has no file.
+        let place_is_empty = record.place.segments().is_empty();
+        let record = if place_is_empty { ObjectRecord { place: Place::Inside, ..record } } else { record };
+        if let Err(refusal) = self.put_object(&at.object, &record, None, condition, by)? {
             return Ok(Err(refusal));
         }
-        self.forget_upload(at, &parts)?;
+        self.label(&at.object, &record);
+        self.rows.remove_upload(at)?;
         let left_out = parts.iter().filter(|(number, _)| !named.iter().any(|part| part.number == *number));
         left_out.for_each(|(_, part)| self.discard(&part.segments));
         Ok(Ok(record.head))
@@ -68,7 +81,7 @@ fn choose<'p>(named: &[NamedPart], parts: &'p [(u32, PartRecord)]) -> Result<Vec
     }
     let by_number: BTreeMap<u32, &PartRecord> = parts.iter().map(|(number, part)| (*number, part)).collect();
     let find = |NamedPart { number, etag }: &NamedPart| {
-        let part = by_number.get(number).filter(|part| etag_of(part) == *etag);
+        let part = by_number.get(number).filter(|part| part.etag == *etag);
         part.copied().ok_or(Refusal::InvalidPart { number: *number })
     };
     let chosen = named.iter().map(find).collect::<Result<Vec<_>, _>>()?;
@@ -79,33 +92,12 @@ fn choose<'p>(named: &[NamedPart], parts: &'p [(u32, PartRecord)]) -> Result<Vec
     Ok(chosen)
 }
 
-fn etag_of(part: &PartRecord) -> String {
-    EntityTag { md5: part.md5, parts: 0 }.to_string()
-}
-
-fn assemble(upload: UploadRecord, chosen: &[&PartRecord], now: u64) -> ObjectRecord {
-    let md5s: Vec<u8> = chosen.iter().flat_map(|part| part.md5).collect();
-    // S3 and the API layer allow part numbers up to 10,000.
-    let parts = u16::try_from(chosen.len()).unwrap_or(u16::MAX);
-    let head = ObjectHead {
-        size: chosen.iter().map(|part| part.size).sum(),
-        etag: EntityTag { md5: md5(&md5s), parts },
-        modified: now,
-        checksum: composite(&upload, chosen, parts),
-        headers: upload.headers,
-    };
-    ObjectRecord { head, segments: chosen.iter().flat_map(|part| part.segments.iter().copied()).collect() }
-}
-
-/// The checksum over the parts' checksums, where the upload asked for one and every part has it.
-fn composite(upload: &UploadRecord, chosen: &[&PartRecord], parts: u16) -> Option<Checksum> {
-    let algorithm = upload.algorithm.filter(|_| !upload.full_object)?;
-    let mut digests = Vec::new();
-    for part in chosen {
-        let checksum = part.checksum.as_ref().filter(|checksum| checksum.algorithm == algorithm)?;
-        digests.extend_from_slice(&checksum.digest);
-    }
-    Some(Checksum { algorithm, digest: digest(algorithm, &digests), parts })
+fn assemble(upload: UploadRecord, chosen: &[&PartRecord], describe: Describe, now: u64) -> ObjectRecord {
+    let Described { etag, checksum, .. } = describe(&upload, chosen);
+    let size = chosen.iter().map(|part| part.size).sum();
+    let head = ObjectHead { size, etag, modified: now, sha256: None, checksum, headers: upload.headers };
+    let segments = chosen.iter().flat_map(|part| part.segments.iter().copied()).collect();
+    ObjectRecord { head, place: Place::Files(segments) }
 }
 
 #[cfg(test)]
@@ -113,11 +105,11 @@ mod tests {
     use super::*;
 
     fn part(size: u64) -> PartRecord {
-        PartRecord { size, md5: [1; 16], modified: 0, checksum: None, segments: Vec::new() }
+        PartRecord { size, etag: "e".into(), modified: 0, checksum: None, segments: Vec::new() }
     }
 
     fn named(numbers: &[u32]) -> Vec<NamedPart> {
-        numbers.iter().map(|&number| NamedPart { number, etag: etag_of(&part(0)) }).collect()
+        numbers.iter().map(|&number| NamedPart { number, etag: "e".into() }).collect()
     }
 
     #[test]

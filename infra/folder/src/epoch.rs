@@ -6,8 +6,8 @@
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::blobs::BlobId;
-use super::reaper::Order;
+use crate::blobs::BlobId;
+use crate::reaper::Order;
 
 #[derive(Debug)]
 pub(crate) struct Epochs {

@@ -1,0 +1,366 @@
+//! Objects: storing, copying, deleting, finding. Conditions are decided inside the write transaction.
+
+use std::fmt;
+use std::ops::Range;
+
+use bytes::Bytes;
+use tokio::task::spawn_blocking;
+
+use crate::Store;
+use crate::blobs::Loose;
+use crate::epoch::ReadGuard;
+use crate::error::{Refusal, StoreError};
+use crate::events::{CreatedBy, ObjectCreated};
+use crate::footer::{Label, ReadError};
+use crate::read::ObjectStream;
+use crate::receive::{Body, Content};
+use crate::record::{Checksum, Headers, ObjectHead, ObjectRecord, Place, Segment};
+use crate::rows::Stored;
+use crate::usage::Change;
+use crate::writer::Tables;
+
+/// What must hold about the present object for a write to happen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WriteCondition {
+    /// `If-None-Match: *`.
+    pub absent: bool,
+    /// `If-Match`: an ETag without quotes, or `*`.
+    pub matches: Option<String>,
+}
+
+impl WriteCondition {
+    /// Whether a write may replace `present`.
+    pub(crate) fn check(&self, present: Option<&ObjectHead>) -> Result<(), Refusal> {
+        if self.absent && present.is_some() {
+            return Err(Refusal::PreconditionFailed { condition: "If-None-Match" });
+        }
+        match (&self.matches, present) {
+            (None, _) => Ok(()),
+            // S3 answers 404 rather than 412 where there is nothing to compare with.
+            (Some(_), None) => Err(Refusal::NoSuchKey),
+            (Some(tag), Some(head)) if tag == "*" || *tag == head.etag => Ok(()),
+            (Some(_), Some(_)) => Err(Refusal::PreconditionFailed { condition: "If-Match" }),
+        }
+    }
+}
+
+/// Where an object is or is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The bucket's name.
+    pub bucket: String,
+    /// UTF-8, as S3's keys are.
+    pub key: String,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.bucket, self.key)
+    }
+}
+
+/// What is stored with a body.
+#[derive(Debug, Clone, Default)]
+pub struct Described {
+    /// Without quotes.
+    pub etag: String,
+    /// What the sender asked for besides.
+    pub checksum: Option<Checksum>,
+    /// Given back with it.
+    pub headers: Headers,
+}
+
+/// An object found, with its bytes held in place.
+#[derive(Debug)]
+pub struct Found {
+    pub(crate) at: Address,
+    pub(crate) record: ObjectRecord,
+    /// Where the bytes are in the index.
+    pub(crate) body: Bytes,
+    pub(crate) guard: ReadGuard,
+}
+
+impl Found {
+    /// What is known of it.
+    #[must_use]
+    pub fn head(&self) -> &ObjectHead {
+        &self.record.head
+    }
+}
+
+impl Tables<'_> {
+    /// Puts `record` at `at` if `condition` holds, gives up what was there, and tells of it.
+    pub(crate) fn put_object(
+        &mut self,
+        at: &Address,
+        record: &ObjectRecord,
+        body: Option<&Bytes>,
+        condition: &WriteCondition,
+        by: CreatedBy,
+    ) -> Result<Result<(), Refusal>, StoreError> {
+        if !self.rows.has_bucket(&at.bucket)? {
+            return Ok(Err(Refusal::NoSuchBucket));
+        }
+        let present = self.rows.object(at)?;
+        let present_head = present.as_ref().map(|present| &present.record.head);
+        if let Err(refusal) = condition.check(present_head) {
+            return Ok(Err(refusal));
+        }
+        let before = present_head.map(|head| head.size);
+        self.rows.put_object(at, record, body, present.as_ref())?;
+        self.after.changed.push(Change::of(&at.bucket, &at.key, before, Some(record.head.size)));
+        if let Some(present) = present {
+            self.discard(present.record.place.segments());
+        }
+        self.after.created.push(ObjectCreated {
+            bucket: at.bucket.clone(),
+            key: at.key.clone(),
+            size: record.head.size,
+            etag: record.head.etag.clone(),
+            by,
+        });
+        Ok(Ok(()))
+    }
+}
+
+/// What is to become an object: its record, and its bytes where they go.
+struct Ready {
+    record: ObjectRecord,
+    body: Option<Bytes>,
+    files: Vec<Loose>,
+}
+
+impl Store {
+    /// Refuses early what the transaction would refuse anyway, before a body is read or a file linked.
+    ///
+    /// # Errors
+    /// The condition does not hold, there is no such bucket, or the index cannot be read.
+    pub fn check_write(&self, at: &Address, condition: &WriteCondition) -> Result<(), StoreError> {
+        let snapshot = self.snapshot()?;
+        if !snapshot.rows().has_bucket(&at.bucket)? {
+            return Err(Refusal::NoSuchBucket.into());
+        }
+        if *condition == WriteCondition::default() {
+            return Ok(());
+        }
+        let head = self.noting(snapshot.rows().head(at))?;
+        Ok(condition.check(head.as_ref())?)
+    }
+
+    /// Makes a received body an object. When this returns it is durable.
+    ///
+    /// # Errors
+    /// The condition does not hold, there is no such bucket, or the disk failed; then nothing has changed, unless it is
+    /// [`StoreError::NotCommitted`].
+    pub async fn put(
+        &self,
+        at: Address,
+        described: Described,
+        body: Body,
+        condition: WriteCondition,
+    ) -> Result<ObjectHead, StoreError> {
+        let Described { etag, checksum, headers } = described;
+        let (size, sha256) = (body.size, Some(body.sha256));
+        let head = ObjectHead { size, etag, modified: self.now(), sha256, checksum, headers };
+        let ready = match body.content {
+            Content::Small(bytes) => {
+                Ready { record: ObjectRecord { head, place: Place::Inside }, body: Some(bytes), files: Vec::new() }
+            }
+            Content::File(draft) => {
+                let (bucket, key) = (at.bucket.clone(), at.key.clone());
+                let label = Label::Object { bucket, key, head: head.clone(), segments: Vec::new() };
+                let finished = spawn_blocking(move || draft.finish(&label)).await?;
+                let (file, sha256) = self.noting(finished.map_err(StoreError::from))?;
+                let segment = Segment { blob: file.id, len: size, sha256 };
+                Ready {
+                    record: ObjectRecord { head, place: Place::Files(vec![segment]) },
+                    body: None,
+                    files: vec![file],
+                }
+            }
+        };
+        self.store(at, ready, condition, CreatedBy::Put).await
+    }
+
+    /// Makes a copy of `found` at `to`, with its own headers or `headers`. Takes the same time for any size: the
+    /// copy gets links to the files.
+    ///
+    /// # Errors
+    /// As [`Store::put`].
+    pub async fn copy(
+        &self,
+        found: Found,
+        to: Address,
+        headers: Option<Headers>,
+        condition: WriteCondition,
+    ) -> Result<ObjectHead, StoreError> {
+        let Found { at, record, body, guard } = found;
+        let mut head = record.head;
+        head.modified = self.now();
+        head.headers = headers.unwrap_or(head.headers);
+        let ready = match record.place {
+            Place::Inside => {
+                Ready { record: ObjectRecord { head, place: Place::Inside }, body: Some(body), files: Vec::new() }
+            }
+            Place::Files(segments) => {
+                let (segments, files) = self.link(&at, segments, guard).await?;
+                Ready { record: ObjectRecord { head, place: Place::Files(segments) }, body: None, files }
+            }
+        };
+        self.store(to, ready, condition, CreatedBy::Copy).await
+    }
+
+    async fn link(
+        &self,
+        at: &Address,
+        segments: Vec<Segment>,
+        guard: ReadGuard,
+    ) -> Result<(Vec<Segment>, Vec<Loose>), StoreError> {
+        let blobs = self.blobs().clone();
+        let link_all = move || {
+            let links = segments.iter().map(|segment| blobs.link(segment)).collect::<Result<Vec<_>, _>>()?;
+            drop(guard);
+            let named = segments.iter().zip(&links).map(|(old, link)| Segment { blob: link.id, ..*old });
+            Ok((named.collect(), links))
+        };
+        let linked: Result<_, ReadError> = spawn_blocking(link_all).await?;
+        self.noting(linked.map_err(|error| match error {
+            ReadError::Damaged(damage) => StoreError::Damaged { what: at.to_string(), cause: damage.to_string() },
+            ReadError::Io(error) => error.into(),
+        }))
+    }
+
+    async fn store(
+        &self,
+        at: Address,
+        ready: Ready,
+        condition: WriteCondition,
+        by: CreatedBy,
+    ) -> Result<ObjectHead, StoreError> {
+        let mutation = move |tables: &mut Tables<'_>| {
+            let Ready { record, body, files } = ready;
+            if let Err(refusal) = tables.put_object(&at, &record, body.as_ref(), &condition, by)? {
+                return Ok(Err(refusal));
+            }
+            if by != CreatedBy::Put {
+                tables.label(&at, &record);
+            }
+            tables.after.published.extend(files);
+            Ok(Ok(record.head))
+        };
+        self.writer().apply(mutation).await
+    }
+
+    /// What is known of an object.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    pub fn head(&self, at: &Address) -> Result<ObjectHead, StoreError> {
+        let snapshot = self.snapshot()?;
+        match self.noting(snapshot.rows().head(at))? {
+            Some(head) => Ok(head),
+            None if snapshot.rows().has_bucket(&at.bucket)? => Err(Refusal::NoSuchKey.into()),
+            None => Err(Refusal::NoSuchBucket.into()),
+        }
+    }
+
+    /// Finds an object, to read it.
+    ///
+    /// # Errors
+    /// As [`Store::head`].
+    pub fn find(&self, at: &Address) -> Result<Found, StoreError> {
+        let guard = self.enter();
+        let snapshot = self.snapshot()?;
+        let Some(stored) = self.noting(snapshot.rows().object(at))? else {
+            let exists = snapshot.rows().has_bucket(&at.bucket)?;
+            return Err(if exists { Refusal::NoSuchKey } else { Refusal::NoSuchBucket }.into());
+        };
+        let body = match stored.record.place {
+            Place::Inside => self.noting(snapshot.rows().body(&stored))?,
+            Place::Files(_) => Bytes::new(),
+        };
+        Ok(Found { at: at.clone(), record: stored.record, body, guard })
+    }
+
+    /// The bytes of `range` of an object, to the end of the range even if the object is deleted meanwhile.
+    ///
+    /// # Errors
+    /// The files cannot be read, or are damaged where the range begins.
+    pub async fn read(&self, found: Found, range: Range<u64>) -> Result<ObjectStream, StoreError> {
+        ObjectStream::open(self.blobs().clone(), self.watch().clone(), found, range).await
+    }
+
+    /// Deletes an object; one that is not there is deleted already, unless a condition asks for it.
+    ///
+    /// # Errors
+    /// The condition does not hold, or the index cannot be written.
+    pub async fn delete(&self, at: Address, matches: Option<String>) -> Result<(), StoreError> {
+        let outcomes = self.delete_all(at.bucket, vec![(at.key, matches)]).await?;
+        Ok(outcomes.into_iter().collect::<Result<(), Refusal>>()?)
+    }
+
+    /// Deletes keys of one bucket in one transaction, each with its own outcome.
+    ///
+    /// # Errors
+    /// There is no such bucket, or the index cannot be written: then nothing is deleted.
+    pub async fn delete_all(
+        &self,
+        bucket: String,
+        keys: Vec<(String, Option<String>)>,
+    ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+        let mutation = move |tables: &mut Tables<'_>| {
+            if !tables.rows.has_bucket(&bucket)? {
+                return Ok(Err(Refusal::NoSuchBucket));
+            }
+            let mut outcomes = Vec::with_capacity(keys.len());
+            for (key, matches) in keys {
+                let at = Address { bucket: bucket.clone(), key };
+                outcomes.push(tables.delete_object(&at, matches)?);
+            }
+            Ok(Ok(outcomes))
+        };
+        self.writer().apply(mutation).await
+    }
+}
+
+impl Tables<'_> {
+    /// Has the first file of an object say what it is: its own footer says what it was.
+    pub(crate) fn label(&mut self, at: &Address, record: &ObjectRecord) {
+        let segments = record.place.segments();
+        if let Some(first) = segments.first() {
+            let (bucket, key, head) = (at.bucket.clone(), at.key.clone(), record.head.clone());
+            let label = Label::Object { bucket, key, head, segments: segments.to_vec() };
+            self.after.labels.push((first.blob, label));
+        }
+    }
+
+    fn delete_object(&mut self, at: &Address, matches: Option<String>) -> Result<Result<(), Refusal>, StoreError> {
+        let present = match self.rows.object(at) {
+            // Whoever deletes need not read. Its files, if there are any, are left for the quarantine.
+            Err(StoreError::Damaged { .. }) if matches.is_none() => {
+                self.rows.remove_damaged(at)?;
+                return Ok(Ok(()));
+            }
+            present => present?,
+        };
+        let condition = WriteCondition { absent: false, matches };
+        match (condition.check(present.as_ref().map(|stored| &stored.record.head)), present) {
+            // A conditional delete of nothing is 412, unlike a conditional PUT.
+            (Err(Refusal::NoSuchKey), _) => Ok(Err(Refusal::PreconditionFailed { condition: "If-Match" })),
+            (Err(refusal), _) => Ok(Err(refusal)),
+            (Ok(()), None) => Ok(Ok(())),
+            (Ok(()), Some(stored)) => {
+                self.remove_object(at, &stored)?;
+                Ok(Ok(()))
+            }
+        }
+    }
+
+    /// Takes away `stored`, which is what is at `at`.
+    pub(crate) fn remove_object(&mut self, at: &Address, stored: &Stored) -> Result<(), StoreError> {
+        self.rows.remove_object(stored)?;
+        self.after.changed.push(Change::of(&at.bucket, &at.key, Some(stored.record.head.size), None));
+        self.discard(stored.record.place.segments());
+        Ok(())
+    }
+}

@@ -1,0 +1,65 @@
+//! Room on the disk: uploads are refused while there is still enough of it for deleting, and a reserve is given up where
+//! others have filled the disk. SQLite writes before it can delete.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::disk::Disk;
+use crate::error::StoreError;
+
+const RESERVE: &str = "reserve";
+
+/// Watches over the room.
+#[derive(Debug)]
+pub(crate) struct Room {
+    disk: Arc<dyn Disk>,
+    /// Uploads leave so many bytes free.
+    floor: u64,
+    /// Size of the file that is given up when the disk is full.
+    reserve: u64,
+    held: Mutex<bool>,
+}
+
+impl Room {
+    pub(crate) fn new(disk: Arc<dyn Disk>, floor: u64, reserve: u64) -> Self {
+        let held = disk.open(Path::new(RESERVE)).is_ok();
+        Self { disk, floor, reserve, held: Mutex::new(held) }
+    }
+
+    pub(crate) fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    pub(crate) fn free(&self) -> std::io::Result<u64> {
+        self.disk.free()
+    }
+
+    /// Refuses what would leave less than the floor.
+    pub(crate) fn admit(&self, bytes: u64) -> Result<(), StoreError> {
+        let free = self.disk.free()?;
+        if free < self.floor.saturating_add(bytes) {
+            return Err(StoreError::Full { free, floor: self.floor });
+        }
+        Ok(())
+    }
+
+    /// Gives the reserve up where a commit might not find room.
+    pub(crate) fn before_commit(&self) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if *held && self.disk.free().is_ok_and(|free| free < self.reserve) {
+            // What cannot be removed is no room; the commit then says what is wrong.
+            let _ = self.disk.remove(Path::new(RESERVE));
+            let _ = self.disk.sync_dir(Path::new(""));
+            *held = false;
+        }
+    }
+
+    /// Takes the reserve again once there is room for it.
+    pub(crate) fn restore(&self) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = self.floor.saturating_add(self.reserve.saturating_mul(2));
+        if !*held && self.reserve > 0 && self.disk.free().is_ok_and(|free| free > wanted) {
+            *held = self.disk.allocate(Path::new(RESERVE), self.reserve).is_ok();
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Files that the index does not name: moved aside after a crash, never deleted on the word of an index. What is aside for
+//! long is removed.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use time::OffsetDateTime;
+
+use crate::blobs::{BLOBS, BlobId, Blobs, LABEL};
+use crate::disk::Disk;
+
+/// Where files are moved.
+pub(crate) const QUARANTINE: &str = "quarantine";
+/// How long they stay there.
+pub(crate) const QUARANTINE_DAYS: u64 = 14;
+const SECONDS_PER_DAY: u64 = 86_400;
+
+/// The folder of a day, such as `quarantine/2026-11-26`.
+pub(crate) fn folder_of(now: u64) -> Option<PathBuf> {
+    day(now / 1000).map(|day| Path::new(QUARANTINE).join(day))
+}
+
+fn day(seconds: u64) -> Option<String> {
+    let moment = OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).ok()?).ok()?;
+    Some(moment.date().to_string())
+}
+
+/// Moves what belongs to an earlier opening and is not `named` into `aside`; says how many files.
+///
+/// `named` must hold every blob of an earlier generation that the index named when, or after, the store opened.
+/// Blobs of this generation are never touched, so writes in progress are safe.
+pub(crate) fn sweep(blobs: &Blobs, named: &HashSet<BlobId>, aside: &Path) -> io::Result<usize> {
+    let disk = blobs.disk();
+    let mut moved = 0;
+    for folder in disk.list(Path::new(BLOBS))? {
+        let folder = Path::new(BLOBS).join(folder);
+        let Ok(names) = disk.list(&folder) else { continue };
+        let mut left = names.len();
+        for name in names {
+            let id = BlobId::parse(name.strip_suffix(LABEL).unwrap_or(&name));
+            if id.is_none_or(|id| id.generation >= blobs.generation() || named.contains(&id)) {
+                continue;
+            }
+            if moved == 0 {
+                disk.create_dir(Path::new(QUARANTINE))?;
+                disk.create_dir(aside)?;
+            }
+            disk.rename(&folder.join(&name), &aside.join(&name))?;
+            left -= 1;
+            moved += 1;
+        }
+        if left == 0 && is_old(&folder, blobs.generation()) {
+            // One that is not empty after all is left.
+            let _ = disk.remove_dir(&folder);
+        }
+    }
+    Ok(moved)
+}
+
+/// Whether no more files come into a folder.
+fn is_old(folder: &Path, generation: u32) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let of = name.split('-').next().and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    of.is_some_and(|of| of < generation)
+}
+
+/// Removes what has been aside for longer than [`QUARANTINE_DAYS`]; says how many files.
+pub(crate) fn empty(disk: &dyn Disk, now: u64) -> io::Result<usize> {
+    let Some(oldest) = day((now / 1000).saturating_sub(QUARANTINE_DAYS * SECONDS_PER_DAY)) else { return Ok(0) };
+    let days = match disk.list(Path::new(QUARANTINE)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        listed => listed?,
+    };
+    let mut removed = 0;
+    // Names of days sort as the days do.
+    for day in days.iter().filter(|day| **day < oldest) {
+        let folder = Path::new(QUARANTINE).join(day);
+        for name in disk.list(&folder)? {
+            disk.remove(&folder.join(name))?;
+            removed += 1;
+        }
+        disk.remove_dir(&folder)?;
+    }
+    Ok(removed)
+}
