@@ -93,6 +93,7 @@ struct Inner {
     writer_thread: Mutex<Option<WriterThread>>,
     reaper: Sender<Order>,
     scrubber: Mutex<Option<JoinHandle<()>>>,
+    sweeper: Mutex<Option<JoinHandle<()>>>,
     stop_scrub: Arc<scrub::Stop>,
     identity: Identity,
     clock: Clock,
@@ -183,6 +184,7 @@ impl Store {
             writer_thread: Mutex::new(Some(thread)),
             reaper,
             scrubber: Mutex::new(None),
+            sweeper: Mutex::new(None),
             stop_scrub: Arc::default(),
             identity,
             clock: Arc::clone(&options.clock),
@@ -261,6 +263,13 @@ impl Store {
         tokio::task::spawn_blocking(move || self.0.close()).await?
     }
 
+    /// Returns once what was deleted is removed from the disk, and what was unknown at the start is put aside.
+    pub async fn settle(&self) {
+        let store = self.clone();
+        // A thread that has failed has settled.
+        let _ = tokio::task::spawn_blocking(move || store.0.settle()).await;
+    }
+
     /// Moves what nobody names aside, in the background; nobody waits for it.
     fn sweep(&self) {
         let (blobs, watch, now) = (self.blobs().clone(), Arc::clone(&self.0.watch), self.now());
@@ -276,7 +285,8 @@ impl Store {
             Err(error) => watch.failed(&error),
         };
         // Without a thread the next opening does it.
-        let _ = thread::Builder::new().name("store-sweep".into()).spawn(run);
+        let thread = thread::Builder::new().name("store-sweep".into()).spawn(run).ok();
+        *self.0.sweeper.lock().unwrap_or_else(PoisonError::into_inner) = thread;
     }
 
     /// Passes a result on, after taking note of what its error says about the disk.
@@ -347,7 +357,7 @@ impl Inner {
         self.subscribers.end();
         self.usages.end();
         self.readers.close();
-        self.drain_reaper();
+        self.settle();
         let ended = connection.map_or(Err(StoreError::Closed), |connection| self.end(connection));
         self.disk.unlock();
         ended
@@ -364,7 +374,9 @@ impl Inner {
         Ok(())
     }
 
-    fn drain_reaper(&self) {
+    fn settle(&self) {
+        let sweeper = self.sweeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let _ = sweeper.map(JoinHandle::join);
         let (done, flushed) = sync_channel(1);
         if self.reaper.send(Order::Flush(done)).is_ok() {
             let _ = flushed.recv();

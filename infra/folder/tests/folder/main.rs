@@ -1,9 +1,11 @@
 //! What the folder store promises, over its public surface.
 
+mod crashes;
 mod damage;
 mod opening;
 mod promises;
 mod quarantine;
 mod rebuilding;
 mod room;
+mod simulated;
 mod support;

@@ -1,0 +1,254 @@
+//! Crash safety by enumeration: a mixed workload on a simulated disk that dies, or fails, at every single operation. After
+//! each, the store opens, has all that was acknowledged, whole, and nothing that was deleted, and works.
+//!
+//! `SATCHEL_CRASH_SEEDS=500` tries more workloads than the usual few; `SATCHEL_CRASH_SEED=7` one.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use satchel_folder::{
+    Address, Described, Headers, NamedPart, Store, StoreError, StoreOptions, UploadAddress, WriteCondition,
+};
+
+use crate::simulated::{Dice, Fate, Simulated};
+use crate::support::{BUCKET, absent, at, get, put_if};
+
+const STEPS: usize = 14;
+const KEYS: u64 = 4;
+
+/// What a key may hold: more than one where the last operation on it was not acknowledged.
+#[derive(Debug, Clone)]
+struct Expected(Vec<Option<Vec<u8>>>);
+
+impl Default for Expected {
+    fn default() -> Self {
+        Self(vec![None])
+    }
+}
+
+/// What has been acknowledged, and what hangs in the air.
+#[derive(Debug, Default)]
+struct Model(BTreeMap<String, Expected>);
+
+impl Model {
+    fn of(&self, key: &str) -> Expected {
+        self.0.get(key).cloned().unwrap_or_default()
+    }
+
+    /// Takes note of an operation that was to leave `next`.
+    fn note<T>(&mut self, key: &str, next: Option<Vec<u8>>, done: &Result<T, StoreError>) {
+        let expected = self.0.entry(key.to_owned()).or_default();
+        match done {
+            Ok(_) => expected.0 = vec![next],
+            Err(StoreError::Refused(_)) => {}
+            Err(_) => expected.0.push(next),
+        }
+    }
+
+    /// Everything is as it may be; what hung in the air has come down.
+    async fn check(&mut self, store: &Store, context: &str) {
+        for n in 0..KEYS {
+            let key = format!("k{n}");
+            let found = match get(store, &key).await {
+                Ok(bytes) => Some(bytes),
+                Err(StoreError::Refused(_)) => None,
+                Err(error) => panic!("{context}: {key}: {error}"),
+            };
+            let expected = self.of(&key);
+            let sizes = |it: &Option<Vec<u8>>| it.as_ref().map(|it| (it.len(), it.first().copied()));
+            assert!(
+                expected.0.contains(&found),
+                "{context}: {key} is {:?} and may be {:?}",
+                sizes(&found),
+                expected.0.iter().map(sizes).collect::<Vec<_>>()
+            );
+            self.0.insert(key, Expected(vec![found]));
+        }
+    }
+}
+
+/// A workload under way. The store is opened anew where a step closes it.
+struct Run {
+    disk: Arc<Simulated>,
+    store: Option<Store>,
+    dice: Dice,
+    model: Model,
+    bucket_is_there: bool,
+}
+
+async fn open(disk: &Arc<Simulated>) -> Option<Store> {
+    let options = StoreOptions { floor: 0, reserve: 0, scrubs: false, ..StoreOptions::default() };
+    let store = Store::open_on(Arc::clone(disk) as Arc<_>, Path::new("simulated"), options).await.ok()?;
+    store.settle().await;
+    Some(store)
+}
+
+impl Run {
+    fn new(index: &Path, seed: u64, fate: Fate) -> Self {
+        let disk = Arc::new(Simulated::new(index.to_owned(), seed ^ 0x5eed, fate));
+        Self { disk, store: None, dice: Dice::new(seed), model: Model::default(), bucket_is_there: false }
+    }
+
+    async fn steps(&mut self) {
+        for step in 0..STEPS {
+            if self.store.is_none() {
+                self.store = open(&self.disk).await;
+            }
+            // One that cannot be opened at the moment is tried again with the next step.
+            let Some(store) = self.store.clone() else { continue };
+            if !self.bucket_is_there {
+                self.bucket_is_there = store.create_bucket(BUCKET).await.is_ok();
+                continue;
+            }
+            self.step(&store, step).await;
+            store.settle().await;
+        }
+    }
+
+    async fn step(&mut self, store: &Store, step: usize) {
+        let key = format!("k{}", self.dice.below(KEYS));
+        let size = [0, 10, 20_000, 40_000, 70_000][usize::try_from(self.dice.below(5)).unwrap()];
+        let bytes = vec![u8::try_from(step).unwrap() + 1; size];
+        match self.dice.below(10) {
+            0..=3 => {
+                let done = put_if(store, &key, &bytes, WriteCondition::default()).await;
+                self.model.note(&key, Some(bytes), &done);
+            }
+            4 => {
+                let done = put_if(store, &key, &bytes, absent()).await;
+                self.model.note(&key, Some(bytes), &done);
+            }
+            5 | 6 => {
+                let done = store.delete(at(&key), None).await;
+                self.model.note(&key, None, &done);
+            }
+            7 => self.copy(store, &key).await,
+            8 => self.upload_in_parts(store, &key, bytes).await,
+            _ => {
+                // In order, or as it comes where the disk does not let it.
+                let _ = store.clone().close().await;
+                self.store = None;
+            }
+        }
+    }
+
+    async fn copy(&mut self, store: &Store, to: &str) {
+        let from = format!("k{}", self.dice.below(KEYS));
+        let Ok(found) = store.find(&at(&from)) else { return };
+        let held = self.model.of(&from);
+        let done = store.copy(found, at(to), None, WriteCondition::default()).await;
+        let copied = held.0.into_iter().filter(Option::is_some);
+        match done {
+            Ok(_) => drop(self.model.0.insert(to.to_owned(), Expected(copied.collect()))),
+            Err(StoreError::Refused(_)) => {}
+            Err(_) => self.model.0.entry(to.to_owned()).or_default().0.extend(copied),
+        }
+    }
+
+    async fn upload_in_parts(&mut self, store: &Store, key: &str, bytes: Vec<u8>) {
+        let Ok(id) = store.begin_upload(at(key), Headers::default(), None, false).await else { return };
+        let upload = UploadAddress { object: Address { bucket: BUCKET.into(), key: key.into() }, id };
+        let body = futures_util::stream::iter([Ok::<_, StoreError>(Bytes::from(bytes.clone()))]);
+        let Ok((body, ())) = store.receive(body, bytes.len() as u64, ()).await else { return };
+        let described = Described { etag: "e".into(), ..Described::default() };
+        if store.put_part(upload.clone(), 1, described, body).await.is_err() {
+            return;
+        }
+        if self.dice.coin() {
+            // Whether it has ended or not, the object is what it was.
+            let _ = store.abort_upload(upload).await;
+            return;
+        }
+        let named = vec![NamedPart { number: 1, etag: "e".into() }];
+        let describe = |_: &_, _: &[&_]| Described { etag: "e-1".into(), ..Described::default() };
+        let done = store.complete_upload(upload, named, WriteCondition::default(), describe).await;
+        self.model.note(key, Some(bytes), &done);
+    }
+}
+
+/// The store after a power loss: checked, used, closed, opened and checked again.
+async fn survives(mut run: Run, context: &str) {
+    run.disk.die();
+    if let Some(store) = run.store.take() {
+        // It fails, and ends its threads.
+        let _ = store.close().await;
+    }
+    let disk = Arc::new(run.disk.after_power_loss());
+    for round in ["first", "second"] {
+        let store = open(&disk).await.unwrap_or_else(|| panic!("{context}: cannot be opened the {round} time"));
+        store.create_bucket(BUCKET).await.unwrap();
+        run.model.check(&store, context).await;
+        for (key, bytes) in [("new", vec![1; 50_000]), ("new", vec![2; 5])] {
+            put_if(&store, key, &bytes, WriteCondition::default()).await.unwrap();
+            assert_eq!(get(&store, key).await.unwrap(), bytes, "{context}");
+        }
+        assert_eq!(store.scrub().await.unwrap().damaged, 0, "{context}");
+        store.close().await.unwrap_or_else(|error| panic!("{context}: {error}"));
+    }
+}
+
+fn seeds(usual: u64) -> std::ops::Range<u64> {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    match (number("SATCHEL_CRASH_SEED"), number("SATCHEL_CRASH_SEEDS")) {
+        (Some(seed), _) => seed..seed + 1,
+        (None, Some(seeds)) => 0..seeds,
+        (None, None) => 0..usual,
+    }
+}
+
+fn folder() -> tempfile::TempDir {
+    // In memory where there is such a place: thousands of small databases are made.
+    let shared = Path::new("/dev/shm");
+    if shared.is_dir() { tempfile::tempdir_in(shared).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
+/// How many operations the workload of a seed takes when all goes well.
+async fn operations(seed: u64) -> u64 {
+    let dir = folder();
+    let mut run = Run::new(&dir.path().join("index.sqlite"), seed, Fate::Well);
+    run.steps().await;
+    let operations = run.disk.operations();
+    survives(run, &format!("seed {seed}, all well")).await;
+    operations
+}
+
+#[tokio::test]
+async fn a_death_at_any_operation_loses_nothing_and_leaves_nothing_half() {
+    for seed in seeds(14) {
+        for at in 1..=operations(seed).await {
+            let dir = folder();
+            let mut run = Run::new(&dir.path().join("index.sqlite"), seed, Fate::DiesAt(at));
+            run.steps().await;
+            assert!(run.disk.has_met_its_fate());
+            survives(run, &format!("seed {seed}, dies at operation {at}")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failure_of_any_operation_fails_one_request_and_the_next_ones_work() {
+    for seed in seeds(9) {
+        for at in 1..=operations(seed).await {
+            for kind in [ErrorKind::Other, ErrorKind::StorageFull] {
+                let context = format!("seed {seed}, operation {at} fails: {kind}");
+                let dir = folder();
+                let mut run = Run::new(&dir.path().join("index.sqlite"), seed, Fate::FailsAt(at, kind));
+                run.steps().await;
+                assert!(run.disk.has_met_its_fate());
+                let store = match run.store.clone() {
+                    Some(store) => store,
+                    None => open(&run.disk).await.unwrap_or_else(|| panic!("{context}: cannot be opened")),
+                };
+                store.create_bucket(BUCKET).await.unwrap();
+                run.model.check(&store, &context).await;
+                put_if(&store, "after", b"works", WriteCondition::default()).await.unwrap();
+                assert_eq!(store.health().await.trouble, None, "{context}");
+                run.store = Some(store);
+                survives(run, &context).await;
+            }
+        }
+    }
+}

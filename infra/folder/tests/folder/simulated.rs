@@ -1,0 +1,398 @@
+//! A disk that exists in memory alone: it forgets what was not synced, keeps some of it all the same, tears what is written
+//! last, fails at a chosen operation, and dies at another one. Commits of the index are one operation; SQLite's own file is
+//! a real one, in a folder that outlives the deaths.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use satchel_folder::disk::{Disk, DiskFile};
+
+/// A generator whose numbers can be had again.
+#[derive(Debug, Clone)]
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % limit.max(1)
+    }
+
+    pub fn coin(&mut self) -> bool {
+        self.below(2) == 0
+    }
+}
+
+/// What is to go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing.
+    Well,
+    /// The machine loses power in the middle of this operation.
+    DiesAt(u64),
+    /// This operation fails; those after it work.
+    FailsAt(u64, ErrorKind),
+}
+
+#[derive(Debug, Default, Clone)]
+struct Content {
+    bytes: Vec<u8>,
+    /// So many of them survive.
+    synced: usize,
+}
+
+/// A change of names that is not durable yet.
+#[derive(Debug, Clone)]
+enum Change {
+    Add(PathBuf, usize),
+    Remove(PathBuf),
+    Rename(PathBuf, PathBuf, usize),
+}
+
+impl Change {
+    fn touches(&self, folder: &Path) -> bool {
+        let within = |path: &Path| path.parent() == Some(folder);
+        match self {
+            Self::Add(path, _) | Self::Remove(path) => within(path),
+            Self::Rename(from, to, _) => within(from) || within(to),
+        }
+    }
+
+    fn apply(&self, names: &mut BTreeMap<PathBuf, usize>) {
+        match self {
+            Self::Add(path, content) => drop(names.insert(path.clone(), *content)),
+            Self::Remove(path) => drop(names.remove(path)),
+            Self::Rename(from, to, content) => {
+                names.remove(from);
+                names.insert(to.clone(), *content);
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct State {
+    contents: Vec<Content>,
+    names: BTreeMap<PathBuf, usize>,
+    durable: BTreeMap<PathBuf, usize>,
+    pending: Vec<Change>,
+    folders: BTreeSet<PathBuf>,
+    durable_folders: BTreeSet<PathBuf>,
+    /// Every blob that ever was: no name is given out twice.
+    ever: BTreeSet<PathBuf>,
+    operations: u64,
+    fate: Fate,
+    is_dead: bool,
+    is_locked: bool,
+    dice: Dice,
+}
+
+#[derive(Debug)]
+pub struct Simulated {
+    state: Arc<Mutex<State>>,
+    index: PathBuf,
+}
+
+impl Simulated {
+    pub fn new(index: PathBuf, seed: u64, fate: Fate) -> Self {
+        let state = State {
+            contents: Vec::new(),
+            names: BTreeMap::new(),
+            durable: BTreeMap::new(),
+            pending: Vec::new(),
+            folders: BTreeSet::new(),
+            durable_folders: BTreeSet::new(),
+            ever: BTreeSet::new(),
+            operations: 0,
+            fate,
+            is_dead: false,
+            is_locked: false,
+            dice: Dice::new(seed),
+        };
+        Self { state: Arc::new(Mutex::new(state)), index }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub fn operations(&self) -> u64 {
+        self.state().operations
+    }
+
+    /// Whether it has died, or failed where it was to.
+    pub fn has_met_its_fate(&self) -> bool {
+        let state = self.state();
+        state.is_dead || matches!(state.fate, Fate::FailsAt(at, _) if state.operations >= at)
+    }
+
+    /// Ends it, in the middle of whatever it is at.
+    pub fn die(&self) {
+        self.state().is_dead = true;
+    }
+
+    /// What a machine finds that starts again: everything durable, some of the rest, and the end of what was being written
+    /// torn.
+    pub fn after_power_loss(&self) -> Self {
+        let mut state = self.state().clone();
+        let mut names = state.durable.clone();
+        for change in std::mem::take(&mut state.pending) {
+            if state.dice.coin() {
+                change.apply(&mut names);
+            }
+        }
+        for content in &mut state.contents {
+            let unsynced = content.bytes.len() - content.synced;
+            let kept = usize::try_from(state.dice.below(unsynced as u64 + 1)).unwrap();
+            content.bytes.truncate(content.synced + kept);
+            // A block that was given to the file and never written.
+            if kept > 0 && state.dice.coin() {
+                let from = content.synced + usize::try_from(state.dice.below(kept as u64)).unwrap();
+                content.bytes[from..].fill(0);
+            }
+            content.synced = content.bytes.len();
+        }
+        let mut folders = state.durable_folders.clone();
+        for folder in state.folders.difference(&state.durable_folders) {
+            if state.dice.coin() {
+                folders.insert(folder.clone());
+            }
+        }
+        // A file is there if its folder is.
+        names.retain(|path, _| path.parent().is_none_or(|folder| folder == Path::new("") || folders.contains(folder)));
+        state.durable = names.clone();
+        state.names = names;
+        state.durable_folders = folders.clone();
+        state.folders = folders;
+        state.fate = Fate::Well;
+        state.is_dead = false;
+        state.is_locked = false;
+        Self { state: Arc::new(Mutex::new(state)), index: self.index.clone() }
+    }
+}
+
+impl State {
+    fn alive(&self) -> io::Result<()> {
+        if self.is_dead { Err(io::Error::from_raw_os_error(5)) } else { Ok(()) }
+    }
+
+    /// Counts an operation that changes something. `Err`: it fails, and whatever of it has happened is up to the dice.
+    fn step(&mut self) -> io::Result<()> {
+        self.alive()?;
+        self.operations += 1;
+        match self.fate {
+            Fate::DiesAt(at) if at == self.operations => {
+                self.is_dead = true;
+                Err(io::Error::from_raw_os_error(5))
+            }
+            Fate::FailsAt(at, kind) if at == self.operations => Err(kind.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        change.apply(&mut self.names);
+        self.pending.push(change);
+    }
+
+    /// Does what `step` allows, and, where it fails, does it all the same now and then.
+    fn try_change(&mut self, change: Change) -> io::Result<()> {
+        let step = self.step();
+        if step.is_ok() || self.dice.coin() {
+            self.change(change);
+        }
+        step
+    }
+
+    fn find(&self, path: &Path) -> io::Result<usize> {
+        self.alive()?;
+        self.names.get(path).copied().ok_or_else(|| ErrorKind::NotFound.into())
+    }
+
+    fn has_folder(&self, path: &Path) -> bool {
+        path == Path::new("") || self.folders.contains(path)
+    }
+}
+
+impl Disk for Simulated {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let mut state = self.state();
+        state.alive()?;
+        if state.names.contains_key(path) {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        if !path.parent().is_none_or(|folder| state.has_folder(folder)) {
+            return Err(ErrorKind::NotFound.into());
+        }
+        let is_blob = path.starts_with("blobs") && path.extension().is_none();
+        assert!(!is_blob || state.ever.insert(path.to_owned()), "the name {} is used twice", path.display());
+        state.contents.push(Content::default());
+        let content = state.contents.len() - 1;
+        state.try_change(Change::Add(path.to_owned(), content))?;
+        Ok(Box::new(File { state: Arc::clone(&self.state), content }))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let content = self.state().find(path)?;
+        Ok(Box::new(File { state: Arc::clone(&self.state), content }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let content = state.find(from)?;
+        state.try_change(Change::Rename(from.to_owned(), to.to_owned(), content))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let content = state.find(from)?;
+        assert!(state.ever.insert(to.to_owned()), "the name {} is used twice", to.display());
+        state.try_change(Change::Add(to.to_owned(), content))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.find(path)?;
+        state.try_change(Change::Remove(path.to_owned()))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        if state.has_folder(path) {
+            return state.alive();
+        }
+        let step = state.step();
+        if step.is_ok() || state.dice.coin() {
+            state.folders.insert(path.to_owned());
+        }
+        step
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.step()?;
+        if state.names.keys().any(|name| name.parent() == Some(path)) {
+            return Err(ErrorKind::DirectoryNotEmpty.into());
+        }
+        state.folders.remove(path);
+        Ok(())
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let step = state.step();
+        if step.is_ok() || state.dice.coin() {
+            let pending = std::mem::take(&mut state.pending);
+            let (done, left) = pending.into_iter().partition::<Vec<_>, _>(|change| change.touches(path));
+            done.iter().for_each(|change| change.apply(&mut state.durable));
+            state.pending = left;
+            let folders: Vec<_> = state.folders.iter().filter(|it| it.parent() == Some(path)).cloned().collect();
+            state.durable_folders.extend(folders);
+        }
+        step
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        let state = self.state();
+        state.alive()?;
+        if !state.has_folder(path) {
+            return Err(ErrorKind::NotFound.into());
+        }
+        let all = state.names.keys().chain(&state.folders).filter(|it| it.parent() == Some(path));
+        Ok(all.filter_map(|it| Some(it.file_name()?.to_str()?.to_owned())).collect())
+    }
+
+    fn free(&self) -> io::Result<u64> {
+        Ok(u64::MAX / 2)
+    }
+
+    fn allocate(&self, _: &Path, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn lock(&self) -> io::Result<bool> {
+        let mut state = self.state();
+        Ok(!std::mem::replace(&mut state.is_locked, true))
+    }
+
+    fn unlock(&self) {
+        self.state().is_locked = false;
+    }
+
+    fn is_durable(&self) -> bool {
+        // The file of the index survives the deaths of this disk.
+        false
+    }
+
+    fn index(&self) -> PathBuf {
+        self.index.clone()
+    }
+
+    fn index_identity(&self) -> io::Result<Option<(u64, u64)>> {
+        self.state().alive().map(|()| Some((1, 1)))
+    }
+
+    fn commit(&self, commit: &mut dyn FnMut() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+        let mut state = self.state();
+        let step = state.step();
+        // A commit that failed may have reached the disk.
+        if step.is_ok() || state.dice.coin() {
+            commit()?;
+        }
+        step.map_err(|_| {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+            rusqlite::Error::SqliteFailure(code, None)
+        })
+    }
+}
+
+#[derive(Debug)]
+struct File {
+    state: Arc<Mutex<State>>,
+    content: usize,
+}
+
+impl DiskFile for File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.state.lock().unwrap();
+        let step = state.step();
+        let whole = bytes.len() as u64;
+        let written = if step.is_ok() { whole } else { state.dice.below(whole + 1) };
+        let written = usize::try_from(written).unwrap();
+        state.contents[self.content].bytes.extend_from_slice(&bytes[..written]);
+        step
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut state = self.state.lock().unwrap();
+        let step = state.step();
+        if step.is_ok() || state.dice.coin() {
+            let content = &mut state.contents[self.content];
+            content.synced = content.bytes.len();
+        }
+        step
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let state = self.state.lock().unwrap();
+        state.alive()?;
+        let start = usize::try_from(offset).unwrap();
+        let bytes = &state.contents[self.content].bytes;
+        let found = bytes.get(start..start + buffer.len()).ok_or(ErrorKind::UnexpectedEof)?;
+        buffer.copy_from_slice(found);
+        Ok(())
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        let state = self.state.lock().unwrap();
+        state.alive()?;
+        Ok(state.contents[self.content].bytes.len() as u64)
+    }
+}
