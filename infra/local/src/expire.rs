@@ -19,7 +19,7 @@ use satchel_core::{
     },
 };
 use satchel_expire::Options;
-use satchel_s3::{OpenError, listener::Address};
+use satchel_s3::{OpenError, listener::Address, listener::Terms};
 use tokio::net::TcpStream;
 
 use crate::{
@@ -80,13 +80,14 @@ async fn running_stack(settings: &Settings, s3: SocketAddr) -> Result<Option<sat
 /// Opens the files and applies the lifecycle rules, unless nothing is to be deleted, before it runs.
 async fn in_own_folder(arguments: &Arguments, settings: &Settings, order: Order) -> Result<Summary, StackError> {
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-    let (server, store, address) = match open_s3(&arguments.data, anywhere, settings, &Clock::System).await {
-        Err(StackError::Open(OpenError::InUse(_))) => {
-            let (data, s3_listen) = (arguments.data.clone(), arguments.s3_listen);
-            return Err(StackError::InUseElsewhere { data, s3_listen });
-        }
-        opened => opened?,
-    };
+    let (server, store, address) =
+        match open_s3(&arguments.data, anywhere, settings, &Clock::System, Terms::default()).await {
+            Err(StackError::Open(OpenError::InUse(_))) => {
+                let (data, s3_listen) = (arguments.data.clone(), arguments.s3_listen);
+                return Err(StackError::InUseElsewhere { data, s3_listen });
+            }
+            opened => opened?,
+        };
     let server = Running::spawn(|told| server.serve(async { drop(told.await) }));
     let state = state(&settings.clone().listening_on(&Address::Tcp(address), address))?;
     if !order.dry_run {
