@@ -10,6 +10,7 @@ mod events;
 mod expire;
 mod faults;
 mod front;
+mod gateway;
 mod logs;
 mod metrics;
 mod paths;

@@ -27,6 +27,7 @@ use satchel_aws::{clock::Clock, storage::Storage};
 use satchel_core::{config::UploadConfig, upload_path::UploadPath};
 use satchel_local::{
     gateway::front::S3_PATIENCE,
+    health::Check,
     journal::Sink,
     settings::Settings,
     stack::{Options, Stack},
@@ -112,6 +113,7 @@ pub struct Setup {
     pub strict_aws: bool,
     pub now: Option<u64>,
     pub s3_patience: Option<Duration>,
+    pub check: Option<Check>,
 }
 
 /// An ordinary stack on free ports.
@@ -124,6 +126,7 @@ pub fn options(data: &Path, settings: Settings) -> Options {
         settings,
         clock: Clock::System,
         expire_every: None,
+        check: None,
         s3_patience: S3_PATIENCE,
         log: Sink::new(|_| {}),
     }
@@ -149,6 +152,7 @@ impl World {
         let stack = Stack::start(Options {
             strict_aws: setup.strict_aws,
             clock: clock.clone().map_or(Clock::System, Clock::Fixed),
+            check: setup.check,
             s3_patience: setup.s3_patience.unwrap_or(ordinary.s3_patience),
             log: sink,
             ..ordinary

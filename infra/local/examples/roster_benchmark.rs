@@ -40,6 +40,7 @@ async fn main() -> ExitCode {
         expire_every: None,
         settings: settings.clone(),
         clock: Clock::System,
+        check: None,
         s3_patience: S3_PATIENCE,
         log: Sink::new(|_| {}),
     })

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
+use rustix::{fs::Mode, process::umask};
 use satchel_aws::{
     bootstrap::{BAD_CONFIGURATION, environment},
     clock::Clock,
@@ -16,10 +17,11 @@ use crate::{
     expire::expire,
     gateway::front::S3_PATIENCE,
     journal::Sink,
+    limits::raise_files,
     settings::Settings,
     snippet,
     stack::{Options, Stack, StackError},
-    systemd,
+    storage, systemd,
     terminal::{LogFormat, shows_colours},
 };
 
@@ -56,6 +58,9 @@ pub struct Arguments {
 /// What can be done besides serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make the index of the data folder again, from what of it can be read and from the files beside it. Nothing is
+    /// deleted; stop the stack first
+    Repair,
     /// Delete now what has expired, what is over SATCHEL_MAX_TOTAL_BYTES, and what interrupted work has left; a running
     /// stack does so every hour
     Expire {
@@ -74,9 +79,14 @@ credentials uses another S3 instead of the folder. README.md explains each.";
 /// requests finish; a second signal does not wait.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let format = arguments.log_format;
-    let (function, code) = if arguments.command.is_some() { ("expire", "failed") } else { ("stack", "not_started") };
+    let (function, code) = match arguments.command {
+        Some(Command::Expire { .. }) => ("expire", "failed"),
+        Some(Command::Repair) => ("repair", "failed"),
+        None => ("stack", "not_started"),
+    };
     let done = match arguments.command {
         Some(Command::Expire { dry_run }) => expire(&arguments, dry_run).await,
+        Some(Command::Repair) => storage::repair(&arguments.data, format).await,
         None => serve(arguments).await.map(|()| true),
     };
     match done {
@@ -96,7 +106,19 @@ async fn serve(arguments: Arguments) -> Result<(), StackError> {
     let (mut terminated, mut interrupted) = signals()?;
     let format = arguments.log_format;
     let warn = |code, text: &str| format.warn(code, text);
+    // Sockets get their own mode.
+    umask(Mode::RWXG | Mode::RWXO);
+    if let Err(error) = raise_files() {
+        warn("files_limited", &format!("the limit of open files cannot be raised: {error}"));
+    }
     let settings = Settings::load(&arguments.data, |name| systemd::variable(name, warn))?;
+    if settings.is_exposed() {
+        let folder = arguments.data.display();
+        let text = format!(
+            "others may look into the data folder {folder}; files and secrets in it are private, make it so, too: chmod 700 {folder}"
+        );
+        warn("data_folder_open", &text);
+    }
     let stack = Stack::start(Options {
         listen: arguments.listen,
         s3_listen: arguments.s3_listen,
@@ -105,13 +127,18 @@ async fn serve(arguments: Arguments) -> Result<(), StackError> {
         settings: settings.clone(),
         clock: Clock::System,
         expire_every: Some(EXPIRE_EVERY),
+        check: None,
         s3_patience: S3_PATIENCE,
         log: printing(format),
     })
     .await?;
     snippet::welcome(&stack, &settings, format);
     systemd::notify("READY=1", warn);
-    either(&mut terminated, &mut interrupted).await;
+    tokio::select! {
+        () = either(&mut terminated, &mut interrupted) => {}
+        // Without a watchdog it never ends, and with one neither.
+        () = systemd::keep_watch(stack.checkup(), warn) => {}
+    }
     systemd::notify("STOPPING=1", warn);
     format.announce("stopping", "Finishing running requests; once more stops at once.", []);
     tokio::select! {

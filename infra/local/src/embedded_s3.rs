@@ -2,18 +2,21 @@
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
-use satchel_aws::clock::Clock;
 use satchel_core::{level::Level, line::REASON};
-use satchel_s3::{Credentials, Requests, Server, ServerOptions, Store, StoreOptions, listener::Address};
+use satchel_s3::{
+    Credentials, Requests, Server, ServerOptions, Store, StoreOptions,
+    listener::{Address, Terms},
+};
 use tokio::task::JoinHandle;
 
 use crate::{
     functions::Functions,
     journal::Journal,
+    keys,
     lifecycle::Template,
     notices::notice,
     rosters, sealer,
-    settings::Settings,
+    settings::{STORE, Settings},
     stack::{Running, StackError, listen_error},
 };
 
@@ -62,19 +65,19 @@ pub(crate) async fn open_s3(
     data: &Path,
     s3_listen: SocketAddr,
     settings: &Settings,
-    clock: &Clock,
+    options: StoreOptions,
+    terms: Terms,
 ) -> Result<(Server, Store, SocketAddr), StackError> {
     let rules = Template::own()?.rules(|name| settings.given(name))?;
-    let clock = clock.clone();
-    let options = StoreOptions { clock: Arc::new(move || clock.milliseconds()), ..StoreOptions::default() };
-    let store = Store::open_with(&data.join("s3"), options).await?;
+    let folder = data.join(STORE);
+    keys::create_folder(&folder).map_err(|cause| StackError::DataFolder { folder: folder.clone(), cause })?;
+    let store = Store::open_with(&folder, options).await?;
     store.create_bucket(settings.get("SATCHEL_BUCKET")).await?;
     store.set_lifecycle(settings.get("SATCHEL_BUCKET"), &rules).await?;
     let (access_key, secret_key) =
         (settings.get("AWS_ACCESS_KEY_ID").into(), settings.get("AWS_SECRET_ACCESS_KEY").into());
     let credentials = Credentials { access_key, secret_key };
-    let choices =
-        ServerOptions { region: settings.get("AWS_REGION").into(), open_cors: true, ..ServerOptions::default() };
+    let choices = ServerOptions { region: settings.get("AWS_REGION").into(), open_cors: true, terms };
     let failed = |cause| listen_error(Address::Tcp(s3_listen), "--s3-listen", cause);
     let server = Server::bind(s3_listen, store.clone(), credentials, choices).await.map_err(failed)?;
     let address = server.local_addr().map_err(failed)?;

@@ -19,15 +19,17 @@ use satchel_core::{
     },
 };
 use satchel_expire::Options;
-use satchel_s3::{OpenError, listener::Address};
+use satchel_s3::{OpenError, listener::Address, listener::Terms};
 use tokio::net::TcpStream;
 
 use crate::{
     cli::Arguments,
     embedded_s3::open_s3,
     gateway::event::request_id,
+    journal::Sink,
     settings::Settings,
     stack::{Running, StackError},
+    storage,
     terminal::LogFormat,
 };
 
@@ -80,7 +82,10 @@ async fn running_stack(settings: &Settings, s3: SocketAddr) -> Result<Option<sat
 /// Opens the files and applies the lifecycle rules, unless nothing is to be deleted, before it runs.
 async fn in_own_folder(arguments: &Arguments, settings: &Settings, order: Order) -> Result<Summary, StackError> {
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-    let (server, store, address) = match open_s3(&arguments.data, anywhere, settings, &Clock::System).await {
+    let format = arguments.log_format;
+    let lines = Sink::new(move |line| log::print(format.render(line, false)));
+    let options = storage::options(settings, &Clock::System, lines)?;
+    let (server, store, address) = match open_s3(&arguments.data, anywhere, settings, options, Terms::default()).await {
         Err(StackError::Open(OpenError::InUse(_))) => {
             let (data, s3_listen) = (arguments.data.clone(), arguments.s3_listen);
             return Err(StackError::InUseElsewhere { data, s3_listen });

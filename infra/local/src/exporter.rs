@@ -33,6 +33,7 @@ pub struct Exporter {
     recorders: BTreeMap<&'static str, Recorder>,
     objects: Family<Labels, Gauge>,
     bytes: Family<Labels, Gauge>,
+    free: Gauge,
     uptime: Gauge<f64, AtomicU64>,
     started: Instant,
 }
@@ -51,11 +52,13 @@ impl Exporter {
         let mut registry = Registry::with_prefix("satchel");
         let recorders = METRICS.iter().map(|metric| (metric.name, Recorder::register(metric, &mut registry))).collect();
         let (objects, bytes, uptime) = (Family::default(), Family::default(), Gauge::default());
+        let free = Gauge::default();
         registry.register("storage_objects", "Objects in the data folder: files, and all others", objects.clone());
         registry.register("storage_bytes", "Their bytes", bytes.clone());
+        registry.register("storage_free_bytes", "Bytes that the data folder has room for", free.clone());
         registry.register("uptime_seconds", "Seconds since the start", uptime.clone());
         registry.register("build", "The program", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
-        Self { registry, recorders, objects, bytes, uptime, started: Instant::now() }
+        Self { registry, recorders, objects, bytes, free, uptime, started: Instant::now() }
     }
 
     /// Counts a line.
@@ -74,9 +77,11 @@ impl Exporter {
         }
     }
 
-    /// All metrics, in the format that an Accept header asks for. `stored` has what is stored, by area.
+    /// All metrics, in the format that an Accept header asks for. `stored` has what is stored, by area;
+    /// `free` the bytes that there is room for, 0 where nobody knows.
     #[must_use]
-    pub fn expose(&self, accept: &str, stored: &[(&'static str, Stock)]) -> Exposition {
+    pub fn expose(&self, accept: &str, stored: &[(&'static str, Stock)], free: u64) -> Exposition {
+        self.free.set(signed(free));
         for (area, stock) in stored {
             self.objects.get_or_create(&vec![("area", *area)]).set(signed(stock.objects));
             self.bytes.get_or_create(&vec![("area", *area)]).set(signed(stock.bytes));
@@ -169,8 +174,8 @@ mod tests {
         let refused = answer::empty(StatusCode::FORBIDDEN, "mac_mismatch");
         exporter.observe(&Seen::at_gateway("upload", Method::PUT, String::new()).line(&refused));
         let stored = [("uploads", Stock { objects: 2, bytes: 5_368_709_120 })];
-        let (open_type, open) = exporter.expose("application/openmetrics-text; version=1.0.0", &stored);
-        let (text_type, text) = exporter.expose("*/*", &stored);
+        let (open_type, open) = exporter.expose("application/openmetrics-text; version=1.0.0", &stored, 4_096);
+        let (text_type, text) = exporter.expose("*/*", &stored, 4_096);
         assert!(open_type.starts_with("application/openmetrics-text") && open.ends_with("# EOF\n"));
         assert!(text_type.contains("version=0.0.4") && !text.contains("EOF") && !text.contains("UNIT"));
         for Metric { name, unit, .. } in &METRICS {
@@ -183,7 +188,11 @@ mod tests {
             assert!(text.contains(&format!("# TYPE {family}{total} {kind}\n")), "{family} in {text}");
             assert!(text.contains(&format!("# HELP {family}{total} ")), "{family} in {text}");
         }
-        for line in ["satchel_storage_bytes{area=\"uploads\"} 5368709120\n", "# TYPE satchel_build_info gauge\n"] {
+        for line in [
+            "satchel_storage_bytes{area=\"uploads\"} 5368709120\n",
+            "satchel_storage_free_bytes 4096\n",
+            "# TYPE satchel_build_info gauge\n",
+        ] {
             assert!(text.contains(line), "{line} in {text}");
         }
     }

@@ -63,6 +63,9 @@ impl Housekeeper {
 
     async fn clear(&self) -> Result<Summary, HousekeepingError> {
         self.apply_lifecycle().await?;
+        if let Some(store) = &self.store {
+            store.tidy().await?;
+        }
         let expire = self.functions.expire();
         let options = Options { count_all: false, is_over: &|| false, watch: &mut |_| {} };
         // Boxed, as the SDK's futures are large.

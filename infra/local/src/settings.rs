@@ -16,11 +16,14 @@ use crate::{
     gateway::proxies::TrustedProxies,
     keys,
     lifecycle::{Parameter, Template},
+    limits::Limits,
     stack::StackError,
 };
 
 const SECRET_FILE: &str = "upload-secret";
 const S3_SECRET_FILE: &str = "s3-secret";
+/// The folder of the embedded S3 server.
+pub(crate) const STORE: &str = "s3";
 const S3_ACCESS_KEY: &str = "satchel";
 const BUCKET: &str = "satchel";
 const REGION: &str = "us-east-1";
@@ -50,6 +53,10 @@ const VARIABLES: &[&str] = &[
     "SATCHEL_S3_PATH_STYLE",
     "SATCHEL_S3_PUBLIC_URL",
     "SATCHEL_TRUSTED_PROXIES",
+    "SATCHEL_MAX_CONNECTIONS",
+    "SATCHEL_MAX_CONNECTIONS_PER_CLIENT",
+    "SATCHEL_HEADER_TIMEOUT",
+    "SATCHEL_MIN_FREE_BYTES",
     "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
@@ -85,6 +92,10 @@ const SHOWN: &[&str] = &[
     "SATCHEL_S3_PATH_STYLE",
     "SATCHEL_S3_PUBLIC_URL",
     "SATCHEL_TRUSTED_PROXIES",
+    "SATCHEL_MAX_CONNECTIONS",
+    "SATCHEL_MAX_CONNECTIONS_PER_CLIENT",
+    "SATCHEL_HEADER_TIMEOUT",
+    "SATCHEL_MIN_FREE_BYTES",
     "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
@@ -106,6 +117,7 @@ pub struct Settings {
     session_token: Option<String>,
     embedded: bool,
     made_secret: bool,
+    exposed: bool,
 }
 
 impl std::fmt::Debug for Settings {
@@ -124,7 +136,7 @@ impl Settings {
         let variables: HashMap<String, String> = VARIABLES.iter().filter_map(given).collect();
         let embedded = !["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|name| variables.contains_key(*name));
         let session_token = environment("AWS_SESSION_TOKEN");
-        let mut settings = Self { variables, session_token, embedded, made_secret: false };
+        let mut settings = Self { variables, session_token, embedded, made_secret: false, exposed: false };
         settings.complete(data).map_err(|cause| StackError::DataFolder { folder: data.to_owned(), cause })?;
         if embedded {
             // The functions must know what the bucket's rules do.
@@ -137,6 +149,7 @@ impl Settings {
 
     fn complete(&mut self, data: &Path) -> io::Result<()> {
         keys::create_folder(data)?;
+        self.exposed = keys::shield(data, &[SECRET_FILE, S3_SECRET_FILE, STORE])?;
         if !self.variables.contains_key("SATCHEL_UPLOAD_SECRETS") {
             self.made_secret = true;
             self.set("SATCHEL_UPLOAD_SECRETS", keys::kept(data, SECRET_FILE)?);
@@ -204,6 +217,12 @@ impl Settings {
         self.made_secret.then(|| self.get("SATCHEL_UPLOAD_SECRETS"))
     }
 
+    /// Whether others may look into the data folder, though not at what is in it.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        self.exposed
+    }
+
     /// The file in the data folder that such a secret is kept in, as an absolute path.
     #[must_use]
     pub fn secret_file(&self, data: &Path) -> Option<PathBuf> {
@@ -223,6 +242,11 @@ impl Settings {
         TrustedProxies::parse(self.get("SATCHEL_TRUSTED_PROXIES"))
     }
 
+    /// How many connections there may be.
+    pub(crate) fn limits(&self) -> Result<Limits, ConfigError> {
+        Limits::parse(|name| self.given(name))
+    }
+
     /// Lambda has keys of its own; here another S3 needs them given.
     pub(crate) fn keys_are_there(&self) -> Result<(), ConfigError> {
         all_there(self.missing(&KEYS))
@@ -231,7 +255,8 @@ impl Settings {
     /// API Gateway has a URL of its own, too; here a Unix socket needs one given.
     pub(crate) fn is_complete(&self) -> Result<(), ConfigError> {
         let mut problems = [self.missing(&KEYS), self.missing(&[URL])].concat();
-        problems.extend(self.trusted_proxies().err().into_iter().flat_map(|error| error.0));
+        let refused = [self.trusted_proxies().err(), self.limits().err()];
+        problems.extend(refused.into_iter().flatten().flat_map(|error| error.0));
         all_there(problems)
     }
 

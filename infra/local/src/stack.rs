@@ -5,27 +5,30 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use satchel_aws::{clock::Clock, storage::Storage};
 use satchel_core::config::ConfigError;
 use satchel_s3::{
     OpenError, Requests, StoreError,
-    listener::{self, Address, Patience},
+    listener::{self, Address, Peer, Terms},
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
     embedded_s3::{EmbeddedS3, open_s3},
     functions::{Configs, Functions},
-    gateway::{Gateway, front::Front},
+    gateway::{Doors, Gateway, Spool, front::Front, proxies::TrustedProxies, unreadable},
+    health::{Check, Checkup},
     housekeeping::Housekeeper,
     journal::{Journal, Sink},
     lifecycle::TemplateError,
+    limits,
     settings::Settings,
     snippet,
     status::{self, Facts, Status, shelves::Shelves},
+    storage,
 };
 
 /// No API Gateway waits here: a store that copies slowly may take its time.
@@ -48,6 +51,8 @@ pub struct Options {
     pub clock: Clock,
     /// How often lifecycle rules are applied and `expire` runs, from the start on; `None`: never by itself.
     pub expire_every: Option<Duration>,
+    /// Says how the store is; `None`: what the system says of the data folder.
+    pub check: Option<Check>,
     /// How long S3 may take nothing of a large upload, and then for its answer.
     pub s3_patience: Duration,
     /// Takes the line of each request and event.
@@ -113,6 +118,7 @@ pub struct Stack {
     public_url: String,
     data: PathBuf,
     status: Arc<Status>,
+    checkup: Arc<Checkup>,
     gateway: Running,
     housekeeper: Arc<Housekeeper>,
     schedule: Option<JoinHandle<()>>,
@@ -153,20 +159,30 @@ impl Stack {
         let listener = options.listen.bind().await.map_err(failed)?;
         let address = listener.address().map_err(failed)?;
         let embedded = options.settings.embedded();
+        let (proxies, limits, files) =
+            (options.settings.trusted_proxies()?, options.settings.limits()?, limits::files());
+        let journal = Arc::new(Journal::new(options.log));
+        let noting = Arc::clone(&journal);
+        let notices = Sink::new(move |line| noting.write(line));
         let bound = if embedded {
-            Some(open_s3(&options.data, options.s3_listen, &options.settings, &options.clock).await?)
+            let store = storage::options(&options.settings, &options.clock, notices.clone())?;
+            let terms = Terms {
+                patience: limits.patience(),
+                room: limits.of_s3(files),
+                // The gateway is one client, and passes on what others send.
+                for_others: of_this_machine_or(proxies.clone()),
+                clock: wall_clock(&options.clock),
+                unreadable: None,
+            };
+            Some(open_s3(&options.data, options.s3_listen, &options.settings, store, terms).await?)
         } else {
             None
         };
         let s3_address = bound.as_ref().map_or(options.s3_listen, |(_, _, s3_address)| *s3_address);
         let settings = options.settings.listening_on(&address, s3_address);
         let configs = Configs::parse(&settings)?;
-        let storage = Storage::new(configs.s3(), settings.credentials());
-        let storage = storage.with_copy_deadline(COPY_DEADLINE).with_clock(options.clock.clone());
-        let journal = Arc::new(Journal::new(options.log));
-        let noting = Arc::clone(&journal);
-        let notices = Sink::new(move |line| noting.write(line));
-        let storage = storage.with_notices(notices.clone());
+        let objects = Storage::new(configs.s3(), settings.credentials()).with_copy_deadline(COPY_DEADLINE);
+        let objects = objects.with_clock(options.clock.clone()).with_notices(notices.clone());
         let store = bound.as_ref().map(|(_, store, _)| store.clone());
         let shelves = match &store {
             Some(store) => Some(Shelves::open(store.clone(), &configs.s3().bucket, configs.s3().retention).await?),
@@ -174,28 +190,33 @@ impl Stack {
         };
         let facts = facts(&settings, &address, store.as_ref().map(|_| s3_address), &options.data);
         let (callers, public_path) = (configs.status().cloned(), configs.public_path().map(str::to_owned));
-        let status = Arc::new(Status::new(Arc::clone(&journal), shelves, callers, public_path, facts));
-        let front = Front::new(configs.s3(), storage, options.s3_patience).map_err(StackError::Tls)?;
+        let unusable = |cause| StackError::DataFolder { folder: options.data.clone(), cause };
+        let check = match (options.check, &store) {
+            (Some(check), _) => check,
+            (None, Some(store)) => storage::check(store),
+            (None, None) => Check::of_folder(&options.data).map_err(unusable)?,
+        };
+        let checkup = Arc::new(Checkup::new(check));
+        let status = Status::new(Arc::clone(&journal), shelves, callers, public_path, facts, Arc::clone(&checkup));
+        let status = Arc::new(status);
+        let front = Front::new(configs.s3(), objects, options.s3_patience).map_err(StackError::Tls)?;
         let functions = Arc::new(Functions::new(configs, &settings, &options.clock).with_notices(&notices));
-        let proxies = settings.trusted_proxies()?;
-        let gateway = Gateway::new(
-            Arc::clone(&functions),
-            front,
-            proxies,
-            options.strict_aws,
-            Arc::clone(&journal),
-            Arc::clone(&status),
-        );
+        let of_one_client = limits.of_one_client();
+        let doors = Doors { proxies: proxies.clone(), of_one_client, spool: Spool::new(options.data.clone()) };
+        let gateway = Gateway::new(Arc::clone(&functions), front, doors, options.strict_aws, Arc::clone(&status));
         let gateway = Arc::new(gateway);
         let housekeeper = Arc::new(Housekeeper::new(Arc::clone(&functions), store, Arc::clone(&journal)));
         let schedule = options.expire_every.map(|every| tokio::spawn(Arc::clone(&housekeeper).run(every)));
-        let s3 = bound.map(|bound| EmbeddedS3::serve(bound, functions, journal));
+        let s3 = bound.map(|bound| EmbeddedS3::serve(bound, functions, Arc::clone(&journal)));
+        let (patience, room, clock) = (limits.patience(), limits.of_gateway(files), wall_clock(&options.clock));
+        let for_others = Arc::new(move |peer| proxies.trust(peer));
+        let terms = Terms { patience, room, for_others, clock, unreadable: Some(unreadable(Arc::clone(&journal))) };
         let gateway = Running::spawn(|told| {
             let answer = move |request, peer| Arc::clone(&gateway).answer(request, peer);
-            listener::serve(listener, answer, Patience::default(), async { drop(told.await) })
+            listener::serve(listener, answer, terms, async { drop(told.await) })
         });
         let public_url = settings.get("SATCHEL_PUBLIC_URL").to_owned();
-        Ok(Self { address, public_url, data: options.data, status, gateway, housekeeper, schedule, s3 })
+        Ok(Self { address, public_url, data: options.data, status, checkup, gateway, housekeeper, schedule, s3 })
     }
 
     /// The gateway's address.
@@ -238,6 +259,12 @@ impl Stack {
         self.status.counted().await;
     }
 
+    /// Whether files can be stored.
+    #[must_use]
+    pub fn checkup(&self) -> &Checkup {
+        &self.checkup
+    }
+
     /// Counters of the embedded S3 server's requests.
     #[must_use]
     pub fn s3_requests(&self) -> Option<&Requests> {
@@ -263,6 +290,17 @@ impl Stack {
             s3.stop().await;
         }
     }
+}
+
+/// The gateway's and the S3 server's answers have the functions' date.
+pub(crate) fn wall_clock(clock: &Clock) -> Arc<dyn Fn() -> SystemTime + Send + Sync> {
+    let clock = clock.clone();
+    Arc::new(move || UNIX_EPOCH + Duration::from_millis(clock.milliseconds()))
+}
+
+fn of_this_machine_or(proxies: TrustedProxies) -> Arc<dyn Fn(Peer) -> bool + Send + Sync> {
+    let of_this_machine = |peer| matches!(peer, Peer::Ip(address) if address.is_loopback());
+    Arc::new(move |peer| of_this_machine(peer) || proxies.trust(peer))
 }
 
 fn facts(settings: &Settings, address: &Address, s3: Option<SocketAddr>, data: &Path) -> Facts {

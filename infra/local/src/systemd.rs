@@ -7,9 +7,12 @@ use std::{
     io::{self, ErrorKind},
     os::unix::net::UnixDatagram,
     path::Path,
+    time::Duration,
 };
 
 use satchel_aws::bootstrap::environment;
+
+use crate::health::Checkup;
 
 /// A variable: from the environment, else from the credential of the same name, without the line end of its file.
 /// `warn` is told of one that cannot be read.
@@ -40,6 +43,32 @@ pub fn notify(state: &str, warn: impl Fn(&'static str, &str)) {
     if let Err(error) = send(&socket, state) {
         warn("systemd_not_notified", &format!("systemd cannot be notified: {error}"));
     }
+}
+
+/// Keeps systemd's watchdog quiet, where there is one, as long as it does some good to go on. Does not return.
+pub async fn keep_watch(checkup: &Checkup, warn: impl Fn(&'static str, &str) + Copy) {
+    let Some(every) = watchdog(|name| env::var(name).ok(), std::process::id()) else {
+        return std::future::pending().await;
+    };
+    let mut moments = tokio::time::interval(every);
+    loop {
+        moments.tick().await;
+        let health = checkup.health().await;
+        if health.condition.still_serves() {
+            notify("WATCHDOG=1", warn);
+        } else {
+            warn("watchdog_unfed", &health.condition.to_string());
+        }
+    }
+}
+
+/// How often the watchdog of this process wants to hear something: half its patience, as sd_watchdog_enabled(3) says.
+fn watchdog(variable: impl Fn(&str) -> Option<String>, process: u32) -> Option<Duration> {
+    if variable("WATCHDOG_PID").is_some_and(|of| of.parse() != Ok(process)) {
+        return None;
+    }
+    let patience: u64 = variable("WATCHDOG_USEC")?.parse().ok()?;
+    Some(Duration::from_micros(patience / 2)).filter(|every| !every.is_zero())
 }
 
 fn send(socket: &OsStr, state: &str) -> io::Result<()> {
@@ -83,5 +112,23 @@ mod tests {
         let length = receiver.recv(&mut received).unwrap();
         assert_eq!(&received[..length], b"READY=1");
         assert!(send(OsStr::new("/nowhere/notify"), "READY=1").is_err());
+    }
+
+    #[test]
+    fn the_watchdog_of_this_process_is_heard_in_half_its_patience() {
+        let half = |usec: Option<&str>, pid: Option<&str>| {
+            let variable = |name: &str| if name == "WATCHDOG_PID" { pid } else { usec };
+            watchdog(|name| variable(name).map(str::to_owned), 7)
+        };
+        for (usec, pid, expected) in [
+            (Some("60000000"), Some("7"), Some(Duration::from_secs(30))),
+            (Some("60000000"), None, Some(Duration::from_secs(30))),
+            (Some("60000000"), Some("8"), None),
+            (Some("1"), None, None),
+            (Some("a minute"), None, None),
+            (None, Some("7"), None),
+        ] {
+            assert_eq!(half(usec, pid), expected, "{usec:?} {pid:?}");
+        }
     }
 }

@@ -1,13 +1,26 @@
 //! The gateway's own refusals, and the functions' answers as HTTP.
 
+use std::{io, sync::Arc};
+
 use http::{Method, StatusCode};
 use http_body_util::Full;
 use hyper::Response;
 use lambda_http::Body;
-use satchel_aws::{answer::refusal, event, log};
+use satchel_aws::{
+    answer::refusal,
+    event,
+    log::{self, Seen},
+};
 use satchel_core::problem::Problem;
+use satchel_s3::listener::Unreadable;
 
-use super::{Answer, body::BodyError, event::EventError};
+use super::{
+    Answer,
+    body::BodyError,
+    event::{EventError, request_id},
+    proxies::Client,
+};
+use crate::journal::Journal;
 
 /// Why a request reaches no function, or comes back from none.
 #[derive(Debug, thiserror::Error)]
@@ -18,12 +31,30 @@ pub enum GatewayError {
     /// No event can be made of it.
     #[error(transparent)]
     Event(#[from] EventError),
+    /// Not one Host.
+    #[error("the request has no Host header, more than one, or one that is no host name; send exactly one")]
+    Host,
+    /// No request at all.
+    #[error(
+        "the request cannot be read: its first line or a header is malformed; what is no letter, digit or one of -._~ \
+         must be percent-encoded in an address"
+    )]
+    Unreadable,
+    /// A longer head than anybody needs.
+    #[error("the head of the request is too long; 16 KiB are taken, and 100 headers")]
+    HeadTooLarge,
+    /// As many requests of one client are under way as may be.
+    #[error("too many requests of this client are under way; wait for one to end, then try again")]
+    TooMany,
     /// What AWS says to a body that no event can hold.
     #[error("the body is larger than an AWS Lambda event can hold (4.5 MiB); large files need a front or a slot")]
     TooLarge,
     /// The same of a chunk.
     #[error("the chunk is larger than an AWS Lambda event can hold (4.45 MiB); set the client's chunk size to 4 MiB")]
     ChunkTooLarge,
+    /// The data folder does not take a body that waits.
+    #[error("the body could not be kept until all of it was there; nothing was stored, try again")]
+    Spool(#[source] io::Error),
     /// What API Gateway says where a function has crashed.
     #[error("the function failed; try again")]
     Failed,
@@ -34,11 +65,19 @@ impl GatewayError {
     pub fn answer(&self, method: &Method) -> Response<Body> {
         let (status, code) = match self {
             Self::Body(error) => return error.answer(method),
-            Self::Event(_) => (StatusCode::BAD_REQUEST, "request_malformed"),
+            Self::Event(_) | Self::Unreadable => (StatusCode::BAD_REQUEST, "request_malformed"),
+            Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"),
+            Self::Host => (StatusCode::BAD_REQUEST, "host_malformed"),
+            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::TooLarge | Self::ChunkTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::Spool(_) => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
             Self::Failed => (StatusCode::BAD_GATEWAY, "function_failed"),
         };
-        refuse(method, status, code, self)
+        let mut response = refuse(method, status, code, self);
+        if let Self::Spool(cause) = self {
+            log::note(&mut response, "cause", cause.to_string());
+        }
+        response
     }
 }
 
@@ -52,6 +91,20 @@ pub fn refuse(
     let mut response = refusal(method, &Problem::new(status, code, cause.to_string()));
     log::note(&mut response, "reason", cause.to_string());
     response
+}
+
+/// The answers to what cannot be read as a request, in the words and with the line of all other refusals.
+pub fn unreadable(journal: Arc<Journal>) -> Unreadable {
+    Arc::new(move |status, peer| {
+        let error = match status {
+            StatusCode::URI_TOO_LONG | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => GatewayError::HeadTooLarge,
+            _ => GatewayError::Unreadable,
+        };
+        let mut response = error.answer(&Method::GET);
+        log::note(&mut response, "client", Client::from(peer).to_string());
+        journal.write(&Seen::of_event("gateway", request_id()).line(&response));
+        response.map(event::into_bytes)
+    })
 }
 
 /// A function's answer, as the client gets it.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{
     HeaderMap, Method, StatusCode,
     header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING},
@@ -10,13 +10,16 @@ use http::{
 use http_body_util::BodyExt;
 use hyper::{Response, body::Incoming};
 use lambda_http::Body;
+use tokio::time::{Instant, timeout_at};
 
 use super::answer::refuse;
 
 /// How long a client may send nothing while its body is under way.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a small body may take as a whole: nobody has looked at its token yet.
-const SMALL_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client is waited for before its pace is looked at, and the slowest that is let go on in bytes a second: a
+/// modem's tenth. Slower ones hold a connection and nothing else.
+const PACE_WINDOW: Duration = Duration::from_secs(60);
+const SLOWEST: u64 = 256;
 /// For how long, and how many bytes, a refused body is still read, so that the client gets to see the refusal:
 /// closing a socket with unread bytes in it resets the connection.
 const LINGER: Duration = Duration::from_secs(10);
@@ -29,8 +32,13 @@ pub enum BodyError {
     #[error("the body ended early; nothing was stored, send it again")]
     Incomplete,
     /// Nothing came for a minute.
-    #[error("the body stopped for a minute; nothing was stored, send it again")]
+    #[error("no byte of the body came for a minute; nothing was stored, send it again")]
     Stalled,
+    /// It came, but hardly.
+    #[error(
+        "the body came at less than {SLOWEST} bytes a second; nothing was stored, send it again over a faster line"
+    )]
+    TooSlow,
     /// More than announced, or than the gateway takes.
     #[error("the body is longer than allowed")]
     TooLong,
@@ -41,7 +49,7 @@ impl BodyError {
     pub fn answer(&self, method: &Method) -> Response<Body> {
         let (status, code) = match self {
             Self::Incomplete => (StatusCode::BAD_REQUEST, "body_incomplete"),
-            Self::Stalled => (StatusCode::REQUEST_TIMEOUT, "body_stalled"),
+            Self::Stalled | Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body_stalled"),
             Self::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
         };
         refuse(method, status, code, self)
@@ -65,41 +73,53 @@ pub fn expects_continue(headers: &HeaderMap) -> bool {
     headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
-/// The next piece of a body; `None` at its end.
-pub async fn next(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
-    loop {
-        let frame = tokio::time::timeout(IDLE_TIMEOUT, body.frame()).await.map_err(|_| BodyError::Stalled)?;
-        match frame {
-            None => return Ok(None),
-            Some(Err(_)) => return Err(BodyError::Incomplete),
-            Some(Ok(frame)) => {
-                if let Ok(bytes) = frame.into_data() {
-                    return Ok(Some(bytes));
+/// A body under way. Whoever waits for it waits as long as it moves.
+pub struct Arriving<B> {
+    body: B,
+    /// Since when it is waited for, and how long it was since its pace was looked at.
+    since: Option<Instant>,
+    waited: Duration,
+    came: u64,
+}
+
+impl<B: hyper::body::Body<Data = Bytes> + Unpin> Arriving<B> {
+    /// Takes a body that nothing was read of.
+    pub fn new(body: B) -> Self {
+        Self { body, since: None, waited: Duration::ZERO, came: 0 }
+    }
+
+    /// The next piece; `None` at its end. May be dropped and called again: the wait goes on.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+        loop {
+            let since = *self.since.get_or_insert_with(Instant::now);
+            let frame = timeout_at(since + IDLE_TIMEOUT, self.body.frame()).await.map_err(|_| BodyError::Stalled)?;
+            self.rest();
+            match frame {
+                None => return Ok(None),
+                Some(Err(_)) => return Err(BodyError::Incomplete),
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        self.keep_pace(bytes.len())?;
+                        return Ok(Some(bytes));
+                    }
                 }
             }
         }
     }
-}
 
-/// The whole body, of at most `limit` bytes. `patient` leaves it the time that it takes, as long as something comes.
-pub async fn read(body: Incoming, limit: u64, patient: bool) -> Result<Bytes, BodyError> {
-    // A patient read is for a client that has been let in, and a few MiB: room for all of it saves copying.
-    let whole = collect(body, limit, if patient { limit as usize } else { 0 });
-    if patient {
-        return whole.await;
+    /// The wait is not the client's any more: its pieces are being passed on.
+    pub fn rest(&mut self) {
+        self.waited += self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
     }
-    tokio::time::timeout(SMALL_BODY_TIMEOUT, whole).await.map_err(|_| BodyError::Stalled)?
-}
 
-async fn collect(mut body: Incoming, limit: u64, room: usize) -> Result<Bytes, BodyError> {
-    let mut whole = BytesMut::with_capacity(room);
-    while let Some(bytes) = next(&mut body).await? {
-        if (whole.len() + bytes.len()) as u64 > limit {
-            return Err(BodyError::TooLong);
+    fn keep_pace(&mut self, came: usize) -> Result<(), BodyError> {
+        self.came += came as u64;
+        if self.waited < PACE_WINDOW {
+            return Ok(());
         }
-        whole.extend_from_slice(&bytes);
+        let (came, waited) = (std::mem::take(&mut self.came), std::mem::take(&mut self.waited));
+        if came < SLOWEST * waited.as_secs() { Err(BodyError::TooSlow) } else { Ok(()) }
     }
-    Ok(whole.freeze())
 }
 
 /// Reads a refused body to its end, within limits. A client that waits for permission is given none: reading
@@ -111,10 +131,15 @@ pub fn drain(body: Incoming, headers: &HeaderMap) {
 }
 
 /// Reads the rest of a body that has been begun, within limits.
-pub fn linger(mut body: Incoming) {
+pub fn linger(body: Incoming) {
+    linger_on(Arriving::new(body));
+}
+
+/// The same of one that has been waited for.
+pub fn linger_on(mut body: Arriving<Incoming>) {
     let drained = async move {
         let mut left = LINGER_BYTES;
-        while let Ok(Some(bytes)) = next(&mut body).await {
+        while let Ok(Some(bytes)) = body.next().await {
             left = left.saturating_sub(bytes.len());
             if left == 0 {
                 return;
@@ -122,4 +147,57 @@ pub fn linger(mut body: Incoming) {
         }
     };
     tokio::spawn(tokio::time::timeout(LINGER, drained));
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use http_body_util::StreamBody;
+    use hyper::body::Frame;
+
+    use super::*;
+
+    /// How a body of `pieces` ends that come `seconds` after one another.
+    async fn outcome(pieces: usize, bytes: usize, seconds: u64) -> Result<usize, BodyError> {
+        let piece = move |at| async move {
+            let piece = (at < pieces).then(|| Ok::<_, std::io::Error>(Frame::data(Bytes::from(vec![0; bytes]))));
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            piece.map(|piece| (piece, at + 1))
+        };
+        let mut arriving = Arriving::new(StreamBody::new(Box::pin(stream::unfold(0, piece))));
+        let mut came = 0;
+        while let Some(piece) = arriving.next().await? {
+            came += piece.len();
+        }
+        Ok(came)
+    }
+
+    // The paused clock jumps ahead once nothing but the timer is left to wait for.
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_moves_is_waited_for_and_one_that_stands_or_creeps_is_not() {
+        for (name, bytes, seconds, expected) in [
+            ("at once", 65_536, 0, "whole"),
+            ("1.5 kB/s for an hour", 1_500, 1, "whole"),
+            ("in bursts", 60_000, 59, "whole"),
+            ("at the slowest pace", 256, 1, "whole"),
+            ("slower", 255, 1, "body came at less than 256 bytes a second"),
+            ("a byte now and then", 1, 59, "body came at less than 256 bytes a second"),
+            ("stops", 65_536, 61, "no byte of the body came for a minute"),
+        ] {
+            let outcome = match outcome(3_600, bytes, seconds).await {
+                Ok(came) if came == 3_600 * bytes => "whole".to_owned(),
+                other => format!("{}", other.unwrap_err()),
+            };
+            assert!(outcome.contains(expected), "{name}: {outcome}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_that_others_take_is_not_the_clients() {
+        let pieces = stream::iter((0..10).map(|_| Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(b"a")))));
+        let mut arriving = Arriving::new(StreamBody::new(pieces));
+        while arriving.next().await.unwrap().is_some() {
+            tokio::time::sleep(Duration::from_secs(3_600)).await;
+        }
+    }
 }

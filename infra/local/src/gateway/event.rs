@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, header::HOST, request::Parts};
+use http::{HeaderMap, Version, header::HOST, request::Parts};
 use lambda_http::Request;
 use satchel_aws::{api_gateway::Event, log::Seen};
 use serde_json::{Value, json};
@@ -15,7 +15,6 @@ use super::proxies::Client;
 
 /// The resource of template.yaml.
 const RESOURCE: &str = "/upload/{path+}";
-const STAGE: &str = "local";
 const API_ID: &str = "local";
 
 /// A request that cannot become an event.
@@ -69,7 +68,8 @@ fn context(parts: &Parts, path: &str) -> Value {
         "httpMethod": parts.method.as_str(),
         "path": path,
         "protocol": "HTTP/1.1",
-        "stage": STAGE,
+        // A stage's name would be one more prefix of every path.
+        "stage": null,
         "apiId": API_ID,
         "requestId": parts.extensions.get().map_or_else(request_id, |seen: &Seen| seen.request_id().to_owned()),
         "identity": { "sourceIp": parts.extensions.get().and_then(|client: &Client| client.address()) },
@@ -101,8 +101,23 @@ fn headers(headers: &HeaderMap) -> Result<(Single, Multiple), EventError> {
 
 fn host(headers: &HeaderMap) -> String {
     let named = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let is_authority = Url::parse(&format!("http://{named}/")).is_ok_and(|url| url.path() == "/");
-    if is_authority { named.to_owned() } else { "localhost".to_owned() }
+    if is_authority(named) { named.to_owned() } else { "localhost".to_owned() }
+}
+
+fn is_authority(host: &str) -> bool {
+    let plain = |url: &Url| url.path() == "/" && url.username().is_empty() && url.query().or(url.fragment()).is_none();
+    Url::parse(&format!("http://{host}/")).is_ok_and(|url| plain(&url))
+}
+
+/// Whether a request names the one host that it is for; HTTP/1.0 need not (RFC 9112, section 3.2). What proxies and
+/// caches on the way take for the host may be any of two.
+pub fn names_one_host(parts: &Parts) -> bool {
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => parts.version < Version::HTTP_11,
+        (Some(host), None) => host.to_str().is_ok_and(is_authority),
+        (Some(_), Some(_)) => false,
+    }
 }
 
 fn query(query: &str) -> (Single, Multiple) {

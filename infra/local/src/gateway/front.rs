@@ -27,6 +27,8 @@ use super::{
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of a body that wait to be sent, for each upload.
+const BUFFER: usize = 64 * 1024;
 /// How long S3 may take nothing of a body that is there, and then for its answer. Longer than a client may stall,
 /// so that the one at fault is named.
 pub const S3_PATIENCE: Duration = Duration::from_secs(90);
@@ -49,7 +51,7 @@ impl Front {
     pub fn new(config: &S3Config, storage: Storage, patience: Duration) -> Result<Self, io::Error> {
         let secure = config.endpoint.as_ref().is_none_or(BaseUrl::is_secure);
         let connector = connector(CONNECT_TIMEOUT, patience, secure)?;
-        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let client = Client::builder(TokioExecutor::new()).http1_max_buf_size(BUFFER).build(connector);
         let endpoint = config.public_endpoint.as_ref().and(config.endpoint.as_ref());
         let endpoint = endpoint.and_then(|url| url.to_string().parse().ok());
         Ok(Self { client, storage, endpoint, patience })

@@ -3,12 +3,14 @@
 mod answer;
 mod attempt;
 mod body;
+mod crowd;
 pub mod event;
 pub mod front;
 mod front_error;
 pub mod proxies;
 mod pump;
 mod resume;
+mod spool;
 
 use std::sync::Arc;
 
@@ -20,11 +22,15 @@ use lambda_http::Body;
 use satchel_aws::log::{self, Seen};
 use satchel_core::time::Timestamp;
 use satchel_s3::listener::Peer;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use answer::GatewayError;
+pub use answer::unreadable;
+use crowd::Crowd;
 use front::Front;
 use proxies::{Client, TrustedProxies};
+pub use spool::Spool;
+use spool::Whole;
 
 use crate::{functions::Functions, journal::Journal, status::Status};
 
@@ -36,8 +42,10 @@ const BODY_LIMIT: u64 = 4_669_440;
 const PAYLOAD_LIMIT: u64 = 10 * 1024 * 1024;
 /// Smaller bodies have been sent before any refusal could arrive: they are read first.
 const READ_FIRST: u64 = 64 * 1024;
-/// Events of large bodies that are handled at the same time; each takes some 20 MB while it is made.
+/// Events of large bodies that are handled at the same time: each has its body in memory, and S3's client beside it.
 const LARGE_EVENTS: usize = 2;
+/// Bytes of small bodies whose events are handled at the same time; each takes several times its bytes while it is made.
+const SMALL_EVENTS: usize = 2 * 1024 * 1024;
 
 /// An answer to a client.
 pub type Answer = Response<Full<Bytes>>;
@@ -45,37 +53,56 @@ pub type Answer = Response<Full<Bytes>>;
 /// A function's answer, whose line is written.
 type Answered = Result<Response<Body>, GatewayError>;
 
+/// What is let in.
+#[derive(Debug)]
+pub struct Doors {
+    /// Who speaks for others.
+    pub proxies: TrustedProxies,
+    /// Requests of one client at the same time.
+    pub of_one_client: usize,
+    /// Where bodies wait.
+    pub spool: Spool,
+}
+
 /// Turns HTTP requests into events and the functions' answers back.
 #[derive(Debug)]
 pub struct Gateway {
     functions: Arc<Functions>,
     front: Front,
     proxies: TrustedProxies,
+    crowd: Crowd,
+    spool: Spool,
     strict_aws: bool,
     journal: Arc<Journal>,
     status: Arc<Status>,
     large_events: Semaphore,
+    small_events: Semaphore,
 }
 
 impl Gateway {
-    /// A gateway in front of `functions`.
+    /// A gateway in front of `functions`, which refuses what AWS would refuse where it is `strict_aws`.
     #[must_use]
-    pub fn new(
-        functions: Arc<Functions>,
-        front: Front,
-        proxies: TrustedProxies,
-        strict_aws: bool,
-        journal: Arc<Journal>,
-        status: Arc<Status>,
-    ) -> Self {
-        Self { functions, front, proxies, strict_aws, journal, status, large_events: Semaphore::new(LARGE_EVENTS) }
+    pub fn new(functions: Arc<Functions>, front: Front, doors: Doors, strict_aws: bool, status: Arc<Status>) -> Self {
+        let Doors { proxies, of_one_client, spool } = doors;
+        Self {
+            functions,
+            front,
+            proxies,
+            crowd: Crowd::new(of_one_client),
+            spool,
+            strict_aws,
+            journal: Arc::clone(status.journal()),
+            status,
+            large_events: Semaphore::new(LARGE_EVENTS),
+            small_events: Semaphore::new(SMALL_EVENTS),
+        }
     }
 
     /// Answers one request. It is finished even if the client leaves, as an invocation would be, and a panic
     /// in it ends with 502, as a crashed invocation does.
     pub async fn answer(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> Answer {
         let (mut parts, body) = request.into_parts();
-        if self.status.serves(parts.uri.path()) {
+        if self.status.serves(parts.uri.path()) && event::names_one_host(&parts) {
             // With the headers as they came: they tell whether a proxy has passed it on.
             return self.status.answer(&parts, peer).await;
         }
@@ -85,7 +112,7 @@ impl Gateway {
         parts.extensions.insert(arrived);
         let (gateway, parts) = (Arc::clone(&self), Arc::new(parts));
         let routed = Arc::clone(&parts);
-        let answered = tokio::spawn(async move { gateway.route(&routed, body).await }).await;
+        let answered = tokio::spawn(async move { gateway.admit(&routed, body).await }).await;
         let answered = answered.unwrap_or(Err(GatewayError::Failed));
         answer::of(answered.unwrap_or_else(|error| self.refused(&parts, &error)))
     }
@@ -94,6 +121,17 @@ impl Gateway {
         let mut response = error.answer(&parts.method);
         attempt::note_upload(&mut response, parts);
         self.logged(parts, &arrived(parts), response)
+    }
+
+    async fn admit(&self, parts: &Parts, body: Incoming) -> Answered {
+        let turn = parts.extensions.get().and_then(|client: &Client| self.crowd.enter(*client));
+        let refusal = match turn {
+            _ if !event::names_one_host(parts) => GatewayError::Host,
+            None => GatewayError::TooMany,
+            Some(_) => return self.route(parts, body).await,
+        };
+        body::drain(body, &parts.headers);
+        Err(refusal)
     }
 
     async fn route(&self, parts: &Parts, body: Incoming) -> Answered {
@@ -152,10 +190,18 @@ impl Gateway {
     }
 
     async fn invoke_with(&self, parts: &Parts, body: Incoming, length: u64, as_of: Option<Timestamp>) -> Answered {
-        let large = length > READ_FIRST;
-        let body = body::read(body, length, large).await?;
-        let _turn = if large { self.large_events.acquire().await.ok() } else { None };
-        self.invoke(parts, body, as_of).await
+        let body = self.spool.take(body, length).await?;
+        let _turn = self.turn(&body).await;
+        self.invoke(parts, self.spool.load(body).await?, as_of).await
+    }
+
+    /// Waits until there is memory for the event of a body.
+    async fn turn(&self, body: &Whole) -> Option<SemaphorePermit<'_>> {
+        let turn = match body {
+            Whole::Memory(bytes) => self.small_events.acquire_many(bytes.len().try_into().unwrap_or(u32::MAX)).await,
+            Whole::File(_) => self.large_events.acquire().await,
+        };
+        turn.ok()
     }
 
     /// API Gateway reads the whole body, up to its own limit, before anything else happens.

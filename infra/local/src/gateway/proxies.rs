@@ -42,6 +42,12 @@ impl Client {
     }
 }
 
+impl From<Peer> for Client {
+    fn from(peer: Peer) -> Self {
+        Self(peer)
+    }
+}
+
 impl fmt::Display for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.address() {
@@ -105,7 +111,9 @@ impl TrustedProxies {
         Client(client)
     }
 
-    fn trust(&self, peer: Peer) -> bool {
+    /// Whether a peer is named.
+    #[must_use]
+    pub fn trust(&self, peer: Peer) -> bool {
         match peer {
             Peer::Ip(address) => self.networks.iter().any(|network| network.contains(address)),
             Peer::Unix => self.unix,

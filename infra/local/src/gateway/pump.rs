@@ -2,18 +2,26 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{TryStreamExt, stream};
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Frame, Incoming};
 use satchel_core::digest::{DigestError, Sha256Digest};
 use sha2::{Digest, Sha256};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, timeout_at},
+};
 
 use super::{
-    body::{self, BodyError},
+    body::{self, Arriving, BodyError},
     front_error::FrontError,
 };
+
+/// Small pieces are gathered up to this size, but not for longer than S3 and its watchers take for a standstill: each
+/// piece by itself, however small, holds all of the buffer that it was read into.
+const PIECE: usize = 16 * 1024;
+const GATHER: Duration = Duration::from_secs(15);
 
 /// What the HTTP client sends to S3.
 pub type S3Body = UnsyncBoxBody<Bytes, FrontError>;
@@ -52,9 +60,10 @@ pub fn pumped(body: Incoming, length: u64, digest: Option<Sha256Digest>) -> (S3B
     (StreamBody::new(pieces.map_ok(Frame::data)).boxed_unsync(), Progress(progress))
 }
 
-async fn pump(mut body: Incoming, mut checked: Checked, pieces: mpsc::Sender<Result<Bytes, FrontError>>) {
+async fn pump(body: Incoming, mut checked: Checked, pieces: mpsc::Sender<Result<Bytes, FrontError>>) {
+    let mut gathering = Gathering { body: Arriving::new(body), gathered: BytesMut::new() };
     loop {
-        let piece = match body::next(&mut body).await {
+        let piece = match gathering.next().await {
             Ok(Some(piece)) => checked.pass(piece),
             Ok(None) if checked.left == 0 => return,
             Ok(None) => Err(BodyError::Incomplete.into()),
@@ -62,8 +71,41 @@ async fn pump(mut body: Incoming, mut checked: Checked, pieces: mpsc::Sender<Res
         };
         let failed = piece.is_err();
         if pieces.send(piece).await.is_err() || failed {
-            return body::linger(body);
+            return body::linger_on(gathering.body);
         }
+    }
+}
+
+/// A body in pieces that are worth a buffer.
+struct Gathering {
+    body: Arriving<Incoming>,
+    gathered: BytesMut,
+}
+
+impl Gathering {
+    async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+        let mut until = None;
+        loop {
+            let arrived = match until {
+                None => self.body.next().await?,
+                Some(until) => match timeout_at(until, self.body.next()).await {
+                    Ok(arrived) => arrived?,
+                    Err(_) => break,
+                },
+            };
+            match arrived {
+                Some(piece) if self.gathered.is_empty() && piece.len() >= PIECE / 2 => return Ok(Some(piece)),
+                Some(piece) => self.gathered.extend_from_slice(&piece),
+                None if self.gathered.is_empty() => return Ok(None),
+                None => break,
+            }
+            if self.gathered.len() >= PIECE {
+                break;
+            }
+            until = until.or_else(|| Some(Instant::now() + GATHER));
+        }
+        self.body.rest();
+        Ok(Some(std::mem::take(&mut self.gathered).freeze()))
     }
 }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{
-        ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY,
+        ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER,
         WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
     },
     request::Parts,
@@ -29,9 +29,11 @@ use satchel_core::{
     route::Route,
 };
 use satchel_s3::listener::Peer;
+use serde_json::json;
 
 use crate::{
     gateway::{Answer, event::request_id},
+    health::{Checkup, Health},
     journal::Journal,
 };
 use access::AccessError;
@@ -42,6 +44,7 @@ const METRICS: &str = "/metrics";
 /// Where the page is.
 pub const PAGE: &str = "/_satchel/";
 const PAGE_WITHOUT_SLASH: &str = "/_satchel";
+const HEALTH: &str = "/_satchel/health";
 const STYLE: &str = "/_satchel/style.css";
 
 /// For all of it.
@@ -61,6 +64,7 @@ pub struct Status {
     /// The path of `SATCHEL_PUBLIC_URL`, which uploads are below.
     public_path: Option<String>,
     facts: Facts,
+    checkup: Arc<Checkup>,
 }
 
 impl Status {
@@ -72,14 +76,21 @@ impl Status {
         callers: Option<Callers>,
         public_path: Option<String>,
         facts: Facts,
+        checkup: Arc<Checkup>,
     ) -> Self {
-        Self { journal, shelves, callers, public_path, facts }
+        Self { journal, shelves, callers, public_path, facts, checkup }
+    }
+
+    /// Where lines go.
+    #[must_use]
+    pub fn journal(&self) -> &Arc<Journal> {
+        &self.journal
     }
 
     /// Whether a path leads here. Where uploads are below the root, all paths are theirs.
     #[must_use]
     pub fn serves(&self, path: &str) -> bool {
-        let ours = matches!(path, METRICS | PAGE | PAGE_WITHOUT_SLASH | STYLE);
+        let ours = matches!(path, METRICS | PAGE | PAGE_WITHOUT_SLASH | STYLE | HEALTH);
         ours && Route::of(path, self.public_path.as_deref(), None).is_none()
     }
 
@@ -99,10 +110,16 @@ impl Status {
             // A reverse proxy's, and whom that speaks for it need not say.
             Peer::Unix => None,
         };
-        if let Err(error) = access::admit(peer, &request.headers, self.callers.as_ref()) {
+        let admitted = access::admit(peer, &request.headers, self.callers.as_ref());
+        let is_health = request.uri.path() == HEALTH;
+        if let Err(error) = admitted
+            && !is_health
+        {
             return guarded(self.refuse(&seen, &request.method, error));
         }
         let answer = match request.method {
+            // Whoever asks may know whether to send uploads here, and no more.
+            Method::GET | Method::HEAD if is_health => self.health(&seen, &request.method, admitted.is_ok()).await,
             Method::GET | Method::HEAD => self.read(request, &seen).await,
             _ => {
                 self.journal.write(&seen.line(&answer::method_not_allowed(&request.method, METHODS)));
@@ -114,23 +131,40 @@ impl Status {
 
     async fn read(&self, request: &Parts, seen: &Seen) -> Answer {
         match request.uri.path() {
-            METRICS => self.metrics(&request.headers),
+            METRICS => self.metrics(&request.headers).await,
             STYLE => of_type("text/css; charset=utf-8", page::STYLE_SHEET),
             PAGE_WITHOUT_SLASH => with(plain(StatusCode::PERMANENT_REDIRECT, ""), LOCATION, PAGE),
             _ => self.page(seen).await,
         }
     }
 
-    fn metrics(&self, headers: &HeaderMap) -> Answer {
+    /// Whether files can be stored; how much and why not is for those who may see the metrics.
+    async fn health(&self, seen: &Seen, method: &Method, with_details: bool) -> Answer {
+        let Health { free_bytes, condition } = self.checkup.health().await;
+        if condition.is_ok() {
+            let free = free_bytes.filter(|_| with_details);
+            let health = free.map_or(json!({"status": "ok"}), |free| json!({"status": "ok", "free_bytes": free}));
+            return of_type("application/json", health.to_string());
+        }
+        let detail = if with_details { condition.to_string() } else { "files cannot be stored at the moment".into() };
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", detail);
+        let mut logged = answer::refusal(method, &problem);
+        log::note(&mut logged, "reason", condition.to_string());
+        self.journal.write(&seen.line(&logged));
+        with(problem_of(method, &problem, StatusCode::SERVICE_UNAVAILABLE), RETRY_AFTER, "5")
+    }
+
+    async fn metrics(&self, headers: &HeaderMap) -> Answer {
         let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
         let stored = self.shelves.as_ref().map(Shelves::stock).unwrap_or_default();
-        let (content_type, body) = self.journal.exporter().expose(accept, &stored);
+        let free = self.checkup.health().await.free_bytes.unwrap_or_default();
+        let (content_type, body) = self.journal.exporter().expose(accept, &stored, free);
         of_type(content_type, body)
     }
 
     async fn page(&self, seen: &Seen) -> Answer {
-        let now = log::now() / 1_000;
-        let rendered = page::render(&self.facts, &self.journal, self.shelves.as_ref(), now).await;
+        let (now, health) = (log::now() / 1_000, self.checkup.health().await);
+        let rendered = page::render(&self.facts, &self.journal, self.shelves.as_ref(), &health, now).await;
         match rendered {
             Ok(page) => of_type("text/html; charset=utf-8", page),
             Err(error) => {
@@ -152,13 +186,17 @@ impl Status {
         let mut logged = answer::refusal(method, &problem);
         log::note(&mut logged, "reason", error.to_string());
         self.journal.write(&seen.line(&logged));
-        let body = if method == Method::HEAD { String::new() } else { problem.to_json() };
-        let answer = with_status(of_type(PROBLEM_JSON, body), status);
+        let answer = problem_of(method, &problem, status);
         match error {
             AccessError::NotLocal => answer,
             AccessError::Unauthorized => with(answer, WWW_AUTHENTICATE, "Basic realm=\"satchel\""),
         }
     }
+}
+
+fn problem_of(method: &Method, problem: &Problem, status: StatusCode) -> Answer {
+    let body = if method == Method::HEAD { String::new() } else { problem.to_json() };
+    with_status(of_type(PROBLEM_JSON, body), status)
 }
 
 fn plain(status: StatusCode, body: impl Into<Bytes>) -> Answer {

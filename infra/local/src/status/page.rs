@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     chronicle::{Counts, Refusal},
+    health::{Condition, Health},
     journal::Journal,
     settings::Setting,
 };
@@ -89,6 +90,7 @@ pub async fn render(
     facts: &Facts,
     journal: &Journal,
     shelves: Option<&Shelves>,
+    health: &Health,
     now: u64,
 ) -> Result<String, PageError> {
     let survey = match shelves {
@@ -101,7 +103,7 @@ pub async fn render(
         version: env!("CARGO_PKG_VERSION"),
         now: minute(now),
         uptime: span(journal.exporter().uptime()),
-        tiles: tiles(shelves, &hours, journal.refused()),
+        tiles: tiles(shelves, health, &hours, journal.refused()),
         chart: Chart::of(&hours),
         hours: hours.iter().map(|(start, counts)| (chart::clock(*start), *counts)).collect(),
         embedded: survey.is_some(),
@@ -112,7 +114,12 @@ pub async fn render(
     Ok(page.render()?)
 }
 
-fn tiles(shelves: Option<&Shelves>, hours: &[(u64, Counts)], refused: u64) -> Vec<(&'static str, String)> {
+fn tiles(
+    shelves: Option<&Shelves>,
+    health: &Health,
+    hours: &[(u64, Counts)],
+    refused: u64,
+) -> Vec<(&'static str, String)> {
     let sum = |of: fn(&Counts) -> u64| hours.iter().map(|(_, counts)| of(counts)).sum::<u64>().to_string();
     let lately = [
         ("Uploads, last 24 hours", sum(|counts| counts.uploads)),
@@ -124,7 +131,12 @@ fn tiles(shelves: Option<&Shelves>, hours: &[(u64, Counts)], refused: u64) -> Ve
     let stored =
         [("Files stored", shown(|files| files.objects.to_string())), ("Their size", shown(|files| bytes(files.bytes)))];
     let stored = stored.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    stored.chain(lately).collect()
+    let room = match (&health.condition, health.free_bytes) {
+        (Condition::Ok, Some(free)) => bytes(free),
+        (Condition::Ok, None) => "unknown".to_owned(),
+        (condition, _) => shown_whole(&format!("None: {condition}")),
+    };
+    stored.chain([("Room for more", room)]).chain(lately).collect()
 }
 
 fn ahead(survey: &Survey) -> impl Iterator<Item = (&'static str, u64, String)> {

@@ -18,7 +18,7 @@ use satchel_folder::Store;
 use tokio::net::{TcpListener, ToSocketAddrs};
 
 use crate::api::Api;
-use crate::listener::{self, Listener, Patience};
+use crate::listener::{self, Listener, Patience, Terms};
 use body::RequestBody;
 use cors::{Cors, Origin};
 use credentials::Credentials;
@@ -32,13 +32,13 @@ pub struct ServerOptions {
     /// Whether buckets without CORS rules let pages of any origin GET, HEAD and PUT (with any header, `ETag`
     /// exposed, preflights valid for 7,200 s). Otherwise they let none.
     pub open_cors: bool,
-    /// How patient it is with slow clients, and with requests under way once it is told to stop.
-    pub patience: Patience,
+    /// How patient it is with slow clients, and with requests under way once it is told to stop; how many it takes.
+    pub terms: Terms,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { region: "us-east-1".to_owned(), open_cors: false, patience: Patience::default() }
+        Self { region: "us-east-1".to_owned(), open_cors: false, terms: Terms::default() }
     }
 }
 
@@ -46,6 +46,7 @@ impl Default for ServerOptions {
 pub struct Server {
     listener: TcpListener,
     service: Service,
+    terms: Terms,
     requests: Requests,
 }
 
@@ -72,8 +73,9 @@ impl Server {
         builder.set_auth(credentials);
         builder.set_access(requests.clone());
         let default = if options.open_cors { cors::open_rules() } else { Vec::new() };
-        let service = Service { s3: builder.build(), cors: Cors { store, default }, patience: options.patience };
-        Ok(Self { listener, service, requests })
+        let patience = options.terms.patience;
+        let service = Service { s3: builder.build(), cors: Cors { store, default }, patience };
+        Ok(Self { listener, service, terms: options.terms, requests })
     }
 
     /// The address it is bound to.
@@ -92,13 +94,12 @@ impl Server {
 
     /// Serves until `shutdown` is done, then lets the requests under way finish.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, service, .. } = self;
-        let patience = service.patience;
+        let Self { listener, service, terms, .. } = self;
         let answer = move |request, _| {
             let service = service.clone();
             async move { service.answer(request).await }
         };
-        listener::serve(Listener::Tcp(listener), answer, patience, shutdown).await;
+        listener::serve(Listener::Tcp(listener), answer, terms, shutdown).await;
     }
 }
 

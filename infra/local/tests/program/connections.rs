@@ -1,0 +1,69 @@
+//! Connections that do nothing stop nobody, however few files the process may open.
+
+use std::{io::Write, net::TcpStream};
+
+use crate::process::{Program, status};
+
+/// Connects, and begins a request that never ends.
+fn half_open(program: &Program) -> TcpStream {
+    let mut stream = program.connect();
+    // It may be gone again.
+    let _ = stream.write_all(b"GET / HTTP/1.1\r\nX-Slow: ");
+    stream
+}
+
+#[test]
+fn all_files_that_the_system_grants_are_used() {
+    let program = Program::start_with("ulimit -Sn 300; ulimit -Hn 900", &[]);
+    assert_eq!(program.field("limits", "Max open files"), "900");
+    assert_eq!(program.put("u/a", 5), 201);
+}
+
+#[test]
+fn half_open_connections_stop_nobody() {
+    // 256 of one client are more than 256 files have room for; of 10, no limit of files is near.
+    for (name, limits, variables) in [
+        ("few files", "ulimit -n 256", &[][..]),
+        ("few of one client", "", &[("SATCHEL_MAX_CONNECTIONS_PER_CLIENT", "10")]),
+        ("few in all", "", &[("SATCHEL_MAX_CONNECTIONS", "10")]),
+    ] {
+        let program = Program::start_with(limits, variables);
+        let held: Vec<_> = (0..400).map(|_| half_open(&program)).collect();
+        assert_eq!(program.put("u/small", 5), 201, "{name}");
+        // Through the front, which takes four files.
+        assert_eq!(program.put("u/large", 5_000_000), 201, "{name}");
+        assert_eq!(held.len(), 400);
+    }
+}
+
+#[test]
+fn a_client_whose_connections_are_all_busy_is_told_so() {
+    let program = Program::start(&[("SATCHEL_MAX_CONNECTIONS_PER_CLIENT", "3")]);
+    let mut busy: Vec<_> = (0..3).map(|at| program.begin_put(&format!("u/{at}"), 5, 4)).collect();
+    program.has_read();
+    assert_eq!(status(&mut program.connect()), 503);
+    busy.iter_mut().for_each(|stream| stream.write_all(b"a").unwrap());
+    assert!(busy.iter_mut().all(|stream| status(stream) == 201));
+}
+
+#[test]
+fn behind_a_named_proxy_the_client_counts_that_it_names() {
+    let variables = [("SATCHEL_MAX_CONNECTIONS_PER_CLIENT", "2"), ("SATCHEL_TRUSTED_PROXIES", "127.0.0.1")];
+    let program = Program::start(&variables);
+    let begin = |client: &str| {
+        let mut stream = program.connect();
+        let head = format!(
+            "PUT /upload/u/a?v=0 HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {client}\r\nConnection: close\r\n\
+             Content-Length: 5\r\n\r\n1234"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    let held: Vec<_> = ["192.0.2.1", "192.0.2.1", "192.0.2.2"].into_iter().map(begin).collect();
+    program.has_read();
+    assert_eq!(status(&mut begin("192.0.2.1")), 429);
+    let mut other = begin("192.0.2.2");
+    other.write_all(b"5").unwrap();
+    assert_eq!(status(&mut other), 403);
+    drop(held);
+}

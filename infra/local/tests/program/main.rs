@@ -1,0 +1,6 @@
+//! The program `satchel` as a process of its own: what it takes of the machine, and what it leaves to others.
+
+mod connections;
+mod folder;
+mod memory;
+mod process;
