@@ -17,12 +17,13 @@ pidfile = "{folder}/prosody.pid"
 data_path = "{folder}/data"
 plugin_paths = {{ "{modules}" }}
 log = {{ debug = "*console" }}
-interfaces = {{ "{host}" }}
+interfaces = {{ "{interface}" }}
+c2s_interfaces = {{ "{host}" }}
 c2s_ports = {{ {port} }}
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 authentication = "internal_plain"
-modules_enabled = {{ "disco", "message", "posix", "saslauth" }}
+modules_enabled = {{ "disco", "message", "posix", "presence", "saslauth" }}
 modules_disabled = {{ "s2s", "tls" }}
 {options}
 VirtualHost "{domain}"
@@ -31,15 +32,16 @@ VirtualHost "{domain}"
 
 class Prosody(Server):
     """`components` is configuration appended as it is: options of the VirtualHost, one or more Component sections. `options`
-    go into the global section."""
+    go into the global section. What names no interface of its own listens on `interface`."""
 
     name = "prosody"
 
-    def __init__(self, folder: Path, components: str, options: str = ""):
+    def __init__(self, folder: Path, components: str, options: str = "", interface: str = HOST):
         super().__init__(folder)
         self.port = free_port()
         self.config = folder / "prosody.cfg.lua"
-        base = BASE.format(folder=folder, modules=MODULES, host=HOST, port=self.port, options=options, domain=DOMAIN)
+        values = {"folder": folder, "modules": MODULES, "host": HOST, "interface": interface, "port": self.port}
+        base = BASE.format(**values, options=options, domain=DOMAIN)
         self.config.write_text(base + components)
         for user in USERS:
             self.register(user, DOMAIN)

@@ -180,3 +180,51 @@ async def test_a_login_fails_while_satchel_is_down_and_works_again(tmp_path):
         rosters.satchel.start()
         async with viewing(rosters, "alice") as alice:
             assert await alice.roster() == {}
+
+
+SUBSCRIPTIONS = ["subscribe", "subscribed", "unsubscribe", "unsubscribed"]
+
+
+async def requests_both_ways(rosters):
+    """Every kind of subscription request between john, whose client is online, and bob, and then the other way round."""
+    for one, other in [("john", "bob"), ("bob", "john")]:
+        async with viewing(rosters, "john") as john, login(rosters.prosody, "bob") as bob:
+            await john.roster()
+            sender = {"john": john.client, "bob": bob}[one]
+            for kind in SUBSCRIPTIONS:
+                sender.stream.make_presence(pto=jid(other), ptype=kind).send()
+            # Prosody is through with them when it answers what comes after.
+            await sender.ask(DOMAIN, '<query xmlns="http://jabber.org/protocol/disco#info"/>')
+
+
+async def test_subscription_requests_change_no_roster(rosters, app):
+    friends = {jid("marie"): MARIE, jid("aaron"): Item()}
+    await app.put(rosters.contacts("john"), {jid("marie"): {"name": "Marie", "groups": ["Friends"]}, jid("aaron"): {}})
+    await requests_both_ways(rosters)
+    for _ in range(2):
+        async with viewing(rosters, "john") as john:
+            assert await john.roster() == friends
+            assert john.pushes.empty()
+    await app.delete(rosters.contacts("john", jid("aaron")))
+    async with viewing(rosters, "john") as john:
+        assert await john.roster() == {jid("marie"): MARIE}, "what is in Satchel counts"
+
+
+UNBLOCKED = {', "block_subscriptions"': ""}
+KEPT = {'roster = "none"': 'roster = "memory"'}
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen"),
+    [(UNBLOCKED, "marie"), (KEPT, "marie"), (UNBLOCKED | KEPT, "bob")],
+    ids=["no-block_subscriptions", "storage-memory", "neither"],
+)
+async def test_either_of_two_lines_keeps_rosters_from_vanishing(tmp_path, http, changes, seen):
+    rosters = Rosters(tmp_path, changes)
+    rosters.prosody.register("john", DOMAIN)
+    with rosters:
+        app = App(rosters, http)
+        await app.put(rosters.contacts("john"), {jid("marie"): {}})
+        await requests_both_ways(rosters)
+        async with viewing(rosters, "john") as john:
+            assert set(await john.roster()) == {jid(seen)}
