@@ -3,7 +3,8 @@
 -- package lua-cjson. With luarocks installed:
 --   prosodyctl install --server=https://modules.prosody.im/rocks/ mod_http_roster_admin
 --   prosodyctl install --server=https://modules.prosody.im/rocks/ mod_block_subscriptions
--- or, from their repository, hg clone https://hg.prosody.im/prosody-modules/ and name that folder in plugin_paths.
+-- or, from their repository, hg clone https://hg.prosody.im/prosody-modules/ and name that folder in plugin_paths. A third one,
+-- mod_satchel_rosters.lua, is beside this file: copy it into a folder that plugin_paths names.
 -- Put the first part into the global section of prosody.cfg.lua, above the first VirtualHost and in place
 -- of lines that set the same, and the second into your VirtualHost. Replace example.com, the URL and the password. Restart Prosody.
 
@@ -17,7 +18,7 @@ https_ports = {}
 VirtualHost "example.com"
 	-- With a roster storage of its own ("memory" too) and without the second module, one subscription request would make Prosody
 	-- save a roster of that one contact, and Satchel's would never be asked for again.
-	modules_enabled = { "http_roster_admin", "block_subscriptions" }
+	modules_enabled = { "http_roster_admin", "block_subscriptions", "satchel_rosters" }
 	-- Prosody's own rosters must neither be loaded nor kept.
 	modules_disabled = { "roster" }
 	storage = { roster = "none" }

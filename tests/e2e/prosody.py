@@ -15,7 +15,7 @@ BASE = """
 run_as_root = true -- the tests own the process, whoever runs them
 pidfile = "{folder}/prosody.pid"
 data_path = "{folder}/data"
-plugin_paths = {{ "{modules}" }}
+plugin_paths = {{ "{modules}", "{repository}/infra/xmpp" }}
 log = {{ debug = "*console" }}
 interfaces = {{ "{interface}" }}
 c2s_interfaces = {{ "{host}" }}
@@ -40,7 +40,7 @@ class Prosody(Server):
         super().__init__(folder)
         self.port = free_port()
         self.config = folder / "prosody.cfg.lua"
-        values = {"folder": folder, "modules": MODULES, "host": HOST, "interface": interface, "port": self.port}
+        values = {"folder": folder, "modules": MODULES, "repository": REPOSITORY, "host": HOST, "interface": interface, "port": self.port}
         base = BASE.format(**values, options=options, domain=DOMAIN)
         self.config.write_text(base + components)
         for user in USERS:

@@ -16,6 +16,8 @@ from xmpp import Client
 APP = "app:secret-of-the-app"
 AUTHORIZED = {"Authorization": "Basic " + base64.b64encode(APP.encode()).decode()}
 PROSODY_PASSWORD = "secret-of-prosody"
+PROBER = f"remote.{DOMAIN}"
+"""A component that asks for presence as other servers do."""
 ROSTER = "{jabber:iq:roster}"
 
 
@@ -42,7 +44,7 @@ class Rosters:
         values = {"https://satchel:PASTE-THE-PASSWORD-HERE@files.example.com": url}
         global_lines, host = sections(fill(filled("prosody-rosters.cfg.lua", values), changes or {}))
         options = f"http_ports = {{ {self.http_port} }}\n" + global_lines
-        self.prosody = Prosody(folder / "prosody", host, options, interface)
+        self.prosody = Prosody(folder / "prosody", host + f'Component "{PROBER}" "prober"\n', options, interface)
 
     def __enter__(self):
         self.satchel.__enter__()

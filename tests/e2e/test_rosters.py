@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from prosody import DOMAIN
-from rosters import REMOVED, App, Item, Rosters, Viewer
+from rosters import PROBER, REMOVED, App, Item, Rosters, Viewer
 from xmpp import login
 
 # What an admin is promised: an edit is on the screen of whoever is online.
@@ -45,6 +45,7 @@ def jid(user: str) -> str:
 
 
 MARIE = Item("Marie", frozenset({"Friends"}))
+MARIE_AS_JSON = {"name": "Marie", "groups": ["Friends"]}
 
 
 async def test_a_user_sees_contacts_with_names_and_groups(rosters, app):
@@ -199,7 +200,7 @@ async def requests_both_ways(rosters):
 
 async def test_subscription_requests_change_no_roster(rosters, app):
     friends = {jid("marie"): MARIE, jid("aaron"): Item()}
-    await app.put(rosters.contacts("john"), {jid("marie"): {"name": "Marie", "groups": ["Friends"]}, jid("aaron"): {}})
+    await app.put(rosters.contacts("john"), {jid("marie"): MARIE_AS_JSON, jid("aaron"): {}})
     await requests_both_ways(rosters)
     for _ in range(2):
         async with viewing(rosters, "john") as john:
@@ -208,6 +209,18 @@ async def test_subscription_requests_change_no_roster(rosters, app):
     await app.delete(rosters.contacts("john", jid("aaron")))
     async with viewing(rosters, "john") as john:
         assert await john.roster() == {jid("marie"): MARIE}, "what is in Satchel counts"
+
+
+async def test_edits_are_seen_by_a_user_whom_another_server_asked_for_meanwhile(rosters, app):
+    await app.put(rosters.contacts("john"), {jid("marie"): MARIE_AS_JSON})
+    async with login(rosters.prosody, "bob") as bob:
+        bob.say(PROBER, jid("john"))
+        await bob.ask(DOMAIN, '<query xmlns="http://jabber.org/protocol/disco#info"/>')
+        async with viewing(rosters, "john") as john:
+            assert await john.roster() == {jid("marie"): MARIE}
+        await app.put(rosters.contacts("john", jid("aaron")), {})
+        async with viewing(rosters, "john") as john:
+            assert await john.roster() == {jid("marie"): MARIE, jid("aaron"): Item()}
 
 
 UNBLOCKED = {', "block_subscriptions"': ""}
