@@ -1,21 +1,23 @@
 """Debian's Prosody with the upload components of infra/xmpp."""
 
 import re
+import shutil
 from pathlib import Path
 
+from debian import BOOKWORM, Debian
 from satchel import SECRET, clean_environment
 from server import HOST, REPOSITORY, Server, accepts_connections, free_port
 
 DOMAIN = "example.com"
 USERS = ("alice", "bob")
 PASSWORD = "correct horse"
-MODULES = Path(__file__).parent / "modules"
+MODULES = (Path(__file__).parent / "modules", REPOSITORY / "infra/xmpp")
 
 BASE = """
 run_as_root = true -- the tests own the process, whoever runs them
 pidfile = "{folder}/prosody.pid"
 data_path = "{folder}/data"
-plugin_paths = {{ "{modules}", "{repository}/infra/xmpp" }}
+plugin_paths = {{ "{folder}/modules" }}
 log = {{ debug = "*console" }}
 interfaces = {{ "{interface}" }}
 c2s_interfaces = {{ "{host}" }}
@@ -36,13 +38,17 @@ class Prosody(Server):
 
     name = "prosody"
 
-    def __init__(self, folder: Path, components: str, options: str = "", interface: str = HOST):
-        super().__init__(folder)
+    def __init__(self, folder: Path, components: str, options: str = "", interface: str = HOST, debian: Debian = BOOKWORM):
+        super().__init__(debian.folder(folder))
+        self.debian = debian
         self.port = free_port()
-        self.config = folder / "prosody.cfg.lua"
-        values = {"folder": folder, "modules": MODULES, "repository": REPOSITORY, "host": HOST, "interface": interface, "port": self.port}
+        self.config = self.folder / "prosody.cfg.lua"
+        values = {"folder": self.folder, "host": HOST, "interface": interface, "port": self.port}
         base = BASE.format(**values, options=options, domain=DOMAIN)
         self.config.write_text(base + components)
+        (self.folder / "modules").mkdir()
+        for module in (module for modules in MODULES for module in modules.glob("mod_*.lua")):
+            shutil.copy(module, self.folder / "modules")
         for user in USERS:
             self.register(user, DOMAIN)
 
@@ -52,7 +58,7 @@ class Prosody(Server):
         (accounts / f"{stored(user)}.dat").write_text(f'return {{ password = "{PASSWORD}" }};\n')
 
     def command(self) -> list[str]:
-        return ["/usr/bin/prosody", "-F", "--config", str(self.config)]
+        return self.debian.command("/usr/bin/prosody", "-F", "--config", str(self.config))
 
     def environment(self) -> dict[str, str]:
         return clean_environment()

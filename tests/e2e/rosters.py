@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import aiohttp
 
+from debian import BOOKWORM, Debian
 from prosody import DOMAIN, Prosody, fill, filled
 from satchel import SECRET, Satchel
 from server import HOST, free_port
@@ -31,7 +32,7 @@ def sections(snippet: str) -> tuple[str, str]:
 class Rosters:
     """Satchel and Prosody, each knowing the other's address. `changes` are made to the lines of infra/xmpp."""
 
-    def __init__(self, folder: Path, changes: dict[str, str] | None = None, interface: str = HOST):
+    def __init__(self, folder: Path, changes: dict[str, str] | None = None, interface: str = HOST, debian: Debian = BOOKWORM):
         self.http_port = free_port()
         self.refresh_url = f"http://{HOST}:{self.http_port}/roster_admin/refresh"
         settings = {
@@ -44,7 +45,8 @@ class Rosters:
         values = {"https://satchel:PASTE-THE-PASSWORD-HERE@files.example.com": url}
         global_lines, host = sections(fill(filled("prosody-rosters.cfg.lua", values), changes or {}))
         options = f"http_ports = {{ {self.http_port} }}\n" + global_lines
-        self.prosody = Prosody(folder / "prosody", host + f'Component "{PROBER}" "prober"\n', options, interface)
+        host += f'Component "{PROBER}" "prober"\n'
+        self.prosody = Prosody(folder / "prosody", host, options, interface, debian)
 
     def __enter__(self):
         self.satchel.__enter__()

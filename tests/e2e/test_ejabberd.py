@@ -11,8 +11,9 @@ SERVICE = "upload.example.com"
 
 
 @pytest.fixture(scope="module")
-def ejabberd(tmp_path_factory, stack):
-    with Ejabberd(tmp_path_factory.mktemp("ejabberd"), component("ejabberd.yml", SERVICE, stack.base_url)) as running:
+def ejabberd(tmp_path_factory, stack, debian):
+    section = component("ejabberd.yml", SERVICE, stack.base_url)
+    with Ejabberd(tmp_path_factory.mktemp("ejabberd"), section, debian=debian) as running:
         yield running
 
 

@@ -17,7 +17,8 @@ PARTS_OF_SECRETS = ("eyJ", "Basic", SEGMENT, PAIR.partition(":")[2])
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
+def stack(tmp_path_factory, debian):
+    """One for each release: what the tests do with one counts in its quotas."""
     settings = {
         "SATCHEL_UPLOAD_SECRETS": SECRET,
         "SATCHEL_SLOT_CREDENTIALS": f"{SEGMENT}\n{PAIR}",
@@ -31,7 +32,7 @@ def stack(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def ejabberd(tmp_path_factory, stack):
+def ejabberd(tmp_path_factory, stack, debian):
     gateway = f"{HOST}:{stack.port}"
     others = {
         WITH_BASIC: section(WITH_BASIC, f"http://{PAIR}@{gateway}/slot"),
@@ -39,7 +40,7 @@ def ejabberd(tmp_path_factory, stack):
         ELSEWHERE: section(ELSEWHERE, f"http://{gateway}/slot/{SEGMENT}"),
     }
     modules = section(DOMAIN, f"http://{gateway}/slot/{SEGMENT}")
-    with Ejabberd(tmp_path_factory.mktemp("ejabberd"), modules, others) as running:
+    with Ejabberd(tmp_path_factory.mktemp("ejabberd"), modules, others, debian) as running:
         yield running
 
 

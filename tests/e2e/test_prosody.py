@@ -19,7 +19,7 @@ ARCHIVE_LIMIT = 10_000
 
 
 @pytest.fixture(scope="module")
-def prosody(tmp_path_factory, stack):
+def prosody(tmp_path_factory, stack, debian):
     file_share, v1, v2 = SERVICES
     external = component("prosody-upload-external.cfg.lua", v2, stack.base_url)
     sections = [
@@ -27,7 +27,7 @@ def prosody(tmp_path_factory, stack):
         external,
         external.replace(v2, v1).replace('_protocol = "v2"', '_protocol = "v1"'),
     ]
-    with Prosody(tmp_path_factory.mktemp("prosody"), "\n".join(sections)) as running:
+    with Prosody(tmp_path_factory.mktemp("prosody"), "\n".join(sections), debian=debian) as running:
         yield running
 
 
@@ -58,12 +58,13 @@ def pruning_command() -> tuple[str, str]:
     return database, statement
 
 
-async def test_slots_do_not_run_out(tmp_path):
+async def test_slots_do_not_run_out(tmp_path, debian):
     """What Prosody has noted is deleted when it is old, and refuses nobody before that."""
     service = "upload.example.com"
     database, prune = pruning_command()
     assert Path(database).name == "prosody.sqlite"
-    with Prosody(tmp_path, component("prosody-file-share.cfg.lua", service, "https://files.example.com/upload")) as prosody:
+    section = component("prosody-file-share.cfg.lua", service, "https://files.example.com/upload")
+    with Prosody(tmp_path, section, debian=debian) as prosody:
         archive = SqlArchive(prosody)
         async with login(prosody, "alice") as alice:
             await alice.request_slot(service, "first.jpg", KIB, "image/jpeg")
@@ -76,11 +77,11 @@ async def test_slots_do_not_run_out(tmp_path):
             await bob.request_slot(service, "second.jpg", KIB, "image/jpeg")
 
 
-async def test_in_prosodys_own_storage_slots_would_run_out(tmp_path):
+async def test_in_prosodys_own_storage_slots_would_run_out(tmp_path, debian):
     """Why infra/xmpp has a line about storage. Should this fail one day, the line can go."""
     service = "upload.example.com"
     section = component("prosody-file-share.cfg.lua", service, "https://files.example.com/upload")
-    prosody = Prosody(tmp_path, fill(section, {'storage = { uploads = "sql" }': ""}))
+    prosody = Prosody(tmp_path, fill(section, {'storage = { uploads = "sql" }': ""}), debian=debian)
     with prosody:
         async with login(prosody, "alice") as alice:
             await alice.request_slot(service, "first.jpg", KIB, "image/jpeg")

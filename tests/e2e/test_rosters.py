@@ -15,8 +15,8 @@ USERS = ["john", "marie", "michael", "aaron", "très", "50%", "a%c3%a9", "d\\27a
 
 
 @pytest.fixture(scope="module")
-def rosters(tmp_path_factory):
-    both = Rosters(tmp_path_factory.mktemp("rosters"))
+def rosters(tmp_path_factory, debian):
+    both = Rosters(tmp_path_factory.mktemp("rosters"), debian=debian)
     for user in USERS:
         both.prosody.register(user, DOMAIN)
     with both as running:
@@ -157,8 +157,8 @@ async def test_many_edits_at_once_all_arrive(rosters, app):
         assert set(await john.roster()) == everybody
 
 
-async def test_a_stopped_prosody_is_said_in_its_own_shape_and_learns_of_edits_later(tmp_path, http):
-    rosters = Rosters(tmp_path)
+async def test_a_stopped_prosody_is_said_in_its_own_shape_and_learns_of_edits_later(tmp_path, http, debian):
+    rosters = Rosters(tmp_path, debian=debian)
     rosters.prosody.register("john", DOMAIN)
     with rosters:
         app = App(rosters, http)
@@ -171,8 +171,8 @@ async def test_a_stopped_prosody_is_said_in_its_own_shape_and_learns_of_edits_la
             assert await john.roster() == {jid("marie"): MARIE}
 
 
-async def test_a_login_fails_while_satchel_is_down_and_works_again(tmp_path):
-    rosters = Rosters(tmp_path)
+async def test_a_login_fails_while_satchel_is_down_and_works_again(tmp_path, debian):
+    rosters = Rosters(tmp_path, debian=debian)
     with rosters:
         rosters.satchel.stop()
         async with login(rosters.prosody, "alice") as client:
@@ -232,8 +232,8 @@ KEPT = {'roster = "none"': 'roster = "memory"'}
     [(UNBLOCKED, "marie"), (KEPT, "marie"), (UNBLOCKED | KEPT, "bob")],
     ids=["no-block_subscriptions", "storage-memory", "neither"],
 )
-async def test_either_of_two_lines_keeps_rosters_from_vanishing(tmp_path, http, changes, seen):
-    rosters = Rosters(tmp_path, changes)
+async def test_either_of_two_lines_keeps_rosters_from_vanishing(tmp_path, http, debian, changes, seen):
+    rosters = Rosters(tmp_path, changes, debian=debian)
     rosters.prosody.register("john", DOMAIN)
     with rosters:
         app = App(rosters, http)
