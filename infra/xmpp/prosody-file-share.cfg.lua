@@ -1,5 +1,6 @@
 -- Prosody 0.12 and later: uploads go to Satchel, slots come from Prosody's own mod_http_file_share.
--- Paste this at the end of prosody.cfg.lua, replace example.com, the URL and the secret, reload Prosody.
+-- Paste this at the end of prosody.cfg.lua, replace example.com, the URL and the secret, restart Prosody (a
+-- reload starts no component). Clients find the host by itself if it is below the domain of your users.
 
 Component "upload.example.com" "http_file_share"
 	-- Where Satchel answers: SATCHEL_PUBLIC_URL, WITHOUT a slash at the end.

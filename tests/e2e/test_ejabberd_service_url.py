@@ -2,7 +2,7 @@
 
 import pytest
 
-from ejabberd import Ejabberd, rewritten
+from ejabberd import Ejabberd
 from files import AWKWARD, KIB, MIB, NAMES, assert_served, assert_streams, assert_takes_one_file, content, write
 from prosody import DOMAIN, filled
 from satchel import SECRET, Satchel
@@ -64,7 +64,12 @@ async def test_a_shared_file_reaches_the_recipient(ejabberd, http, domain, filen
     photo = content(size)
     async with login(ejabberd, "alice", domain) as alice, login(ejabberd, "bob", domain) as bob:
         alice.share(bob, await alice.upload(service(domain), filename, photo, "image/jpeg"))
-        await assert_served(http, await bob.received_url(), photo, "image/jpeg", rewritten(filename))
+        await assert_served(http, await bob.received_url(), photo, "image/jpeg", plain(filename))
+
+
+def plain(filename: str) -> str:
+    """What Satchel makes of a name, so that no ejabberd has anything to encode."""
+    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_.-") else "_" for letter in filename)
 
 
 async def test_300_mib_reach_the_recipient_in_constant_memory(ejabberd, stack, http, tmp_path):

@@ -13,6 +13,7 @@ pub mod journal;
 mod keys;
 pub mod lifecycle;
 mod notices;
+pub mod paste;
 mod rosters;
 mod sealer;
 pub mod settings;

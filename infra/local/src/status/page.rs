@@ -13,6 +13,7 @@ use super::{
 use crate::{
     chronicle::{Counts, Refusal},
     journal::Journal,
+    paste::Paste,
     settings::Setting,
 };
 
@@ -32,10 +33,8 @@ pub struct Facts {
     pub store: String,
     /// The variables, without secrets.
     pub settings: Vec<Setting>,
-    /// The lines for Prosody, without the secret.
-    pub snippet: String,
-    /// Where that is.
-    pub secret_note: &'static str,
+    /// The lines for the XMPP server, without secrets.
+    pub pastes: Vec<Paste>,
 }
 
 /// Why there is no page.
