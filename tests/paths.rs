@@ -114,6 +114,23 @@ async fn prosodys_two_ways_to_escape_mean_the_same_file() {
     world.stop().await;
 }
 
+/// ejabberd with several hosts sends `<host>/<SHA-1>/<random>/<name>` and signs all but the host.
+#[tokio::test]
+async fn a_token_of_an_ejabberd_with_several_hosts_writes_one_file_whatever_the_host() {
+    let world = World::new().await;
+    let signed = "da39a3ee5e6b4b0d3255bfef95601890afd80709/random/f.jpg";
+    let below = |host: &str| tokens::v1(signed, 5).replacen("/upload/", &format!("/upload/{host}"), 1);
+    assert_eq!(world.put(&below("a.example/b.example/"), b"hello").await.code(), "mac_mismatch");
+    assert_eq!(world.put(&below("a.example/"), b"hello!").await.code(), "mac_mismatch");
+    assert_eq!(world.put(&below("a.example/"), b"hello").await.status, 201);
+    for host in ["a.example/", "b.example/", ""] {
+        assert_eq!(world.put(&below(host), b"other").await.code(), "file_exists", "{host}");
+        assert_eq!(world.fetch(&format!("/upload/{host}{signed}")).await.body, b"hello", "{host}");
+    }
+    assert_eq!(world.keys("uploads/").await, [format!("uploads/{signed}")]);
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn the_longest_key_is_1024_bytes() {
     let world = World::new().await;

@@ -307,6 +307,28 @@ fn the_bucket_is_private_and_encrypted_and_stays() {
 }
 
 #[test]
+fn without_a_parameter_the_upload_secrets_are_the_stacks_own() {
+    let template = Template::load();
+    assert_eq!(template.at("/Parameters/UploadSecrets/Default"), "");
+    let own = json!({"Fn::Sub": "ssm:/${AWS::StackName}/upload-secrets"});
+    let mut readers = 0;
+    for function in template.functions() {
+        let secrets = function.at("/Properties/Environment/Variables/SATCHEL_UPLOAD_SECRETS");
+        if secrets.is_null() {
+            continue;
+        }
+        readers += 1;
+        assert_eq!((&secrets["Fn::If"][0], &secrets["Fn::If"][2]), (&json!("HasUploadSecrets"), &own), "{}", function.id);
+        let readable = statements(&function).into_iter().any(|statement| {
+            let allowed = statement["Resource"].to_string();
+            statement["Action"] == "ssm:GetParameter" && allowed.contains(":parameter/${AWS::StackName}/upload-secrets")
+        });
+        assert!(readable, "{} may not read them", function.id);
+    }
+    assert_eq!(readers, 3);
+}
+
+#[test]
 fn no_function_may_do_everything_anywhere() {
     for function in Template::load().functions() {
         for statement in statements(&function) {

@@ -1,5 +1,5 @@
 -- Metronome with mod_http_upload_external (part of Metronome). The module works as a component only.
--- Paste this at the end of metronome.cfg.lua, replace example.com, the URLs and the secrets, reload Metronome.
+-- Paste this at the end of metronome.cfg.lua, replace example.com, the URLs and the secrets, restart Metronome.
 
 Component "upload.example.com" "http_upload_external"
 	-- Where Satchel answers: SATCHEL_PUBLIC_URL, WITH a slash at the end: the module only concatenates.
@@ -10,7 +10,7 @@ Component "upload.example.com" "http_upload_external"
 
 	-- Bytes, at most SATCHEL_MAX_SIZE, and at most about 4.5 MiB (4500000) where API Gateway is the only way in and nothing
 	-- in front of it streams to S3. Metronome's default is 100 MiB.
-	http_file_size_limit = 100 * 1024 * 1024
+	http_file_size_limit = 100 * 1024 * 1024 + 16 -- encrypted files (XEP-0454) are 16 bytes longer
 
 	-- Deletion is optional: leave both lines out and users cannot delete. Same URL, and the value of
 	-- SATCHEL_METRONOME_DELETE_SECRET (required as soon as the URL is set).

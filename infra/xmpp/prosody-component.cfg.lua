@@ -1,6 +1,8 @@
 -- Prosody with the community module mod_component_http (https://modules.prosody.im): Satchel itself issues the slots, and they
--- carry S3's own URL, so that every client can upload files of up to 5 GiB.
--- Paste this at the end of prosody.cfg.lua, replace example.com, the URL and the password, reload Prosody.
+-- carry S3's own URL, so that clients can upload files of up to 5 GiB. S3 answers with 200, which Siskin and Beagle do not take for done.
+-- Paste this at the end of prosody.cfg.lua, replace example.com, the URL and the password, restart Prosody (a reload
+-- starts no component). The module is not in Debian's prosody-modules; with luarocks installed:
+--   prosodyctl install --server=https://modules.prosody.im/rocks/ mod_component_http
 
 Component "upload.example.com" "component_http"
 	-- Where Satchel answers stanzas: beside /upload, below the stage of an API, or on this machine at

@@ -10,6 +10,7 @@ import pytest
 
 import server
 from cloud import PARAMETERS, keep_all
+from debian import BOOKWORM, TRIXIE, Debian
 from ministack import Ministack
 from roster_admin import RosterAdmin
 from satchel import Satchel
@@ -50,6 +51,12 @@ def pytest_runtest_makereport(item, call):
         for process in server.started:
             report.sections.append((f"log of {process.name} in {process.folder}", process.log_tail()))
     return report
+
+
+@pytest.fixture(scope="module", params=[BOOKWORM, TRIXIE], ids=lambda debian: debian.name)
+def debian(request) -> Debian:
+    """The release whose servers a test runs; those that ask for it run with each."""
+    return request.param
 
 
 @pytest.fixture(scope="module")

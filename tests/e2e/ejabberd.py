@@ -5,6 +5,7 @@ import textwrap
 import urllib.request
 from pathlib import Path
 
+from debian import BOOKWORM, Debian
 from prosody import DOMAIN, PASSWORD, USERS
 from satchel import clean_environment
 from server import HOST, Server, accepts_connections, free_port
@@ -38,8 +39,9 @@ class Ejabberd(Server):
 
     name = "ejabberd"
 
-    def __init__(self, folder: Path, modules: str, others: dict[str, str] | None = None):
-        super().__init__(folder)
+    def __init__(self, folder: Path, modules: str, others: dict[str, str] | None = None, debian: Debian = BOOKWORM):
+        super().__init__(debian.folder(folder))
+        self.debian = debian
         self.port = free_port()
         self.http_port = free_port()
         others = others or {}
@@ -47,14 +49,15 @@ class Ejabberd(Server):
         base = BASE.format(hosts=json.dumps(self.hosts), host=HOST, port=self.port, http_port=self.http_port)
         sections = [f'  "{host}":\n' + textwrap.indent(section + OTHER_MODULES, "    ") for host, section in others.items()]
         host_config = "host_config:\n" + "".join(sections) if sections else ""
-        (folder / "ejabberd.yml").write_text(base + modules + OTHER_MODULES + host_config)
+        (self.folder / "ejabberd.yml").write_text(base + modules + OTHER_MODULES + host_config)
 
     def command(self) -> list[str]:
-        return ["/usr/bin/erl", "-noinput", "-mnesia", "dir", json.dumps(str(self.folder / "spool")), "-s", "ejabberd"]
+        spool = json.dumps(str(self.folder / "spool"))
+        return self.debian.command("/usr/bin/erl", "-noinput", "-mnesia", "dir", spool, "-s", "ejabberd")
 
     def environment(self) -> dict[str, str]:
         return clean_environment() | {
-            "ERL_LIBS": str(debian_libraries()),
+            "ERL_LIBS": str(self.debian.find("/usr/lib/*/ejabberd-*/ebin").parents[1]),
             "ERL_CRASH_DUMP": str(self.folder / "erl_crash.dump"),
             "EJABBERD_CONFIG_PATH": str(self.folder / "ejabberd.yml"),
             "EJABBERD_LOG_PATH": str(self.folder / "node.log"),
@@ -82,8 +85,3 @@ class Ejabberd(Server):
 def rewritten(filename: str) -> str:
     """ejabberd keeps letters and digits of any script and `_.-`; all else becomes an underscore."""
     return "".join(character if character.isalnum() or character in "_.-" else "_" for character in filename)
-
-
-def debian_libraries() -> Path:
-    """Where Debian keeps ejabberd's Erlang applications: /usr/lib/<architecture>."""
-    return next(Path("/usr/lib").glob("*/ejabberd-*/ebin")).parents[1]

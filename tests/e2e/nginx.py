@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from debian import BOOKWORM, Debian
 from prosody import fill
 from satchel import clean_environment
 from server import HOST, REPOSITORY, Server, accepts_connections, free_port
 
 FOLDER = REPOSITORY / "infra/nginx"
+SNIPPET = "status-201.lua.conf"
 LUA_MODULES = ("ndk_http_module.so", "ngx_http_lua_module.so")
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
@@ -31,8 +33,10 @@ class Nginx(Server):
 
     name = "nginx"
 
-    def __init__(self, folder: Path, api: str, port: int | None = None, lua: bool = False):
-        super().__init__(folder)
+    def __init__(self, folder: Path, api: str, port: int | None = None, lua: bool = False, debian: Debian = BOOKWORM):
+        super().__init__(debian.folder(folder))
+        self.debian = debian
+        folder = self.folder
         self.port = port or free_port()
         self.base_url = f"http://{HOST}:{self.port}/upload"
         self.access_log = folder / "access.log"
@@ -58,11 +62,13 @@ class Nginx(Server):
             "/var/log/nginx/satchel-error.log": str(self.error_log),
         }
         if lua:
-            values["# include snippets/status-201.lua.conf;"] = f"include {FOLDER}/status-201.lua.conf;"
+            (self.folder / SNIPPET).write_text((FOLDER / SNIPPET).read_text())
+            values[f"# include snippets/{SNIPPET};"] = f"include {self.folder}/{SNIPPET};"
         return fill((FOLDER / "satchel.conf").read_text(), values)
 
     def command(self) -> list[str]:
-        return ["/usr/sbin/nginx", "-p", str(self.folder), "-e", "stderr", "-c", str(self.folder / "nginx.conf")]
+        configuration = str(self.folder / "nginx.conf")
+        return self.debian.command("/usr/sbin/nginx", "-p", str(self.folder), "-e", "stderr", "-c", configuration)
 
     def environment(self) -> dict[str, str]:
         return clean_environment()

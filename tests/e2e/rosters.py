@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import aiohttp
 
-from prosody import DOMAIN, Prosody, filled
+from debian import BOOKWORM, Debian
+from prosody import DOMAIN, Prosody, fill, filled
 from satchel import SECRET, Satchel
 from server import HOST, free_port
 from xmpp import Client
@@ -16,13 +17,22 @@ from xmpp import Client
 APP = "app:secret-of-the-app"
 AUTHORIZED = {"Authorization": "Basic " + base64.b64encode(APP.encode()).decode()}
 PROSODY_PASSWORD = "secret-of-prosody"
+PROBER = f"remote.{DOMAIN}"
+"""A component that asks for presence as other servers do."""
 ROSTER = "{jabber:iq:roster}"
 
 
-class Rosters:
-    """Satchel and Prosody, each knowing the other's address."""
+def sections(snippet: str) -> tuple[str, str]:
+    """The two parts of infra/xmpp's file: for the global section, and from the VirtualHost on."""
+    options, line, host = snippet.partition(f'VirtualHost "{DOMAIN}"\n')
+    assert line, snippet
+    return options, line + host
 
-    def __init__(self, folder: Path):
+
+class Rosters:
+    """Satchel and Prosody, each knowing the other's address. `changes` are made to the lines of infra/xmpp."""
+
+    def __init__(self, folder: Path, changes: dict[str, str] | None = None, interface: str = HOST, debian: Debian = BOOKWORM):
         self.http_port = free_port()
         self.refresh_url = f"http://{HOST}:{self.http_port}/roster_admin/refresh"
         settings = {
@@ -33,13 +43,10 @@ class Rosters:
         self.satchel = Satchel(folder / "satchel", settings)
         url = f"http://satchel:{PROSODY_PASSWORD}@{HOST}:{self.satchel.port}"
         values = {"https://satchel:PASTE-THE-PASSWORD-HERE@files.example.com": url}
-        options = f"""
-            http_ports = {{ {self.http_port} }}
-            http_interfaces = {{ "{HOST}" }}
-            https_ports = {{}}
-            http_default_host = "{DOMAIN}"
-        """
-        self.prosody = Prosody(folder / "prosody", filled("prosody-rosters.cfg.lua", values), options)
+        global_lines, host = sections(fill(filled("prosody-rosters.cfg.lua", values), changes or {}))
+        options = f"http_ports = {{ {self.http_port} }}\n" + global_lines
+        host += f'Component "{PROBER}" "prober"\n'
+        self.prosody = Prosody(folder / "prosody", host, options, interface, debian)
 
     def __enter__(self):
         self.satchel.__enter__()

@@ -31,14 +31,14 @@ def stack(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def prosody(tmp_path_factory, stack):
+def prosody(tmp_path_factory, stack, debian):
     sections = [
         section(SERVICE, stack.port),
         section(LOCKED_OUT, stack.port, "another-password"),
         section(UNREACHABLE, free_port()),
         f'VirtualHost "{ELSEWHERE}"\n',
     ]
-    server = Prosody(tmp_path_factory.mktemp("prosody"), "\n".join(sections))
+    server = Prosody(tmp_path_factory.mktemp("prosody"), "\n".join(sections), debian=debian)
     server.register("eve", ELSEWHERE)
     with server as running:
         yield running

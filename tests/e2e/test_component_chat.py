@@ -25,9 +25,9 @@ def stack(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def prosody(tmp_path_factory, stack):
+def prosody(tmp_path_factory, stack, debian):
     host = f'VirtualHost "{ELSEWHERE}"\n'
-    server = Prosody(tmp_path_factory.mktemp("prosody"), section(SERVICE, stack.port) + host)
+    server = Prosody(tmp_path_factory.mktemp("prosody"), section(SERVICE, stack.port) + host, debian=debian)
     server.register("eve", ELSEWHERE)
     with server as running:
         yield running

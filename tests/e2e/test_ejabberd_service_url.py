@@ -2,7 +2,7 @@
 
 import pytest
 
-from ejabberd import Ejabberd, rewritten
+from ejabberd import Ejabberd
 from files import AWKWARD, KIB, MIB, NAMES, assert_served, assert_streams, assert_takes_one_file, content, write
 from prosody import DOMAIN, filled
 from satchel import SECRET, Satchel
@@ -17,7 +17,8 @@ PARTS_OF_SECRETS = ("eyJ", "Basic", SEGMENT, PAIR.partition(":")[2])
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
+def stack(tmp_path_factory, debian):
+    """One for each release: what the tests do with one counts in its quotas."""
     settings = {
         "SATCHEL_UPLOAD_SECRETS": SECRET,
         "SATCHEL_SLOT_CREDENTIALS": f"{SEGMENT}\n{PAIR}",
@@ -31,7 +32,7 @@ def stack(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def ejabberd(tmp_path_factory, stack):
+def ejabberd(tmp_path_factory, stack, debian):
     gateway = f"{HOST}:{stack.port}"
     others = {
         WITH_BASIC: section(WITH_BASIC, f"http://{PAIR}@{gateway}/slot"),
@@ -39,7 +40,7 @@ def ejabberd(tmp_path_factory, stack):
         ELSEWHERE: section(ELSEWHERE, f"http://{gateway}/slot/{SEGMENT}"),
     }
     modules = section(DOMAIN, f"http://{gateway}/slot/{SEGMENT}")
-    with Ejabberd(tmp_path_factory.mktemp("ejabberd"), modules, others) as running:
+    with Ejabberd(tmp_path_factory.mktemp("ejabberd"), modules, others, debian) as running:
         yield running
 
 
@@ -63,7 +64,12 @@ async def test_a_shared_file_reaches_the_recipient(ejabberd, http, domain, filen
     photo = content(size)
     async with login(ejabberd, "alice", domain) as alice, login(ejabberd, "bob", domain) as bob:
         alice.share(bob, await alice.upload(service(domain), filename, photo, "image/jpeg"))
-        await assert_served(http, await bob.received_url(), photo, "image/jpeg", rewritten(filename))
+        await assert_served(http, await bob.received_url(), photo, "image/jpeg", plain(filename))
+
+
+def plain(filename: str) -> str:
+    """What Satchel makes of a name, so that no ejabberd has anything to encode."""
+    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_.-") else "_" for letter in filename)
 
 
 async def test_300_mib_reach_the_recipient_in_constant_memory(ejabberd, stack, http, tmp_path):

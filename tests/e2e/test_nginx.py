@@ -32,7 +32,7 @@ PARTS_OF_SECRETS = ("X-Amz", "Signature", "v=", "v2=", "token=", "Bearer", "eyJ"
 
 
 @pytest.fixture(scope="module")
-def port():
+def port(debian):
     """nginx's: the stack must know it before nginx starts."""
     return free_port()
 
@@ -49,14 +49,14 @@ def stack(tmp_path_factory, port):
 
 
 @pytest.fixture(scope="module")
-def nginx(tmp_path_factory, stack, port):
-    with Nginx(tmp_path_factory.mktemp("nginx"), f"http://{HOST}:{stack.port}", port) as running:
+def nginx(tmp_path_factory, stack, port, debian):
+    with Nginx(tmp_path_factory.mktemp("nginx"), f"http://{HOST}:{stack.port}", port, debian=debian) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def nginx_with_lua(tmp_path_factory, stack):
-    with Nginx(tmp_path_factory.mktemp("nginx-lua"), f"http://{HOST}:{stack.port}", lua=True) as running:
+def nginx_with_lua(tmp_path_factory, stack, debian):
+    with Nginx(tmp_path_factory.mktemp("nginx-lua"), f"http://{HOST}:{stack.port}", lua=True, debian=debian) as running:
         yield running
 
 
@@ -70,10 +70,10 @@ def neither_files_nor_secrets_stay(nginx):
 
 
 @pytest.fixture(scope="module")
-def prosody(tmp_path_factory, nginx):
+def prosody(tmp_path_factory, nginx, debian):
     section = component("prosody-file-share.cfg.lua", SERVICE, nginx.base_url)
     section = section.replace("100 * 1024 * 1024", str(LIMIT)).replace("1000 * 1024 * 1024", "10 * 1024 * 1024 * 1024")
-    with Prosody(tmp_path_factory.mktemp("prosody"), section) as running:
+    with Prosody(tmp_path_factory.mktemp("prosody"), section, debian=debian) as running:
         yield running
 
 
@@ -298,8 +298,11 @@ async def test_a_slow_body_is_streamed_not_kept(nginx, stack, http):
     await assert_stored(http, url, body)
 
 
-async def test_an_outage_is_503_and_no_secret_is_logged(tmp_path, http):
-    with Satchel(tmp_path / "satchel") as stack, Nginx(tmp_path / "nginx", f"http://{HOST}:{stack.port}") as nginx:
+async def test_an_outage_is_503_and_no_secret_is_logged(tmp_path, http, debian):
+    with (
+        Satchel(tmp_path / "satchel") as stack,
+        Nginx(tmp_path / "nginx", f"http://{HOST}:{stack.port}", debian=debian) as nginx,
+    ):
         url = signed(nginx, stack, "outage/file.jpg", 6 * MIB)
         with RawPut(url, 6 * MIB, expect=True) as upload:
             assert upload.status() == 100

@@ -21,7 +21,7 @@ from xmpp import login
 
 GIB = 1024 * MIB
 SNIPPET = re.compile(
-    r'^Component "(?P<service>[^"]+)" "http_file_share"\n(?:[ \t]+http_file_share_\w+ = .+\n)+(?=\n)', re.MULTILINE
+    r'^Component "(?P<service>[^"]+)" "http_file_share"\n(?:[ \t]+\w+ = .+\n)+(?=\n)', re.MULTILINE
 )
 
 

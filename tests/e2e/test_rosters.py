@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from prosody import DOMAIN
-from rosters import REMOVED, App, Item, Rosters, Viewer
+from rosters import PROBER, REMOVED, App, Item, Rosters, Viewer
 from xmpp import login
 
 # What an admin is promised: an edit is on the screen of whoever is online.
@@ -15,8 +15,8 @@ USERS = ["john", "marie", "michael", "aaron", "très", "50%", "a%c3%a9", "d\\27a
 
 
 @pytest.fixture(scope="module")
-def rosters(tmp_path_factory):
-    both = Rosters(tmp_path_factory.mktemp("rosters"))
+def rosters(tmp_path_factory, debian):
+    both = Rosters(tmp_path_factory.mktemp("rosters"), debian=debian)
     for user in USERS:
         both.prosody.register(user, DOMAIN)
     with both as running:
@@ -45,6 +45,7 @@ def jid(user: str) -> str:
 
 
 MARIE = Item("Marie", frozenset({"Friends"}))
+MARIE_AS_JSON = {"name": "Marie", "groups": ["Friends"]}
 
 
 async def test_a_user_sees_contacts_with_names_and_groups(rosters, app):
@@ -156,8 +157,8 @@ async def test_many_edits_at_once_all_arrive(rosters, app):
         assert set(await john.roster()) == everybody
 
 
-async def test_a_stopped_prosody_is_said_in_its_own_shape_and_learns_of_edits_later(tmp_path, http):
-    rosters = Rosters(tmp_path)
+async def test_a_stopped_prosody_is_said_in_its_own_shape_and_learns_of_edits_later(tmp_path, http, debian):
+    rosters = Rosters(tmp_path, debian=debian)
     rosters.prosody.register("john", DOMAIN)
     with rosters:
         app = App(rosters, http)
@@ -170,8 +171,8 @@ async def test_a_stopped_prosody_is_said_in_its_own_shape_and_learns_of_edits_la
             assert await john.roster() == {jid("marie"): MARIE}
 
 
-async def test_a_login_fails_while_satchel_is_down_and_works_again(tmp_path):
-    rosters = Rosters(tmp_path)
+async def test_a_login_fails_while_satchel_is_down_and_works_again(tmp_path, debian):
+    rosters = Rosters(tmp_path, debian=debian)
     with rosters:
         rosters.satchel.stop()
         async with login(rosters.prosody, "alice") as client:
@@ -180,3 +181,63 @@ async def test_a_login_fails_while_satchel_is_down_and_works_again(tmp_path):
         rosters.satchel.start()
         async with viewing(rosters, "alice") as alice:
             assert await alice.roster() == {}
+
+
+SUBSCRIPTIONS = ["subscribe", "subscribed", "unsubscribe", "unsubscribed"]
+
+
+async def requests_both_ways(rosters):
+    """Every kind of subscription request between john, whose client is online, and bob, and then the other way round."""
+    for one, other in [("john", "bob"), ("bob", "john")]:
+        async with viewing(rosters, "john") as john, login(rosters.prosody, "bob") as bob:
+            await john.roster()
+            sender = {"john": john.client, "bob": bob}[one]
+            for kind in SUBSCRIPTIONS:
+                sender.stream.make_presence(pto=jid(other), ptype=kind).send()
+            # Prosody is through with them when it answers what comes after.
+            await sender.ask(DOMAIN, '<query xmlns="http://jabber.org/protocol/disco#info"/>')
+
+
+async def test_subscription_requests_change_no_roster(rosters, app):
+    friends = {jid("marie"): MARIE, jid("aaron"): Item()}
+    await app.put(rosters.contacts("john"), {jid("marie"): MARIE_AS_JSON, jid("aaron"): {}})
+    await requests_both_ways(rosters)
+    for _ in range(2):
+        async with viewing(rosters, "john") as john:
+            assert await john.roster() == friends
+            assert john.pushes.empty()
+    await app.delete(rosters.contacts("john", jid("aaron")))
+    async with viewing(rosters, "john") as john:
+        assert await john.roster() == {jid("marie"): MARIE}, "what is in Satchel counts"
+
+
+async def test_edits_are_seen_by_a_user_whom_another_server_asked_for_meanwhile(rosters, app):
+    await app.put(rosters.contacts("john"), {jid("marie"): MARIE_AS_JSON})
+    async with login(rosters.prosody, "bob") as bob:
+        bob.say(PROBER, jid("john"))
+        await bob.ask(DOMAIN, '<query xmlns="http://jabber.org/protocol/disco#info"/>')
+        async with viewing(rosters, "john") as john:
+            assert await john.roster() == {jid("marie"): MARIE}
+        await app.put(rosters.contacts("john", jid("aaron")), {})
+        async with viewing(rosters, "john") as john:
+            assert await john.roster() == {jid("marie"): MARIE, jid("aaron"): Item()}
+
+
+UNBLOCKED = {', "block_subscriptions"': ""}
+KEPT = {'roster = "none"': 'roster = "memory"'}
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen"),
+    [(UNBLOCKED, "marie"), (KEPT, "marie"), (UNBLOCKED | KEPT, "bob")],
+    ids=["no-block_subscriptions", "storage-memory", "neither"],
+)
+async def test_either_of_two_lines_keeps_rosters_from_vanishing(tmp_path, http, debian, changes, seen):
+    rosters = Rosters(tmp_path, changes, debian=debian)
+    rosters.prosody.register("john", DOMAIN)
+    with rosters:
+        app = App(rosters, http)
+        await app.put(rosters.contacts("john"), {jid("marie"): {}})
+        await requests_both_ways(rosters)
+        async with viewing(rosters, "john") as john:
+            assert set(await john.roster()) == {jid(seen)}

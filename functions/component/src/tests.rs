@@ -200,7 +200,7 @@ async fn ejabberds_slots_can_lead_to_a_front() {
     let lines: Vec<_> = text(&response).split('\n').collect();
     let [put, get] = lines.as_slice() else { panic!("{lines:?}") };
     let (folder, name) = get.rsplit_once('/').unwrap();
-    assert!(folder.starts_with("https://files.example.org/upload/") && name == "a_b_é.txt", "{get}");
+    assert!(folder.starts_with("https://files.example.org/upload/") && name == "a_b__.txt", "{get}");
     assert!(put.strip_prefix(folder).unwrap().starts_with("/eyJ"), "{put}");
     let unusable = slot(&config, "/slot/segment", None, &[("jid", "a@b"), ("name", ".."), ("size", "7")]).await;
     assert_eq!(unusable.status(), StatusCode::BAD_REQUEST);

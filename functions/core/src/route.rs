@@ -70,10 +70,10 @@ impl<'a> Route<'a> {
     /// # Errors
     /// No reading is well-formed.
     pub fn readings(&self, encoding: PathEncoding) -> Result<Vec<UploadPath>, PathError> {
-        let first = UploadPath::parse_encoded(self.below);
+        let first = UploadPath::parse_encoded(self.below).map(UploadPath::without_host);
         let second = match encoding {
             PathEncoding::AsSent => None,
-            PathEncoding::PerhapsDecoded => UploadPath::parse_decoded(self.below).ok(),
+            PathEncoding::PerhapsDecoded => UploadPath::parse_decoded(self.below).ok().map(UploadPath::without_host),
         };
         match (first, second) {
             (Ok(first), Some(second)) if first != second => Ok(vec![first, second]),
@@ -134,6 +134,27 @@ mod tests {
             assert_eq!((route.resource, route.below), (Resource::Authorize, "a/b"), "{raw}");
         }
         assert_eq!(Route::of("/upload/authorize/upload/a", None, None).unwrap().resource, Resource::Upload);
+    }
+
+    #[test]
+    fn the_host_that_ejabberd_puts_first_is_no_part_of_the_path() {
+        let sha1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
+        let signed = format!("{sha1}/random/f.jpg");
+        for host in ["", "a.example/", "b.example/", "localhost/", "x%C3%A9.example/"] {
+            let readings = read(&format!("/upload/{host}{signed}"), None, None, PathEncoding::PerhapsDecoded);
+            assert_eq!(readings, Some(vec![signed.clone()]), "{host}: one path, one file");
+        }
+        for other in [
+            format!("a.example/{sha1}/f.jpg"),
+            format!("a.example/b.example/{signed}"),
+            format!("{signed}/more"),
+            format!("a.example/{}/random/f.jpg", &sha1[1..]),
+            format!("a.example/{}g/random/f.jpg", &sha1[1..]),
+            "a.example/juliet/random/f.jpg".to_owned(),
+        ] {
+            let readings = read(&format!("/upload/{other}"), None, None, PathEncoding::AsSent);
+            assert_eq!(readings, Some(vec![other.clone()]), "{other}");
+        }
     }
 
     #[test]

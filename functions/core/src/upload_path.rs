@@ -113,6 +113,21 @@ impl UploadPath {
         Some((Self(path.to_owned()), last))
     }
 
+    /// The path that ejabberd signs: with `@HOST@` in its `put_url` it puts the user's host before
+    /// `<SHA-1 of the JID>/<random>/<name>`, and signs what comes after. The SHA-1 says whose file it is, whatever the
+    /// host, so that one token never writes more than one key.
+    #[must_use]
+    pub fn without_host(self) -> Self {
+        const SHA1_DIGITS: usize = 40;
+        let is_sha1 = |text: &str| text.len() == SHA1_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match self.0.split_once('/') {
+            Some((_, signed)) if signed.split('/').count() == 3 && signed.split('/').next().is_some_and(is_sha1) => {
+                Self(signed.to_owned())
+            }
+            _ => self,
+        }
+    }
+
     /// What the file is for, which the slot tells.
     #[must_use]
     pub fn purpose(&self) -> Purpose {

@@ -15,6 +15,7 @@ mod keys;
 pub mod lifecycle;
 pub mod limits;
 mod notices;
+pub mod paste;
 mod rosters;
 mod sealer;
 pub mod settings;

@@ -1,4 +1,4 @@
-//! What the stack prints when it is up: where it listens, and what to paste into Prosody.
+//! What the stack prints when it is up: where it listens, and what to paste into the XMPP server's configuration.
 
 use std::{
     io::{IsTerminal, stdout},
@@ -8,10 +8,12 @@ use std::{
 
 use satchel_s3::listener::Address;
 
-use crate::{settings::Settings, stack::Stack, terminal::LogFormat};
-
-/// mod_http_file_share's own default is 10 MB; people share videos.
-const SUGGESTED_SIZE_LIMIT: u64 = 1024 * 1024 * 1024;
+use crate::{
+    paste::{Paste, pastes},
+    settings::Settings,
+    stack::Stack,
+    terminal::LogFormat,
+};
 
 /// Says that a stack has started: where it is, and to people what to paste.
 pub fn welcome(stack: &Stack, settings: &Settings, format: LogFormat) {
@@ -35,33 +37,19 @@ fn text(stack: &Stack, settings: &Settings, terminal: bool) -> String {
         Some(url) => format!("Status: {url}\n"),
         None => String::new(),
     };
+    let pastes: String = pastes(settings, shown, &note).iter().map(paragraph).collect();
     format!(
         r#"Satchel listens on {address}
 Files: {store}
-{status}Paste this into prosody.cfg.lua, with a host name of yours; {note}:
-
-{lines}
-README.md has the same for ejabberd, Metronome and mod_http_upload_external. Ctrl-C stops.
+{status}{pastes}README.md has the same for ejabberd, Metronome and mod_http_upload_external. Ctrl-C stops.
 {warning}"#,
         store = store(stack.s3_address(), stack.data(), settings),
-        lines = prosody(stack.public_url(), settings, shown),
         warning = warnings(stack, settings).iter().map(|warning| format!("{warning}\n")).collect::<String>(),
     )
 }
 
-/// The lines for Prosody, with `secret` where the secret goes.
-pub fn prosody(public_url: &str, settings: &Settings, secret: &str) -> String {
-    let limit = settings.get("SATCHEL_MAX_SIZE").parse().unwrap_or(SUGGESTED_SIZE_LIMIT);
-    format!(
-        r#"Component "upload.example.org" "http_file_share"
-    http_file_share_base_url = "{base_url}"
-    http_file_share_secret = "{secret}"
-    http_file_share_size_limit = {limit}
-    http_file_share_daily_quota = {quota}
-"#,
-        base_url = public_url.trim_end_matches('/'),
-        quota = limit.saturating_mul(10),
-    )
+fn paragraph(Paste { file, note, lines }: &Paste) -> String {
+    format!("Paste this into {file}, with a host name of yours; {note}:\n\n{lines}\n")
 }
 
 /// What stands in place of a secret that must not be shown.

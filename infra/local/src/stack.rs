@@ -25,6 +25,7 @@ use crate::{
     journal::{Journal, Sink},
     lifecycle::TemplateError,
     limits,
+    paste::pastes,
     settings::Settings,
     snippet,
     status::{self, Facts, Status, shelves::Shelves},
@@ -308,8 +309,7 @@ fn facts(settings: &Settings, address: &Address, s3: Option<SocketAddr>, data: &
         address: snippet::address(address),
         store: snippet::store(s3, data, settings),
         settings: settings.shown(),
-        snippet: snippet::prosody(settings.get("SATCHEL_PUBLIC_URL"), settings, snippet::HIDDEN),
-        secret_note: snippet::secret_note(settings),
+        pastes: pastes(settings, snippet::HIDDEN, snippet::secret_note(settings)),
     }
 }
 

@@ -74,21 +74,35 @@ local function synchronise(user, contacts)
 	end
 end
 
+local function roster_reply(stanza, roster)
+	local reply = st.reply(stanza):tag("query", { xmlns = "jabber:iq:roster" });
+	for jid, item in pairs(roster) do
+		if jid and jid ~= "pending" then add_item(reply, jid, item); end
+	end
+	return reply;
+end
+
+-- What has been fetched once is not fetched again while Prosody has that roster, in its storage or for a session. Whoever saves
+-- it saves the note of that, too.
 module:hook("iq-get/self/jabber:iq:roster:query", function (event)
 	local session, stanza = event.origin, event.stanza;
+	local roster = session.roster;
 	session.interested = true;
+	if roster[false].downloaded then
+		session.send(roster_reply(stanza, roster));
+		return true;
+	end
 	fetch(session.username, function (contacts)
 		if not contacts then
 			session.send(st.error_reply(stanza, "cancel", "internal-server-error"));
 			session:close("internal-server-error");
 			return;
 		end
-		local reply = st.reply(stanza):tag("query", { xmlns = "jabber:iq:roster" });
 		for jid, contact in pairs(contacts) do
-			session.roster[jid] = item_of(contact);
-			add_item(reply, jid, session.roster[jid]);
+			roster[jid] = item_of(contact);
 		end
-		session.send(reply);
+		roster[false].downloaded = true;
+		session.send(roster_reply(stanza, roster));
 	end);
 	return true;
 end);

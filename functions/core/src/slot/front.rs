@@ -9,7 +9,7 @@ use crate::{
     secret::Secret,
     stanza::jid::BareJid,
     time::Timestamp,
-    upload_path::UploadPath,
+    upload_path::{UploadPath, encode_path},
 };
 
 /// Where the PUT of ejabberd's slots goes (`SATCHEL_SLOT_PUT`).
@@ -32,14 +32,16 @@ impl PutTarget {
     }
 }
 
-/// The name as ejabberd itself would write it: letters and digits of any script and `_.-` stay, all else becomes `_`.
+/// The name as a URL can have it without any encoding (XEP-0363, section 4): letters and digits of ASCII and `_.-` stay, all
+/// else becomes `_`. Encoded letters would be encoded once more by an ejabberd before 25.08, and a later one fails on
+/// those that are not.
 fn plain_name(name: &str) -> String {
-    let plain = |character: char| character.is_alphanumeric() || "_.-".contains(character);
+    let plain = |character: char| character.is_ascii_alphanumeric() || "_.-".contains(character);
     name.chars().map(|character| if plain(character) { character } else { '_' }).collect()
 }
 
-/// Where to PUT and GET, for a slot whose file was named by [`PutTarget::file_name`]. Letters beyond ASCII stay as they
-/// are: ejabberd's own slots have them so, too. The token is one of mod_http_file_share's.
+/// Where to PUT and GET, for a slot whose file was named by [`PutTarget::file_name`]. The token is one of
+/// mod_http_file_share's.
 ///
 /// # Errors
 /// The token makes the path too long; the address is none.
@@ -62,7 +64,7 @@ pub fn urls(
     };
     let token = jwt::sign(&claims, secret);
     let path = UploadPath::from_segments([claims.slot.as_str(), token.as_str()]).map_err(SlotRefusal::FileName)?;
-    Ok([&path, &slot.grant.path].map(|path| format!("{public_url}{path}")))
+    Ok([&path, &slot.grant.path].map(|path| format!("{public_url}{}", encode_path(path.as_str()))))
 }
 
 #[cfg(test)]
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_put_grants_exactly_the_slot() {
-        let slot = slot("Grüße_1.jpg");
+        let slot = slot("photo_1.jpg");
         let [put_url, get_url] = urls_of(&slot).unwrap();
         assert_eq!(get_url, format!("{BASE}{}", slot.grant.path));
         let path = UploadPath::parse_encoded(put_url.strip_prefix(BASE).unwrap()).unwrap();
@@ -121,7 +123,7 @@ mod tests {
     #[test]
     fn ejabberd_has_nothing_to_encode_in_either_url() {
         let untouched = |c: char| c.is_ascii_alphanumeric() || "_.-/:".contains(c);
-        for url in urls_of(&slot(&plain_name("a b%20\"<&>?#+=~!.jpg"))).unwrap() {
+        for url in urls_of(&slot(&plain_name("14-خید a b%20\"<&>?#+=~!é中.jpg"))).unwrap() {
             assert!(url.chars().all(untouched), "{url}");
         }
     }
@@ -130,8 +132,9 @@ mod tests {
     fn names_become_what_ejabberd_makes_of_them() {
         for (name, plain) in [
             ("photo-1_2.JPG", "photo-1_2.JPG"),
-            ("Grüße 100%.jpg", "Grüße_100_.jpg"),
-            ("中文 é.txt", "中文_é.txt"),
+            ("Grüße 100%.jpg", "Gr__e_100_.jpg"),
+            ("14-خید.xlsx", "14-___.xlsx"),
+            ("中文 é.txt", "____.txt"),
             ("a/..\\b\n", "a_.._b_"),
             ("", ""),
         ] {

@@ -14,6 +14,7 @@ use crate::{
     chronicle::{Counts, Refusal},
     health::{Condition, Health},
     journal::Journal,
+    paste::Paste,
     settings::Setting,
 };
 
@@ -33,10 +34,8 @@ pub struct Facts {
     pub store: String,
     /// The variables, without secrets.
     pub settings: Vec<Setting>,
-    /// The lines for Prosody, without the secret.
-    pub snippet: String,
-    /// Where that is.
-    pub secret_note: &'static str,
+    /// The lines for the XMPP server, without secrets.
+    pub pastes: Vec<Paste>,
 }
 
 /// Why there is no page.
