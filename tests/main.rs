@@ -24,4 +24,5 @@ mod secrets;
 mod status;
 mod support;
 mod template;
+mod threats;
 mod upload;
