@@ -25,4 +25,5 @@ mod secrets;
 mod status;
 mod support;
 mod template;
+mod threats;
 mod upload;

@@ -17,7 +17,7 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-SCRIPT_SECONDS = 60
+SCRIPT_SECONDS = 120
 
 
 class Browser(Server):

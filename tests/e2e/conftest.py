@@ -24,7 +24,7 @@ def no_process_is_left():
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     yield
     try:
-        server.wait_until(lambda: not children(), 20, "all processes to end")
+        server.wait_until(lambda: not children(), 120, "all processes to end")
     except AssertionError:
         left = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode() for pid in children()}
         for pid in left:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from server import HOST
 
 PIECE = 16 * 1024
-SECONDS = 60
+SECONDS = 120
 
 
 class Cutter:

@@ -78,7 +78,7 @@ class Ejabberd(Server):
         account = json.dumps({"user": user, "host": host, "password": PASSWORD}).encode()
         url = f"http://{HOST}:{self.http_port}/api/register"
         request = urllib.request.Request(url, account, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             assert answer.status == 200
 
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -49,6 +51,17 @@ async def assert_takes_one_file(
         sent = {"data": io.BytesIO(file), "headers": headers, "expect100": waits}
         async with http.put(put_url, allow_redirects=False, **sent) as answer:
             assert answer.status == status, await answer.text()
+
+
+async def put_that_expires(http: aiohttp.ClientSession, url: str, headers: Callable[[int], dict[str, str]], file: bytes):
+    """Stores a file that expires soon, and later where the machine is too busy to store it before that."""
+    for seconds in (1, 5, 25, 125):
+        expires = int(time.time()) + seconds
+        async with http.put(url, headers=headers(expires), data=file) as answer:
+            if answer.status == 201:
+                return
+            assert time.time() >= expires, await answer.text()
+    raise AssertionError(f"not stored within {seconds} s")
 
 
 async def assert_served(http: aiohttp.ClientSession, url: str, expected: bytes, content_type: str, filename: str | None):

@@ -78,13 +78,13 @@ class LambdaFunction:
         """Path and body of what the function posts."""
         self.count = getattr(self, "count", 0) + 1
         self.events.put((self.count, event))
-        return self.answers.get(timeout=60)
+        return self.answers.get(timeout=120)
 
     def ended(self) -> list[str]:
         """What each of its writes has printed, once it has been stopped."""
         if self.process.poll() is None:
             self.process.terminate()
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=120)
         writes = []
         while write := os.read(self.output, 65_536):
             writes.append(write.decode())
@@ -94,7 +94,7 @@ class LambdaFunction:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=120)
         os.close(self.output)
         self.events.put(None)
         self.server.shutdown()

@@ -45,5 +45,5 @@ class Prometheus(Server):
     def query(self, expression: str) -> list[dict]:
         """The result of an instant query; a wrong expression raises HTTPError."""
         query = urllib.parse.urlencode({"query": expression})
-        with urllib.request.urlopen(f"http://{HOST}:{self.port}/api/v1/query?{query}", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://{HOST}:{self.port}/api/v1/query?{query}", timeout=120) as answer:
             return json.load(answer)["data"]["result"]

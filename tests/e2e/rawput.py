@@ -4,7 +4,7 @@ import socket
 import struct
 from urllib.parse import urlsplit
 
-SECONDS = 60
+SECONDS = 120
 ABORT = struct.pack("ii", 1, 0)
 
 

@@ -37,7 +37,7 @@ class Satchel(Server):
         """Runs `satchel expire` on the data of this stack, whether or not it is running."""
         where = ["--data", str(self.folder / "data"), "--s3-listen", f"{HOST}:{s3_port or self.s3_port}"]
         command = [str(REPOSITORY / BINARY), "expire", *options, *where]
-        ended = subprocess.run(command, env=self.environment(), cwd=self.folder, capture_output=True, text=True, timeout=60)
+        ended = subprocess.run(command, env=self.environment(), cwd=self.folder, capture_output=True, text=True, timeout=120)
         assert_no_secrets(ended.stdout + ended.stderr, self.settings)
         return ended
 

@@ -48,7 +48,7 @@ class SeaweedFs(Server):
 
     def has_room(self) -> bool:
         """Whether the volume server has registered with its master: until then nothing can be stored."""
-        with urllib.request.urlopen(f"http://{HOST}:{self.ports['master']}/dir/status", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{HOST}:{self.ports['master']}/dir/status", timeout=120) as answer:
             return json.load(answer)["Topology"]["Max"] > 0
 
     def start(self):
@@ -65,7 +65,7 @@ class SeaweedFs(Server):
         headers = {"host": self.endpoint.removeprefix("http://"), "x-amz-content-sha256": empty, "x-amz-date": now()}
         headers["authorization"] = authorization("PUT", path, headers)
         request = urllib.request.Request(self.endpoint + path, method="PUT", headers=headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             assert answer.status == 200
 
     def settings(self) -> dict[str, str]:

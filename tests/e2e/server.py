@@ -11,7 +11,7 @@ from pathlib import Path
 HOST = "127.0.0.1"
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
-STOP_SECONDS = 60
+STOP_SECONDS = 120
 
 started: list["Server"] = []
 """Every server of this test run, for the logs of a failed test."""

@@ -52,7 +52,7 @@ async def fill(http, stack: Satchel):
 
 def metrics(stack: Satchel, accept: str) -> str:
     request = urllib.request.Request(f"http://{HOST}:{stack.port}/metrics", headers={"Accept": accept})
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return answer.read().decode()
 
 
@@ -60,7 +60,7 @@ async def test_promtool_accepts_the_metrics(stack, http):
     await fill_once(http, stack)
     text = metrics(stack, "*/*")
     checked = subprocess.run(
-        ["/usr/bin/promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=60
+        ["/usr/bin/promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=120
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", ""), text
 
@@ -158,7 +158,7 @@ async def test_json_lines_are_for_programs(tmp_path, http):
 
 def test_what_keeps_it_from_starting_is_a_json_line_too(tmp_path):
     stack = Satchel(tmp_path, settings={"SATCHEL_MAX_SIZE": "much"}, options=("--log-format", "json"))
-    ended = subprocess.run(stack.command(), env=stack.environment(), capture_output=True, text=True, timeout=30)
+    ended = subprocess.run(stack.command(), env=stack.environment(), capture_output=True, text=True, timeout=120)
     (line,) = [json.loads(line) for line in ended.stdout.splitlines()]
     assert (ended.returncode, ended.stderr) == (2, "")
     assert (line["level"], line["function"], line["code"]) == ("FATAL", "stack", "not_started")
@@ -200,7 +200,7 @@ async def on_a_terminal(http, stack: Satchel) -> str:
             shown += await asyncio.to_thread(os.read, ours, 65_536)
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(120)
         os.close(ours)
     return shown.decode(errors="replace").replace("\r\n", "\n")
 

@@ -107,7 +107,7 @@ def test_without_a_namespace_there_are_no_metrics():
 
 def test_a_function_that_cannot_start_says_why_in_one_line():
     with LambdaFunction("upload", SETTINGS | {"SATCHEL_MAX_SIZE": "much", "SATCHEL_BUCKET": ""}) as function:
-        assert function.process.wait(60) == 2
+        assert function.process.wait(120) == 2
         (line,) = parsed(function.ended())
     assert (line["level"], line["code"]) == ("FATAL", "not_started")
     assert "SATCHEL_MAX_SIZE" in line["reason"] and "SATCHEL_BUCKET" in line["reason"]
@@ -122,7 +122,7 @@ def test_the_loop_says_what_it_cannot_answer_and_why_it_ends(name):
         path, _ = function.invoke(b"nor this")
         assert path.endswith("/request-2/error")
         function.events.put(None)
-        assert function.process.wait(60) == 1
+        assert function.process.wait(120) == 1
         lines = parsed(function.ended())
     said = [(line["level"], line["code"], line.get("request_id")) for line in lines]
     failed = [("ERROR", "failed", f"request-{number}") for number in (1, 2)]

@@ -225,7 +225,7 @@ async def test_a_token_at_the_end_of_the_path_is_taken_and_not_logged(nginx, htt
     async with http.put(f"{nginx.base_url}/in-path/{token}", data=body) as answer:
         assert answer.status == 200, await answer.text()
     await assert_stored(http, f"{nginx.base_url}/in-path/file.jpg", body)
-    wait_until(lambda: "PUT /upload/in-path/TOKEN" in nginx.logs(), 30, "the access log")
+    wait_until(lambda: "PUT /upload/in-path/TOKEN" in nginx.logs(), 120, "the access log")
 
 
 async def test_chunked_uploads_are_refused(nginx, http):
@@ -311,6 +311,6 @@ async def test_an_outage_is_503_and_no_secret_is_logged(tmp_path, http, debian):
         for method in ("PUT", "GET"):
             async with http.request(method, url, data=content(KIB)) as answer:
                 await assert_problem(answer, 503, "storage_unavailable")
-        wait_until(lambda: nginx.logs().count(" 503 ") == 3, 30, "the access log")
+        wait_until(lambda: nginx.logs().count(" 503 ") == 3, 120, "the access log")
         logs = nginx.logs()
     assert not [part for part in PARTS_OF_SECRETS if part in logs], logs

@@ -148,7 +148,7 @@ def test_a_body_is_streamed_not_kept(site):
     with RawPut(site.signed("streamed/a", size), size, connection=site.connect()) as upload:
         before = kept(site)
         upload.send(content(size)[: size // 2])
-        wait_until(lambda: kept(site) > before + size // 4, 30, "the half that was sent to arrive")
+        wait_until(lambda: kept(site) > before + size // 4, 120, "the half that was sent to arrive")
         upload.send(content(size)[size // 2 :])
         assert upload.status() == 201
 
@@ -225,7 +225,7 @@ async def test_the_proxys_log_has_paths_without_tokens(site, http):
         assert answer.status == 201, await answer.text()
     async with http.get(get_url) as answer:
         assert await answer.read() == content(KIB)
-    lines = wait_until(lambda: re.findall(r'"PUT \S*(?:logged/photo.jpg|/TOKEN)\S*" 201', site.proxy.logs()), 10, "lines")
+    lines = wait_until(lambda: re.findall(r'"PUT \S*(?:logged/photo.jpg|/TOKEN)\S*" 201', site.proxy.logs()), 120, "lines")
     assert len(lines) == 2, site.proxy.logs()
     assert f"GET {FILES}/slot\" 200" in site.proxy.logs()
 
@@ -262,7 +262,7 @@ def test_an_outage_is_a_5xx_without_secrets_in_a_log_and_ends_with_the_next_star
         answer.begin()
         assert answer.status in (502, 503)
     site.stack.start()
-    wait_until(lambda: put(site, "after-the-outage/a") == 201, 20, "the proxy to try again")
+    wait_until(lambda: put(site, "after-the-outage/a") == 201, 120, "the proxy to try again")
 
 
 def put(site: Site, path: str) -> int:

@@ -168,7 +168,7 @@ async def test_tus_js_client_in_chromium_over_a_bad_line(own_stack, http, browse
 
 async def test_a_page_sees_why_it_is_refused(stack, browser):
     browser.run(BEGIN, f"http://{HOST}:{stack.port}/resume/browser/film.mp4?v={'0' * 64}", MIB, 0)
-    outcome = wait_until(lambda: browser.run("return window.outcome;"), 30, "the browser's upload")
+    outcome = wait_until(lambda: browser.run("return window.outcome;"), 120, "the browser's upload")
     assert "403" in outcome and "mac_mismatch" in outcome
 
 
@@ -194,7 +194,7 @@ def begun(client: tuspy.TusClient, file: Path) -> Uploader:
     return uploader
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 async def test_20_kills_lose_no_acknowledged_byte(own_stack, http):
     chance, size = random.Random(4), 61 * MIB + 5
     body, path = content(size), "killed/film.mp4"
@@ -236,7 +236,7 @@ def killed_while_sending(stack: Satchel, url: str, offset: int, chunk: bytes, ch
     return answered
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_a_gibibyte_in_chunks_of_4_mib_in_constant_memory(own_stack, http, capsys):
     sent, received, block = hashlib.sha256(), hashlib.sha256(), content(CHUNK)
     url = tus.create(endpoint(own_stack.port, "large/film.mp4", GIB), GIB)

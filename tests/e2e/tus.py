@@ -3,7 +3,7 @@
 import http.client
 from urllib.parse import urljoin, urlsplit
 
-SECONDS = 60
+SECONDS = 120
 CHUNK_TYPE = "application/offset+octet-stream"
 
 

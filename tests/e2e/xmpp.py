@@ -14,7 +14,7 @@ from slixmpp.xmlstream import StanzaBase
 from prosody import DOMAIN, PASSWORD
 from server import HOST
 
-SECONDS = 60
+SECONDS = 120
 
 
 @dataclass(frozen=True)

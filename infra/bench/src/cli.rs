@@ -27,7 +27,7 @@ pub const FLOOR: &str = "--floor";
 #[command(name = "satchel-bench", version)]
 struct Arguments {
     /// What is measured
-    #[arg(value_enum, default_values = ["functions", "stack"])]
+    #[arg(value_enum, default_values = ["functions", "stack", "counts"])]
     what: Vec<What>,
     /// Rounds; each measures everything once
     #[arg(long, default_value_t = 7)]
@@ -47,10 +47,10 @@ struct Arguments {
     /// Draw the chart
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Put figures, chart and tables where this repository keeps them: infra/bench and README.md
+    /// Put what was measured, chart and tables where this repository keeps them: infra/bench and README.md
     #[arg(long)]
     record: bool,
-    /// Compare ratios and sizes with the budgets, and with figures of an earlier run; exit with 1 where they are over
+    /// Compare with the budgets, and with figures of an earlier run; exit with 1 where they are over
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
     /// Show and write the figures of an earlier run instead of measuring
@@ -62,10 +62,12 @@ struct Arguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// The functions, one by one
+    /// The functions, one by one: times
     Functions,
-    /// The stack over HTTP
+    /// The stack over HTTP: times
     Stack,
+    /// What a busy machine does not change: instructions (under valgrind), memory, S3 requests, packages
+    Counts,
 }
 
 /// Does what the command line says.
@@ -96,17 +98,14 @@ fn bench(arguments: &Arguments) -> Result<(), BenchError> {
         chart::draw(&figures, file)?;
     }
     if arguments.record {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        figures.write(&here.join("figures.json"))?;
-        chart::draw(&figures, &here.join("figures.svg"))?;
-        table::put_into(&here.join("../../README.md"), &figures)?;
+        record(&figures)?;
     }
     earlier.map_or(Ok(()), |earlier| budgets::check(&figures, &earlier))
 }
 
 fn measure(arguments: &Arguments) -> Result<Figures, BenchError> {
     let wants = |what| arguments.what.contains(&what);
-    let mut names = if wants(What::Functions) { functions::functions() } else { Vec::new() };
+    let mut names = if wants(What::Functions) || wants(What::Counts) { functions::functions() } else { Vec::new() };
     if wants(What::Stack) {
         names.push("satchel");
     }
@@ -124,7 +123,20 @@ fn measure(arguments: &Arguments) -> Result<Figures, BenchError> {
         let load = Duration::from_secs(arguments.seconds);
         figures.stack = Some(stack::measure(&binaries.get("satchel")?, load, &runtime)?);
     }
+    if wants(What::Counts) {
+        figures.counts = functions::counts::count(&binaries, &runtime)?;
+    }
     Ok(figures)
+}
+
+/// Puts figures where this repository keeps them; what was not measured stays.
+fn record(figures: &Figures) -> Result<(), BenchError> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let file = here.join("figures.json");
+    let recorded = figures.clone().or(Figures::read(&file)?);
+    recorded.write(&file)?;
+    chart::draw(&recorded, &here.join("figures.svg"))?;
+    table::put_into(&here.join("../../README.md"), &recorded)
 }
 
 fn conditions(plan: Plan) -> Conditions {

@@ -24,6 +24,12 @@ pub enum BenchError {
         /// What it wrote to its standard error.
         stderr: String,
     },
+    /// Instructions cannot be counted.
+    #[error("there is no valgrind; install it (apt-get install valgrind)")]
+    NoValgrind,
+    /// A thread of the count panicked; it has said why.
+    #[error("a thread ended early; its message is above")]
+    Worker,
     /// The S3 server of the measurement failed.
     #[error("the S3 server of the measurement: {0}")]
     S3(Box<dyn std::error::Error + Send + Sync>),

@@ -15,6 +15,9 @@ pub struct Figures {
     pub functions: Vec<FunctionFigures>,
     /// The stack over HTTP.
     pub stack: Option<StackFigures>,
+    /// What does not depend on how busy the machine is: a row for each function's operation, in the table's order.
+    #[serde(default)]
+    pub counts: Vec<CountFigures>,
 }
 
 /// What one has to know to repeat it.
@@ -82,6 +85,33 @@ pub struct Round {
     pub s3_requests: BTreeMap<String, f64>,
 }
 
+/// One operation of one function, counted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CountFigures {
+    /// The function.
+    pub function: String,
+    /// What it was asked to do.
+    pub operation: String,
+    /// Which budget it has.
+    pub kind: Kind,
+    /// Whether an invoke needs no S3 request.
+    pub arithmetic: bool,
+    /// Bytes of body in each event, where they are many.
+    pub body_bytes: u64,
+    /// The package as Lambda gets it, deflated.
+    pub package_bytes: u64,
+    /// Instructions from exec to the first poll, the dynamic linker's included.
+    pub instructions_to_first_poll: u64,
+    /// Instructions of a warm invoke, from one poll to the next.
+    pub instructions_per_invoke: u64,
+    /// Kibibytes in memory after the last invoke.
+    pub resident_kib: u64,
+    /// Kibibytes at most.
+    pub peak_kib: u64,
+    /// S3 requests per invoke, by operation.
+    pub s3_requests: BTreeMap<String, f64>,
+}
+
 /// The stack over HTTP.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StackFigures {
@@ -124,9 +154,15 @@ pub struct Stream {
 }
 
 impl Figures {
-    /// The bare function's row.
-    pub fn bare(&self) -> Option<&FunctionFigures> {
-        self.functions.iter().find(|row| row.kind == Kind::Bare)
+    /// These, and of an earlier run what these have none of.
+    pub fn or(self, earlier: Self) -> Self {
+        let timed = !self.functions.is_empty();
+        Self {
+            conditions: if timed { self.conditions } else { earlier.conditions },
+            functions: if timed { self.functions } else { earlier.functions },
+            stack: self.stack.or(earlier.stack),
+            counts: if self.counts.is_empty() { earlier.counts } else { self.counts },
+        }
     }
 
     /// Reads a file that [`Figures::write`] wrote.
@@ -150,10 +186,33 @@ impl Figures {
     }
 }
 
+/// The bare function's row.
+pub fn bare(rows: &[FunctionFigures]) -> Option<&FunctionFigures> {
+    rows.iter().find(|row| row.kind == Kind::Bare)
+}
+
+/// `upload, stored`.
+fn name(function: &str, operation: &str) -> String {
+    if operation.is_empty() { function.to_owned() } else { format!("{function}, {operation}") }
+}
+
+impl CountFigures {
+    /// `upload, stored`.
+    pub fn name(&self) -> String {
+        name(&self.function, &self.operation)
+    }
+
+    /// S3 requests per invoke.
+    pub fn s3_requests(&self) -> f64 {
+        // The sum of nothing is -0 otherwise.
+        self.s3_requests.values().sum::<f64>() + 0.0
+    }
+}
+
 impl FunctionFigures {
     /// `upload, stored`.
     pub fn name(&self) -> String {
-        if self.operation.is_empty() { self.function.clone() } else { format!("{}, {}", self.function, self.operation) }
+        name(&self.function, &self.operation)
     }
 
     /// The median over the rounds.

@@ -20,6 +20,15 @@ pub fn of(process: u32) -> io::Result<Memory> {
     parse(&status).ok_or_else(|| io::Error::other("the process has ended"))
 }
 
+/// Whether it waits for something, as one does that has asked for an event and got none.
+///
+/// # Errors
+/// There is no such process.
+pub fn sleeps(process: u32) -> io::Result<bool> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    Ok(status.lines().any(|line| line.starts_with("State:\tS")))
+}
+
 fn parse(status: &str) -> Option<Memory> {
     Some(Memory { resident: field(status, "VmRSS:")?, peak: field(status, "VmHWM:")? })
 }

@@ -4,7 +4,7 @@ use std::{fmt::Write, fs, path::Path};
 
 use crate::{
     error::BenchError,
-    figures::{Figures, FunctionFigures, Kind, Load, Round, StackFigures, Stream},
+    figures::{CountFigures, Figures, FunctionFigures, Kind, Load, Round, StackFigures, Stream, bare},
 };
 
 /// Between these lines of a page the tables are put.
@@ -13,8 +13,11 @@ const MARKS: (&str, &str) = ("<!-- figures: begin -->\n", "<!-- figures: end -->
 /// All tables there are figures for.
 pub fn of(figures: &Figures) -> String {
     let mut text = String::new();
-    if let Some(bare) = figures.bare() {
+    if let Some(bare) = bare(&figures.functions) {
         text += &functions(&figures.functions, bare);
+    }
+    if !figures.counts.is_empty() {
+        text += &counts(&figures.counts);
     }
     if let Some(stack) = &figures.stack {
         text += &self::stack(stack);
@@ -66,13 +69,44 @@ fn function(row: &FunctionFigures, bare: &FunctionFigures) -> String {
         duration(row.median(|round| round.warm_p99_us)),
         mebibytes(row.median(|round| round.resident_kib as f64)),
         if row.package_bytes == 0 { String::new() } else { format!("{:.2} MB", row.package_bytes as f64 / 1e6) },
-        requests(row),
+        requests(row.s3_requests()),
     ];
     format!("| {} |\n", cells.join(" | "))
 }
 
-fn requests(row: &FunctionFigures) -> String {
-    let requests = row.s3_requests();
+fn counts(rows: &[CountFigures]) -> String {
+    let mut text = String::from(
+        "\n| function | instructions to first poll | instructions per invoke | resident | peak | package | S3 requests |\n\
+         |---|---:|---:|---:|---:|---:|---:|\n",
+    );
+    let bare = rows.iter().find(|row| row.kind == Kind::Bare);
+    for row in rows {
+        text += &count(row, bare);
+    }
+    text
+}
+
+fn count(row: &CountFigures, bare: Option<&CountFigures>) -> String {
+    let instructions = |figure: fn(&CountFigures) -> u64| {
+        let millions = format!("{:.3} M", figure(row) as f64 / 1e6);
+        match bare.filter(|_| row.kind != Kind::Bare) {
+            Some(bare) => format!("{millions} ({:.2} ×)", figure(row) as f64 / figure(bare) as f64),
+            None => millions,
+        }
+    };
+    let cells = [
+        row.name(),
+        instructions(|row| row.instructions_to_first_poll),
+        instructions(|row| row.instructions_per_invoke),
+        mebibytes(row.resident_kib as f64),
+        mebibytes(row.peak_kib as f64),
+        format!("{:.2} MB", row.package_bytes as f64 / 1e6),
+        requests(row.s3_requests()),
+    ];
+    format!("| {} |\n", cells.join(" | "))
+}
+
+fn requests(requests: f64) -> String {
     // Once a process, not once an invoke: shown as what it is.
     if (requests - requests.round()).abs() < 0.005 { format!("{requests:.0}") } else { format!("{requests:.2}") }
 }

@@ -1,6 +1,8 @@
 //! Functions one by one on a runtime API, all of them in each round, so that whatever else the machine does meets all
 //! of them alike.
 
+mod callgrind;
+pub mod counts;
 mod events;
 pub mod floor;
 mod http1;
@@ -10,7 +12,15 @@ mod runtime_api;
 mod s3;
 mod subjects;
 
-use std::{collections::BTreeMap, env, net::SocketAddr, thread, time::Duration};
+use std::{
+    collections::BTreeMap,
+    env,
+    net::SocketAddr,
+    process::Command,
+    sync::mpsc::Receiver,
+    thread,
+    time::{Duration, Instant},
+};
 
 use tokio::runtime::Runtime;
 
@@ -19,11 +29,13 @@ use crate::{
     cli::FLOOR,
     error::BenchError,
     figures::{FunctionFigures, Kind, Round},
+    memory::Memory,
     statistics::{median, percentile},
 };
+use callgrind::Callgrind;
 pub use events::{SECRET, token};
 use process::Process;
-use runtime_api::{RuntimeApi, Timeline};
+use runtime_api::{Outcome, RuntimeApi, Script, Timeline};
 use s3::S3;
 use subjects::{SUBJECTS, Subject};
 
@@ -55,7 +67,7 @@ pub fn functions() -> Vec<&'static str> {
 /// # Errors
 /// Any of them does not answer as it should.
 pub fn measure(plan: Plan, binaries: &Binaries, runtime: &Runtime) -> Result<Vec<FunctionFigures>, BenchError> {
-    let machine = Machine { api: RuntimeApi::start()?, prosody: prosody::start()?, runtime };
+    let machine = Machine::start(runtime)?;
     let mut rows = Vec::new();
     for subject in SUBJECTS {
         rows.push(row(subject, &program(subject, binaries)?));
@@ -109,32 +121,87 @@ struct Machine<'a> {
     runtime: &'a Runtime,
 }
 
-fn one(subject: &Subject, binary: &Binary, warm: usize, machine: &Machine<'_>) -> Result<Round, BenchError> {
-    let Machine { api, prosody, runtime } = machine;
-    let s3 = S3::start(runtime)?;
-    let script = (subject.script)(&s3, warm + 1)?;
-    let before = s3.requests();
-    let outcome = api.play(script);
-    let arguments: &[&str] = if subject.kind == Kind::Harness { &[FLOOR] } else { &[] };
-    let mut variables = s3.variables();
-    variables.push(("SATCHEL_PROSODY_REFRESH_URL", format!("http://{prosody}/roster_admin/refresh")));
-    variables.extend(subject.variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
-    thread::sleep(QUIET);
-    let mut process = Process::execute(subject.function, &binary.file, arguments, api.address(), &variables)?;
-    let (executed, timeline) = (process.executed, process.outcome(&outcome)?);
-    let memory = process.memory()?;
-    let requests = since(&before, &s3.requests(), warm + 1);
-    drop(process);
-    s3.stop()?;
-    Ok(round(&timeline, executed, memory, requests))
+impl<'a> Machine<'a> {
+    fn start(runtime: &'a Runtime) -> Result<Self, BenchError> {
+        Ok(Self { api: RuntimeApi::start()?, prosody: prosody::start()?, runtime })
+    }
 }
 
-fn round(
-    timeline: &Timeline,
-    executed: std::time::Instant,
-    memory: crate::memory::Memory,
+fn one(subject: &Subject, binary: &Binary, warm: usize, machine: &Machine<'_>) -> Result<Round, BenchError> {
+    let Played { timeline, executed, memory, s3_requests } = play(subject, binary, warm + 1, machine)?;
+    Ok(round(&timeline, executed, memory, s3_requests))
+}
+
+/// What a process did that has answered all invokes.
+struct Played {
+    timeline: Timeline,
+    executed: Instant,
+    memory: Memory,
     s3_requests: BTreeMap<String, f64>,
-) -> Round {
+}
+
+fn play(subject: &Subject, binary: &Binary, invokes: usize, machine: &Machine<'_>) -> Result<Played, BenchError> {
+    let stage = Stage::set(subject, invokes, machine)?;
+    let mut process = stage.execute(binary, None)?;
+    let (executed, timeline) = (process.executed, process.outcome(&stage.outcome)?);
+    let memory = process.memory()?;
+    let s3_requests = since(&stage.before, &stage.s3.requests(), invokes);
+    drop(process);
+    stage.s3.stop()?;
+    Ok(Played { timeline, executed, memory, s3_requests })
+}
+
+/// The instructions of a process from exec until it waits for an invoke that does not come.
+fn under_callgrind(
+    subject: &Subject,
+    binary: &Binary,
+    invokes: usize,
+    machine: &Machine<'_>,
+) -> Result<u64, BenchError> {
+    let stage = Stage::set(subject, invokes, machine)?;
+    let callgrind = Callgrind::new()?;
+    let mut process = stage.execute(binary, Some(&callgrind))?;
+    process.outcome(&stage.outcome)?;
+    process.end_when_idle()?;
+    drop(process);
+    stage.s3.stop()?;
+    callgrind.instructions()
+}
+
+/// What a process finds around it.
+struct Stage<'a> {
+    subject: &'a Subject,
+    machine: &'a Machine<'a>,
+    s3: S3<'a>,
+    before: BTreeMap<String, u64>,
+    outcome: Receiver<Outcome>,
+}
+
+impl<'a> Stage<'a> {
+    fn set(subject: &'a Subject, invokes: usize, machine: &'a Machine<'a>) -> Result<Self, BenchError> {
+        let s3 = S3::start(machine.runtime)?;
+        // The first event is made beforehand, even where it is never sent.
+        let script = Script { invokes, ..(subject.script)(&s3, invokes.max(1))? };
+        let before = s3.requests();
+        Ok(Self { subject, machine, s3, before, outcome: machine.api.play(script) })
+    }
+
+    fn execute(&self, binary: &Binary, callgrind: Option<&Callgrind>) -> Result<Process, BenchError> {
+        let Machine { api, prosody, .. } = self.machine;
+        let arguments: &[&str] = if self.subject.kind == Kind::Harness { &[FLOOR] } else { &[] };
+        let mut variables = self.s3.variables();
+        variables.push(("SATCHEL_PROSODY_REFRESH_URL", format!("http://{prosody}/roster_admin/refresh")));
+        variables.extend(self.subject.variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        thread::sleep(QUIET);
+        let command = match callgrind {
+            None => Command::new(&binary.file),
+            Some(callgrind) => callgrind.command(&binary.file),
+        };
+        Process::execute(self.subject.function, command, arguments, api.address(), &variables)
+    }
+}
+
+fn round(timeline: &Timeline, executed: Instant, memory: Memory, s3_requests: BTreeMap<String, f64>) -> Round {
     let warm: Vec<f64> = timeline.warm.iter().copied().map(microseconds).collect();
     Round {
         first_poll_us: microseconds(timeline.first_poll - executed),

@@ -1,13 +1,15 @@
 //! A function's process: started with an environment like Lambda's, watched, ended.
 
 use std::{
-    io::Read,
+    io::{self, Read},
     net::SocketAddr,
-    path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError},
+    thread,
     time::{Duration, Instant},
 };
+
+use rustix::process::{Pid, Signal};
 
 use super::runtime_api::{Outcome, Timeline};
 use crate::{
@@ -17,8 +19,10 @@ use crate::{
 
 /// Between two looks at whether it still runs.
 const LOOK: Duration = Duration::from_secs(1);
-/// All invokes together take seconds.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// All invokes together take seconds, or a minute under Callgrind on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// Between two looks at whether it waits.
+const GLANCE: Duration = Duration::from_millis(5);
 
 /// A process that ends with this value.
 pub struct Process {
@@ -29,18 +33,17 @@ pub struct Process {
 }
 
 impl Process {
-    /// Executes a binary with `variables`, and those that Lambda sets for every runtime.
+    /// Executes a command with `variables`, and those that Lambda sets for every runtime.
     ///
     /// # Errors
     /// It cannot be executed.
     pub fn execute(
         name: &str,
-        binary: &Path,
+        mut command: Command,
         arguments: &[&str],
         api: SocketAddr,
         variables: &[(&str, String)],
     ) -> Result<Self, BenchError> {
-        let mut command = Command::new(binary);
         command.args(arguments).env_clear().envs(variables.iter().map(|(name, value)| (name, value)));
         command.env("AWS_LAMBDA_RUNTIME_API", api.to_string());
         for (variable, value) in [
@@ -81,7 +84,7 @@ impl Process {
     fn look(&mut self) -> Result<(), BenchError> {
         match self.child.try_wait()? {
             Some(status) => Err(self.failed(format!("ended by itself with {status}"))),
-            None if self.executed.elapsed() > PATIENCE => Err(self.failed("has not answered in two minutes".into())),
+            None if self.executed.elapsed() > PATIENCE => Err(self.failed("has not answered in ten minutes".into())),
             None => Ok(()),
         }
     }
@@ -92,6 +95,32 @@ impl Process {
     /// It has ended.
     pub fn memory(&self) -> Result<Memory, BenchError> {
         Ok(memory::of(self.child.id())?)
+    }
+
+    /// Asks it to end as soon as it waits for something, and waits for its end. Callgrind writes nothing when it is killed.
+    ///
+    /// # Errors
+    /// It has ended by itself, or it does not end.
+    pub fn end_when_idle(&mut self) -> Result<(), BenchError> {
+        let process = self.child.id();
+        self.until("it never waits for an invoke", |_| memory::sleeps(process))?;
+        rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM).map_err(io::Error::from)?;
+        self.until("it does not end when it is told to", |child| Ok(child.try_wait()?.is_some()))
+    }
+
+    fn until(
+        &mut self,
+        otherwise: &str,
+        mut holds: impl FnMut(&mut Child) -> io::Result<bool>,
+    ) -> Result<(), BenchError> {
+        let since = Instant::now();
+        while !holds(&mut self.child)? {
+            if since.elapsed() > PATIENCE {
+                return Err(self.failed(otherwise.to_owned()));
+            }
+            thread::sleep(GLANCE);
+        }
+        Ok(())
     }
 
     fn failed(&mut self, problem: String) -> BenchError {

@@ -1,5 +1,7 @@
 //! The program `satchel` as a process of its own: what it takes of the machine, and what it leaves to others.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod connections;
 mod folder;
 mod memory;

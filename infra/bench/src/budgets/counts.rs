@@ -1,0 +1,199 @@
+//! Counts: instructions, bytes, S3 requests. Whoever changes the code so that one of them grows says so by recording it
+//! (`tests/packages --record`).
+
+use super::{Budget, Row};
+use crate::figures::{CountFigures, Kind};
+
+/// Instructions differ by a few hundredths of a percent from one run to the next (README, "Performance"), and by more with another
+/// release of the compiler or of Debian's C library.
+const BUDGETS: &[Budget<CountFigures>] = &[
+    Budget {
+        what: "instructions from exec to the first poll",
+        unit: "x bare",
+        slack: 1.0,
+        growth: 1.05,
+        limit: |row| by_kind(row, 1.3, 2.0),
+        figure: |row, rows| ratio(row, rows, |row| row.instructions_to_first_poll),
+    },
+    Budget {
+        what: "instructions from exec to the first poll",
+        unit: "thousand",
+        slack: 1.0,
+        growth: 1.05,
+        limit: |_| Some(f64::INFINITY),
+        figure: |row, _| row.instructions_to_first_poll as f64 / 1e3,
+    },
+    Budget {
+        what: "instructions of a warm invoke without S3",
+        unit: "x bare",
+        slack: 1.0,
+        growth: 1.05,
+        limit: |row| row.arithmetic.then_some(2.0).filter(|_| row.kind != Kind::Bare),
+        figure: |row, rows| ratio(row, rows, |row| row.instructions_per_invoke),
+    },
+    Budget {
+        what: "instructions of a warm invoke",
+        unit: "thousand",
+        slack: 1.0,
+        growth: 1.05,
+        limit: |_| Some(f64::INFINITY),
+        figure: |row, _| row.instructions_per_invoke as f64 / 1e3,
+    },
+    Budget {
+        what: "resident memory, functions that sign",
+        unit: "x bare",
+        slack: 1.1,
+        growth: 1.2,
+        limit: |row| (row.kind == Kind::Signing).then_some(2.0),
+        figure: |row, rows| ratio(row, rows, |row| row.resident_kib),
+    },
+    Budget {
+        what: "resident memory",
+        unit: "MiB",
+        slack: 1.1,
+        growth: 1.2,
+        limit: |row| (row.kind == Kind::Storage).then_some(12.0),
+        figure: |row, _| row.resident_kib as f64 / 1_024.0,
+    },
+    Budget {
+        what: "peak memory, above what the function has without a body",
+        unit: "x the body",
+        slack: 1.1,
+        growth: 1.35,
+        limit: |row| (row.body_bytes > 0).then_some(2.5),
+        figure: |row, rows| {
+            let same = rows.iter().filter(|other| other.function == row.function && other.body_bytes == 0);
+            let without = same.map(|other| other.peak_kib).max();
+            let above = without.map_or(f64::INFINITY, |without| row.peak_kib.saturating_sub(without) as f64);
+            above * 1_024.0 / row.body_bytes as f64
+        },
+    },
+    Budget {
+        what: "package",
+        unit: "MB",
+        slack: 1.0,
+        growth: 1.05,
+        limit: |row| by_kind(row, 1.5, 4.0),
+        figure: |row, _| row.package_bytes as f64 / 1e6,
+    },
+    Budget {
+        what: "S3 requests of an invoke",
+        unit: "",
+        slack: 1.0,
+        // Each has its price. What is asked once a process is a fraction.
+        growth: 1.001,
+        limit: |_| Some(f64::INFINITY),
+        figure: |row, _| row.s3_requests(),
+    },
+];
+
+impl Row for CountFigures {
+    fn name(&self) -> String {
+        self.name()
+    }
+}
+
+fn by_kind(row: &CountFigures, signing: f64, storage: f64) -> Option<f64> {
+    match row.kind {
+        Kind::Signing => Some(signing),
+        Kind::Storage => Some(storage),
+        Kind::Harness | Kind::Bare => None,
+    }
+}
+
+fn ratio(row: &CountFigures, rows: &[CountFigures], figure: fn(&CountFigures) -> u64) -> f64 {
+    let bare = rows.iter().find(|row| row.kind == Kind::Bare);
+    bare.map_or(f64::INFINITY, |bare| figure(row) as f64 / figure(bare) as f64)
+}
+
+/// All that is over its limit, and all that nobody has recorded yet.
+pub fn over(rows: &[CountFigures], earlier: &[CountFigures]) -> Vec<String> {
+    let unknown = |row: &&CountFigures| !earlier.iter().any(|before| before.name() == row.name());
+    let unknown = rows.iter().filter(unknown).map(|row| {
+        format!("{}: there is nothing to compare it with; record its counts (tests/packages --record)", row.name())
+    });
+    let mut over = super::excesses(BUDGETS, rows, earlier);
+    over.extend(unknown);
+    over
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(kind: Kind) -> CountFigures {
+        CountFigures {
+            function: format!("{kind:?}"),
+            operation: String::new(),
+            kind,
+            arithmetic: true,
+            body_bytes: 0,
+            package_bytes: 1_400_000,
+            instructions_to_first_poll: 1_000_000,
+            instructions_per_invoke: 100_000,
+            resident_kib: 4_096,
+            peak_kib: 4_096,
+            s3_requests: [("HeadObject".to_owned(), 1.005)].into(),
+        }
+    }
+
+    fn changed(change: impl Fn(&mut CountFigures)) -> Vec<CountFigures> {
+        let mut row = row(Kind::Storage);
+        change(&mut row);
+        vec![self::row(Kind::Bare), row]
+    }
+
+    #[test]
+    fn a_count_may_reach_its_limit_and_not_pass_it() {
+        type Change = fn(&mut CountFigures);
+        let cases: [(&str, Change, Change, usize); 12] = [
+            ("the same", |_| (), |_| (), 0),
+            (
+                "first poll",
+                |row| row.instructions_to_first_poll = 2_000_000,
+                |row| row.instructions_to_first_poll = 2_000_000,
+                0,
+            ),
+            (
+                "over",
+                |row| row.instructions_to_first_poll = 2_000_100,
+                |row| row.instructions_to_first_poll = 2_000_100,
+                1,
+            ),
+            ("grown a bit", |row| row.instructions_to_first_poll = 1_049_000, |_| (), 0),
+            ("grown", |row| row.instructions_to_first_poll = 1_051_000, |_| (), 2),
+            ("an invoke", |row| row.instructions_per_invoke = 104_900, |_| (), 0),
+            ("grown invoke", |row| row.instructions_per_invoke = 105_100, |_| (), 2),
+            ("package", |row| row.package_bytes = 4_000_001, |row| row.package_bytes = 4_000_001, 1),
+            ("memory", |row| row.resident_kib = 13_600, |row| row.resident_kib = 13_600, 1),
+            ("one request in 200 invokes", |row| *row.s3_requests.get_mut("HeadObject").unwrap() = 1.01, |_| (), 1),
+            ("fewer", |row| row.s3_requests.clear(), |_| (), 0),
+            ("less", |row| row.instructions_per_invoke = 1, |_| (), 0),
+        ];
+        for (name, now, before, expected) in cases {
+            let over = over(&changed(now), &changed(before));
+            assert_eq!(over.len(), expected, "{name}: {over:?}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_recorded_is_said() {
+        assert_eq!(over(&changed(|_| ()), &[row(Kind::Bare)]).len(), 1);
+    }
+
+    #[test]
+    fn a_large_body_may_be_in_memory_two_and_a_half_times() {
+        let large = |mebibytes: u64| {
+            let mut row = row(Kind::Storage);
+            (row.operation, row.body_bytes, row.peak_kib) = ("large".into(), 4_194_304, mebibytes * 1_024);
+            row
+        };
+        // The small one has 4 MiB.
+        let rows = |mebibytes| vec![row(Kind::Bare), row(Kind::Storage), large(mebibytes)];
+        for (mebibytes, before, expected) in [(14, 14, 0), (15, 15, 0), (16, 16, 1), (10, 8, 1), (9, 8, 0)] {
+            assert_eq!(over(&rows(mebibytes), &rows(before)).len(), expected, "{mebibytes} {before}");
+        }
+        let alone = [row(Kind::Bare), large(5)];
+        assert_eq!(over(&alone, &alone).len(), 1, "above what?");
+    }
+}
