@@ -39,6 +39,8 @@ pub enum Fate {
     DiesAt(u64),
     /// This operation fails; those after it work.
     FailsAt(u64, ErrorKind),
+    /// Everything that changes something fails, until it is told otherwise.
+    Fails(ErrorKind),
 }
 
 #[derive(Debug, Default, Clone)]
@@ -133,6 +135,11 @@ impl Simulated {
         state.is_dead || matches!(state.fate, Fate::FailsAt(at, _) if state.operations >= at)
     }
 
+    /// Goes on otherwise than it was to.
+    pub fn turn(&self, fate: Fate) {
+        self.state().fate = fate;
+    }
+
     /// Ends it, in the middle of whatever it is at.
     pub fn die(&self) {
         self.state().is_dead = true;
@@ -193,6 +200,7 @@ impl State {
                 Err(io::Error::from_raw_os_error(5))
             }
             Fate::FailsAt(at, kind) if at == self.operations => Err(kind.into()),
+            Fate::Fails(kind) => Err(kind.into()),
             _ => Ok(()),
         }
     }
@@ -346,9 +354,13 @@ impl Disk for Simulated {
         if step.is_ok() || state.dice.coin() {
             commit()?;
         }
-        step.map_err(|_| {
-            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
-            rusqlite::Error::SqliteFailure(code, None)
+        step.map_err(|error| {
+            let code = match error.kind() {
+                ErrorKind::StorageFull => rusqlite::ffi::SQLITE_FULL,
+                ErrorKind::ReadOnlyFilesystem => rusqlite::ffi::SQLITE_READONLY,
+                _ => rusqlite::ffi::SQLITE_IOERR,
+            };
+            rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
         })
     }
 }

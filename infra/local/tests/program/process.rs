@@ -15,7 +15,7 @@ use sha2::Sha256;
 use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_satchel");
-const SECRET: &str = "it-is-secret";
+pub const SECRET: &str = "it-is-secret";
 /// For what must happen at once, or the test hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
