@@ -197,8 +197,9 @@ async fn each_request_of_a_resumable_upload_has_its_fields() {
     let (known, token) = (["owner", "protocol", "size_bytes"], ["protocol", "reason", "size_bytes"]);
     let refused = ["owner", "protocol", "reason", "size_bytes"];
     let chunk_too_large = tus("PATCH", url).header("Content-Length", "5000000").header("Expect", "100-continue");
+    let another = tus("POST", "/resume/s2/a.txt").header("Authorization", bearer("s2", 10));
     for (function, code, request, protocol, own) in [
-        ("resume", "upload_created", post(10).header("Upload-Length", "10"), "jwt", &known[..]),
+        ("resume", "upload_created", another.header("Upload-Length", "10"), "jwt", &known[..]),
         ("resume", "size_mismatch", post(9).header("Upload-Length", "10"), "jwt", &token),
         ("resume", "upload_found", tus("HEAD", url), "upload_id", &known),
         ("resume", "offset_mismatch", patch(url, 5), "upload_id", &refused),
