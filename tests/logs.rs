@@ -169,7 +169,7 @@ async fn a_run_of_expire_says_what_it_came_to() {
     let world = World::new().await;
     world.stack.housekeeper().once().await.unwrap();
     let line = world.lines.of_function("expire").await;
-    let tallies = ["abandoned", "expired", "left", "over_limit"];
+    let tallies = ["abandoned", "expired", "left", "over_limit", "unfinished"];
     let counts = ["changed", "errors", "multipart_uploads", "stale_entries"];
     let run = ["complete", "dry_run", "last_error", "newest", "oldest", "run", "started"];
     assert_eq!(fields(&line), owed(false, &[&tallies[..], &counts, &run].concat()), "{line}");

@@ -51,7 +51,11 @@ impl Exporter {
         let mut registry = Registry::with_prefix("satchel");
         let recorders = METRICS.iter().map(|metric| (metric.name, Recorder::register(metric, &mut registry))).collect();
         let (objects, bytes, uptime) = (Family::default(), Family::default(), Gauge::default());
-        registry.register("storage_objects", "Objects in the data folder: files, and all others", objects.clone());
+        registry.register(
+            "storage_objects",
+            "Objects in the data folder: files, unfinished uploads, and all others",
+            objects.clone(),
+        );
         registry.register("storage_bytes", "Their bytes", bytes.clone());
         registry.register("uptime_seconds", "Seconds since the start", uptime.clone());
         registry.register("build", "The program", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));

@@ -114,16 +114,20 @@ impl Status {
 
     async fn read(&self, request: &Parts, seen: &Seen) -> Answer {
         match request.uri.path() {
-            METRICS => self.metrics(&request.headers),
+            METRICS => self.metrics(&request.headers).await,
             STYLE => of_type("text/css; charset=utf-8", page::STYLE_SHEET),
             PAGE_WITHOUT_SLASH => with(plain(StatusCode::PERMANENT_REDIRECT, ""), LOCATION, PAGE),
             _ => self.page(seen).await,
         }
     }
 
-    fn metrics(&self, headers: &HeaderMap) -> Answer {
+    async fn metrics(&self, headers: &HeaderMap) -> Answer {
         let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-        let stored = self.shelves.as_ref().map(Shelves::stock).unwrap_or_default();
+        let stored = match &self.shelves {
+            // A store that cannot be read is told by the requests that need it; all other figures still stand.
+            Some(shelves) => shelves.areas().await.unwrap_or_default(),
+            None => Vec::new(),
+        };
         let (content_type, body) = self.journal.exporter().expose(accept, &stored);
         of_type(content_type, body)
     }

@@ -8,7 +8,7 @@ use satchel_s3::{Stock, StoreError};
 
 use super::{
     chart::{self, Chart},
-    shelves::{File, Shelves, Survey},
+    shelves::{FILES, File, Shelves, Survey, UNFINISHED},
 };
 use crate::{
     chronicle::{Counts, Refusal},
@@ -95,13 +95,17 @@ pub async fn render(
         Some(shelves) => Some(shelves.survey(now).await?),
         None => None,
     };
+    let areas = match shelves {
+        Some(shelves) => Some(shelves.areas().await?),
+        None => None,
+    };
     let (hours, refusals) = journal.lately(now);
     let page = Page {
         facts,
         version: env!("CARGO_PKG_VERSION"),
         now: minute(now),
         uptime: span(journal.exporter().uptime()),
-        tiles: tiles(shelves, &hours, journal.refused()),
+        tiles: tiles(areas.as_deref(), &hours, journal.refused()),
         chart: Chart::of(&hours),
         hours: hours.iter().map(|(start, counts)| (chart::clock(*start), *counts)).collect(),
         embedded: survey.is_some(),
@@ -112,17 +116,26 @@ pub async fn render(
     Ok(page.render()?)
 }
 
-fn tiles(shelves: Option<&Shelves>, hours: &[(u64, Counts)], refused: u64) -> Vec<(&'static str, String)> {
+fn tiles(
+    areas: Option<&[(&'static str, Stock)]>,
+    hours: &[(u64, Counts)],
+    refused: u64,
+) -> Vec<(&'static str, String)> {
     let sum = |of: fn(&Counts) -> u64| hours.iter().map(|(_, counts)| of(counts)).sum::<u64>().to_string();
     let lately = [
         ("Uploads, last 24 hours", sum(|counts| counts.uploads)),
         ("Downloads, last 24 hours", sum(|counts| counts.downloads)),
         ("Refused since the start", refused.to_string()),
     ];
-    let files = shelves.map(|shelves| shelves.stock().first().map(|(_, files)| *files));
-    let shown = |of: fn(&Stock) -> String| files.map(|files| files.as_ref().map_or("counting".to_owned(), of));
-    let stored =
-        [("Files stored", shown(|files| files.objects.to_string())), ("Their size", shown(|files| bytes(files.bytes)))];
+    let shown = |area: &str, of: fn(&Stock) -> String| {
+        let stock = areas?.iter().find(|(name, _)| *name == area);
+        Some(stock.map_or("counting".to_owned(), |(_, stock)| of(stock)))
+    };
+    let stored = [
+        ("Files stored", shown(FILES, |files| files.objects.to_string())),
+        ("Their size", shown(FILES, |files| bytes(files.bytes))),
+        ("Size of unfinished uploads", shown(UNFINISHED, |begun| bytes(begun.bytes))),
+    ];
     let stored = stored.into_iter().filter_map(|(name, value)| Some((name, value?)));
     stored.chain(lately).collect()
 }
