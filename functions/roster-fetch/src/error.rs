@@ -103,6 +103,9 @@ pub enum RosterFetchError {
     /// The time is up.
     #[error("this could not be completed in time, as too many others edit the same or the store is slow; repeat it")]
     Unfinished,
+    /// S3 took too long to read from.
+    #[error("the roster store does not answer in time; try again")]
+    Hangs,
 }
 
 /// Why `mutual=true` cannot be.
@@ -155,7 +158,7 @@ impl RosterFetchError {
             Self::Group(GroupRefusal::Member { .. }) => (StatusCode::BAD_REQUEST, "entry_malformed"),
             Self::Unshared { .. } | Self::HalfDone { .. } => (StatusCode::SERVICE_UNAVAILABLE, "edit_incomplete"),
             Self::Document(DocumentError::Unreadable(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "document_unreadable"),
-            Self::Document(_) => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
+            Self::Document(_) | Self::Hangs => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
             Self::Unfinished => (StatusCode::SERVICE_UNAVAILABLE, "edit_unfinished"),
         };
         Problem::new(status, code, self.to_string())
@@ -194,6 +197,7 @@ impl RosterFetchError {
                 | Self::Flag(_)
                 | Self::Precondition(_)
                 | Self::Unfinished
+                | Self::Hangs
         )
     }
 
