@@ -4,6 +4,7 @@
 mod contacts;
 mod error;
 mod groups;
+mod mutual;
 mod state;
 
 use std::time::Duration;
