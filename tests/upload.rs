@@ -50,6 +50,11 @@ async fn every_refusal_has_its_status_and_code_and_stores_nothing() {
     let mut no_exp = good.clone();
     no_exp.as_object_mut().unwrap().remove("exp");
     let long_type = "a".repeat(256);
+    let mut early = good.clone();
+    early["nbf"] = (NOW as f64 + 0.5).into();
+    // {"alg":"none"}, and no signature.
+    let unsigned =
+        bearer(&good).split('.').nth(1).map(|claims| format!("Bearer eyJhbGciOiJub25lIn0.{claims}.")).unwrap();
     let rows = [
         ("no token", put("/upload/s/f").body(b"hello"), 403, "token_missing"),
         ("unknown token", put("/upload/s/f?v3=00").body(b"hello"), 403, "token_missing"),
@@ -66,7 +71,16 @@ async fn every_refusal_has_its_status_and_code_and_stores_nothing() {
             "mac_mismatch",
         ),
         ("no JWT", with_auth("Bearer nonsense").body(b"hello"), 403, "token_malformed"),
-        ("broken JWT header", with_auth(&other_alg).body(b"hello"), 403, "token_malformed"),
+        (
+            "broken JWT header",
+            with_auth(&bearer(&good).replacen("eyJ", "e-J", 1)).body(b"hello"),
+            403,
+            "token_malformed",
+        ),
+        // The header begins with another name than "alg" then.
+        ("JWT without alg", with_auth(&other_alg).body(b"hello"), 403, "token_algorithm"),
+        ("JWT of alg none", with_auth(&unsigned).body(b"hello"), 403, "token_algorithm"),
+        ("JWT before nbf", jwt_put("/upload/s/f", &early, b"hello"), 403, "token_not_yet_valid"),
         ("JWT without exp", jwt_put("/upload/s/f", &no_exp, b"hello"), 403, "token_without_expiry"),
         ("JWT at exp", jwt_put("/upload/s/f", &claims("s", "f", 5, "", NOW), b"hello"), 410, "token_expired"),
         ("JWT past exp", jwt_put("/upload/s/f", &claims("s", "f", 5, "", NOW - 1), b"hello"), 410, "token_expired"),
