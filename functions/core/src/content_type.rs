@@ -22,9 +22,9 @@ pub enum ContentTypeError {
 }
 
 impl ContentType {
-    /// Reads a type as a header or token names it. An empty one, and one that is no media type at all, becomes
-    /// `application/octet-stream`: browsers make something of `image/png,text/html`, and what they make of it
-    /// runs scripts.
+    /// Reads a type as a header or token names it. An empty one, one that is no media type at all, and one that says
+    /// nothing becomes `application/octet-stream`: browsers make something of `image/png,text/html` and of `*/*`, and
+    /// what they make of it runs scripts.
     ///
     /// # Errors
     /// See [`ContentTypeError`].
@@ -55,7 +55,6 @@ impl ContentType {
 /// `type/subtype`, then nothing or parameters (RFC 9110, section 8.3.1), without a comma outside quotes.
 fn is_media_type(text: &str) -> bool {
     let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
-    let is_token = |part: &str| !part.is_empty() && part.bytes().all(is_token_byte);
     let (mut quoted, mut escaped) = (false, false);
     let listed = parameters.bytes().any(|byte| {
         let toggles = byte == b'"' && !escaped;
@@ -63,10 +62,33 @@ fn is_media_type(text: &str) -> bool {
         quoted ^= toggles;
         byte == b',' && !quoted
     });
-    !listed && !quoted && essence.trim_end().split_once('/').is_some_and(|(kind, sub)| is_token(kind) && is_token(sub))
+    let essence = essence.trim_end();
+    !listed && !quoted && !is_sniffed(essence) && is_pair(essence, is_token)
+}
+
+/// `type/subtype`, each as `is_part` wants it.
+fn is_pair(essence: &str, is_part: impl Fn(&str) -> bool) -> bool {
+    essence.split_once('/').is_some_and(|(kind, sub)| is_part(kind) && is_part(sub))
+}
+
+/// Types of which browsers take the bytes' word (WHATWG, "MIME Sniffing", section 7), and whatever else a pattern is:
+/// no type is registered with a `*` in it (RFC 6838, section 4.2).
+fn is_sniffed(essence: &str) -> bool {
+    let unknown = ["unknown/unknown", "application/unknown"];
+    essence.contains('*') || unknown.iter().any(|known| essence.eq_ignore_ascii_case(known))
+}
+
+/// Whether a text is a type that a list of types may name: `type/subtype`, without parameters.
+#[must_use]
+pub fn is_essence(text: &str) -> bool {
+    !is_sniffed(text) && is_pair(text, is_token)
 }
 
 /// RFC 9110, section 5.6.2.
+fn is_token(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(is_token_byte)
+}
+
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
@@ -157,6 +179,12 @@ mod tests {
             "a/b/c",
             "image/png;a=\"",
             "image/png;a=\"\",text/html",
+            "*/*",
+            "*/*;a=b",
+            "image/*",
+            "text/ht*ml",
+            "unknown/unknown",
+            "Application/Unknown ; charset=x",
         ] {
             assert_eq!(ContentType::parse(replaced).unwrap().as_str(), OCTET_STREAM, "{replaced}");
         }
