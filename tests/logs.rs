@@ -330,8 +330,9 @@ async fn a_refused_mac_says_what_was_signed_and_a_right_one_does_not() {
     assert_eq!(world.send(&typed(&wrong, "image/jpeg; q=1")).await.status, 403);
     let line = world.lines.last();
     assert_eq!(line["protocol"], "v2");
-    let candidates = ["image/jpeg; q=1", "image/jpeg", "application/octet-stream", "", "image/png"];
-    let messages = candidates.map(|kind| format!("u/a.png\05\0{kind}"));
+    let likely = ["image/jpeg; q=1", "image/jpeg", "application/octet-stream", "", "image/png"];
+    let spellings = ["image/jpeg; q=\"1\"", "image/jpeg;q=1", "image/jpeg;q=\"1\""];
+    let messages: Vec<String> = likely.iter().chain(&spellings).map(|kind| format!("u/a.png\05\0{kind}")).collect();
     assert_eq!(line["signed_messages"], json!(messages), "each candidate, in the order it was tried");
     assert_eq!(world.send(&typed(&tokens::v2("u/a.png", 5, "image/png"), "image/png")).await.status, 201);
     assert!(world.lines.last().get("signed_messages").is_none());

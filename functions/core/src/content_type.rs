@@ -1,5 +1,8 @@
 //! Content types: the one stored with an object, and the candidates a MAC may have been made over.
 
+mod aliases;
+mod spellings;
+
 /// The type of files nothing is known about (RFC 2046, section 4.5.1).
 pub const OCTET_STREAM: &str = "application/octet-stream";
 
@@ -106,12 +109,13 @@ fn without_parameters(content_type: &str) -> &str {
 
 /// The types a v2 or Metronome MAC may have been made over, most likely first, each once: the header
 /// as sent, the header without parameters, `application/octet-stream` (the slot request named none),
-/// nothing (Converse.js names an empty one), and what the extension suggests (Movim, Kaidan and
-/// others send no header with their PUT).
+/// nothing (Converse.js names an empty one), what the extension suggests (Movim, Kaidan and
+/// others send no header with their PUT), other spellings of the header, and what else clients have
+/// for the extension.
 #[must_use]
 pub fn signed_candidates(header: Option<&str>, file_name: &str) -> Vec<String> {
     let header = header.unwrap_or_default();
-    let mut candidates: Vec<String> = Vec::with_capacity(5);
+    let mut candidates: Vec<String> = Vec::with_capacity(16);
     let mut consider = |candidate: &str| {
         if !candidates.iter().any(|known| known == candidate) {
             candidates.push(candidate.to_owned());
@@ -119,6 +123,10 @@ pub fn signed_candidates(header: Option<&str>, file_name: &str) -> Vec<String> {
     };
     [header, without_parameters(header)].into_iter().filter(|named| !named.is_empty()).for_each(&mut consider);
     [OCTET_STREAM, ""].into_iter().chain(guesses(file_name)).for_each(&mut consider);
+    if !header.is_empty() {
+        spellings::spellings(header).iter().for_each(|spelling| consider(spelling));
+    }
+    aliases::of(extension(file_name)).for_each(&mut consider);
     candidates
 }
 
@@ -132,8 +140,11 @@ pub fn unsigned_type(header: Option<&str>, file_name: &str) -> Result<ContentTyp
 }
 
 fn guesses(file_name: &str) -> impl Iterator<Item = &'static str> {
-    let extension = file_name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    mime_guess::from_ext(extension).iter_raw()
+    mime_guess::from_ext(extension(file_name)).iter_raw()
+}
+
+fn extension(file_name: &str) -> &str {
+    file_name.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
 #[cfg(test)]
@@ -142,12 +153,40 @@ mod tests {
 
     #[test]
     fn candidates_come_in_the_order_of_likelihood_and_once_each() {
-        assert_eq!(
-            signed_candidates(Some("text/plain; charset=utf-8"), "note.txt"),
-            ["text/plain; charset=utf-8", "text/plain", OCTET_STREAM, ""]
-        );
-        assert_eq!(signed_candidates(None, "pic.JPG"), [OCTET_STREAM, "", "image/jpeg"]);
+        let candidates = signed_candidates(Some("text/plain; charset=utf-8"), "note.txt");
+        assert_eq!(candidates[..4], ["text/plain; charset=utf-8", "text/plain", OCTET_STREAM, ""]);
+        assert!(candidates[4..].contains(&"text/plain;charset=utf-8".to_owned()), "{candidates:?}");
+        for name in ["note.txt", "a.ogg"] {
+            let candidates = signed_candidates(Some("audio/ogg;codecs=opus"), name);
+            let mut once = candidates.clone();
+            once.sort_unstable();
+            once.dedup();
+            assert_eq!(once.len(), candidates.len(), "{candidates:?}");
+        }
+        assert_eq!(signed_candidates(None, "pic.JPG"), [OCTET_STREAM, "", "image/jpeg", "image/jpg", "image/pjpeg"]);
         assert_eq!(signed_candidates(Some(OCTET_STREAM), "blob"), [OCTET_STREAM, ""]);
+    }
+
+    #[test]
+    fn what_clients_call_a_file_is_among_the_candidates() {
+        for (name, signed) in [
+            ("a.m4a", "audio/mp4"),
+            ("a.M4A", "audio/x-m4a"),
+            ("a.ogg", "application/ogg"),
+            ("a.ogg", "audio/ogg; codecs=opus"),
+            ("a.opus", "audio/opus"),
+            ("a.mp3", "audio/mp3"),
+            ("a.mp3", "audio/mpeg"),
+            ("a.wav", "audio/x-wav"),
+            ("a.amr", "audio/amr"),
+            ("a.vcf", "text/x-vcard"),
+            ("a.mkv", "video/x-matroska"),
+            ("a.tar.gz", "application/x-compressed-tar"),
+            ("a.tar.gz", "application/gzip"),
+        ] {
+            let candidates = signed_candidates(None, name);
+            assert!(candidates.iter().any(|candidate| candidate == signed), "{name} {signed}: {candidates:?}");
+        }
     }
 
     #[test]
