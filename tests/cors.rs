@@ -1,6 +1,6 @@
-//! CORS on every answer, and on the store that downloads are redirected to.
+//! CORS and `nosniff` on every answer, and on the store that downloads are redirected to.
 
-use crate::support::{Answer, Request, World, follow, tokens};
+use crate::support::{Answer, Request, World, follow, rosters, tokens};
 
 fn assert_open(answer: &Answer) {
     assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{answer:?}");
@@ -8,6 +8,7 @@ fn assert_open(answer: &Answer) {
     let headers = answer.header("access-control-allow-headers").unwrap();
     assert!(headers.contains("Authorization") && headers.contains("Content-Type"), "{headers}");
     assert_eq!(answer.header("access-control-max-age"), Some("7200"));
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{answer:?}");
 }
 
 #[tokio::test]
@@ -27,10 +28,31 @@ async fn every_answer_carries_the_cors_headers() {
         ("GET", "/elsewhere".into(), 404),
         ("OPTIONS", "/upload/u/a".into(), 204),
         ("OPTIONS", "/upload/u/none".into(), 204),
+        ("DELETE", "/upload/u/a".into(), 405),
     ] {
         let answer = world.send(&Request::new(method, &target).header("Origin", "https://chat.example.org")).await;
         assert_eq!(answer.status, status, "{method} {target}");
         assert_open(&answer);
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn no_answer_is_to_be_taken_for_another_type() {
+    let world = rosters::world(&[("SATCHEL_COMPONENT_CREDENTIALS", "prosody:password")]).await;
+    let resume = tokens::v1("u/a", 5).replacen("/upload/", "/resume/", 1);
+    for (request, status) in [
+        (Request::new("POST", &resume).header("Tus-Resumable", "1.0.0").header("Upload-Length", "5"), 201),
+        (Request::new("POST", "/resume/u/a").header("Tus-Resumable", "1.0.0").header("Upload-Length", "5"), 403),
+        (Request::new("OPTIONS", "/resume/u/a"), 204),
+        (rosters::request("GET", "/contacts/john"), 200),
+        (rosters::request("PUT", "/contacts/john/marie@x").body(b"{}"), 201),
+        (rosters::request("GET", "/groups/none"), 404),
+        (Request::new("GET", "/contacts/john"), 401),
+        (Request::new("POST", "/component").body(b"{}"), 401),
+    ] {
+        let answer = world.send(&request).await;
+        assert_eq!((answer.status, answer.header("x-content-type-options")), (status, Some("nosniff")), "{answer:?}");
     }
     world.stop().await;
 }

@@ -60,18 +60,44 @@ async fn files_are_served_with_prosodys_headers() {
 /// Browsers take the last of several types, and run scripts in what is shown inline.
 #[tokio::test]
 async fn no_spelling_of_a_type_smuggles_a_page_in() {
-    let world = World::new().await;
-    for (number, content_type) in
-        ["image/png,text/html", "image/png;,text/html", "image/png;a=b,text/html", "video/x,image/svg+xml", "text/html"]
-            .into_iter()
-            .enumerate()
+    let all = "text/*, image/*, video/*, multipart/*".to_owned();
+    let world = World::with(Setup { variables: vec![("SATCHEL_SAFE_TYPES", all)], ..Setup::default() }).await;
+    for (number, content_type) in [
+        "image/png,text/html",
+        "image/png;,text/html",
+        "image/png;a=b,text/html",
+        "video/x,image/svg+xml",
+        "text/html",
+        "application/xhtml+xml",
+        "text/xml",
+        "image/x+xml",
+        "*/*",
+        "image/*",
+        "application/unknown",
+    ]
+    .into_iter()
+    .enumerate()
     {
         let path = format!("u/{number}");
         let put = Request::new("PUT", &tokens::v1(&path, 5)).header("Content-Type", content_type).body(b"hello");
         assert_eq!(world.send(&put).await.status, 201, "{content_type}");
         let served = world.fetch(&tokens::target(&path)).await;
         assert!(served.header("content-disposition").unwrap().starts_with("attachment"), "{content_type}");
-        assert!(!served.header("content-type").unwrap().contains(','), "{content_type}");
+        assert!(!served.header("content-type").unwrap().contains([',', '*']), "{content_type}");
+    }
+    world.stop().await;
+}
+
+/// By another program with the bucket's credentials, or by an earlier version.
+#[tokio::test]
+async fn a_stored_type_that_is_none_is_served_as_an_octet_stream() {
+    let world = World::new().await;
+    for (number, content_type) in ["*/*", "text", "image/png,text/html", "unknown/unknown"].into_iter().enumerate() {
+        let put = world.s3().put_object().bucket("satchel").key(format!("uploads/u/{number}"));
+        put.content_type(content_type).body(b"<script>".to_vec().into()).send().await.unwrap();
+        let served = world.fetch(&format!("/upload/u/{number}")).await;
+        assert_eq!(served.header("content-type"), Some("application/octet-stream"), "{content_type}");
+        assert!(served.header("content-disposition").unwrap().starts_with("attachment"), "{content_type}");
     }
     world.stop().await;
 }

@@ -165,6 +165,29 @@ async fn a_dry_run_writes_the_report_only() {
 }
 
 #[tokio::test]
+async fn unfinished_uploads_take_up_room() {
+    let shelf = Shelf::start().await;
+    for (key, stored) in [("uploads/u/old", NOW), ("uploads/u/new", NOW + 1)] {
+        shelf.set_clock(stored);
+        shelf.put(key, b"hello", None).await;
+    }
+    let upload = shelf.client.create_multipart_upload().bucket(BUCKET).key("uploads/u/m").send().await.unwrap();
+    let part = shelf.client.upload_part().bucket(BUCKET).key("uploads/u/m").set_upload_id(upload.upload_id);
+    part.part_number(1).body(vec![0; 100].into()).send().await.unwrap();
+    shelf.put("resuming/a", b"worlds", None).await;
+    let all = shelf.run_within(116, false).await;
+    assert_eq!((all.over_limit, all.left, all.unfinished), (tally(0, 0), Some(tally(2, 10)), Some(tally(2, 106))));
+    let less = shelf.run_within(115, false).await;
+    assert_eq!((less.over_limit, less.left, less.unfinished), (tally(1, 5), Some(tally(1, 5)), Some(tally(2, 106))));
+    assert_eq!(shelf.keys("uploads/").await, ["uploads/u/new"]);
+    shelf.set_clock(NOW + 1 + DAY);
+    let later = shelf.run_within(5, false).await;
+    assert_eq!((later.over_limit, later.abandoned, later.multipart_uploads), (tally(0, 0), tally(1, 6), 1));
+    assert_eq!(later.unfinished, Some(tally(0, 0)), "room is counted once leftovers are gone");
+    shelf.stop().await;
+}
+
+#[tokio::test]
 async fn entries_that_lie_delete_nothing() {
     let shelf = Shelf::start().await;
     for (key, expires) in [("uploads/u/never", None), ("uploads/u/later", Some(NOW + DAY)), ("uploads/u/due", Some(5))]
@@ -447,11 +470,11 @@ async fn more_unfinished_uploads_than_a_page_are_aborted() {
 #[tokio::test]
 async fn the_oldest_go_until_the_rest_is_within_the_limit() {
     for (name, limit, gone, left) in [
-        ("a byte to spare", 26, tally(0, 0), tally(5, 25)),
-        ("exactly full", 25, tally(0, 0), tally(5, 25)),
-        ("a byte over", 24, tally(1, 5), tally(4, 20)),
-        ("half", 15, tally(2, 10), tally(3, 15)),
-        ("only what is permanent", 5, tally(4, 20), tally(1, 5)),
+        ("a byte to spare", 36, tally(0, 0), tally(5, 25)),
+        ("exactly full", 35, tally(0, 0), tally(5, 25)),
+        ("a byte over", 34, tally(1, 5), tally(4, 20)),
+        ("half", 25, tally(2, 10), tally(3, 15)),
+        ("only what stays", 15, tally(4, 20), tally(1, 5)),
         ("not even that", 1, tally(4, 20), tally(1, 5)),
     ] {
         let shelf = Shelf::start().await;
@@ -466,7 +489,7 @@ async fn the_oldest_go_until_the_rest_is_within_the_limit() {
             shelf.set_clock(NOW + 3 * DAY - age);
             shelf.put(key, b"hello", None).await;
         }
-        shelf.put("incoming/u/a", b"does not count", None).await;
+        shelf.put("incoming/u/a", b"unfinished", None).await;
         for dry_run in [true, false] {
             let summary = shelf.run_within(limit, dry_run).await;
             assert_eq!((summary.over_limit, summary.left), (gone, Some(left)), "{name}");

@@ -4,8 +4,12 @@ mod faults;
 mod races;
 mod refusals;
 
-use satchel_aws::storage::{incomplete::Draft, pieces::Pieces};
-use satchel_core::{grant::UploadId, resume::progress::Progress};
+use satchel_aws::storage::{incomplete::Draft, multipart::Multipart, pieces::Pieces};
+use satchel_core::{
+    resume::{progress::Progress, session::Session},
+    secret::Secrets,
+    time::Timestamp,
+};
 use serde_json::json;
 
 use crate::support::{
@@ -75,10 +79,16 @@ async fn send_rest(world: &World, url: &str, body: &[u8], chunk: usize) {
     }
 }
 
-/// The upload's own id, as it is in its signed one.
-fn upload_id(url: &str) -> UploadId {
+/// What an upload's signed id says.
+fn session(world: &World, url: &str, at: &str) -> Session {
     let signed = url.split("upload=").nth(1).unwrap();
-    UploadId::decode(signed.split('.').nth(2).unwrap()).unwrap()
+    let secrets = Secrets::parse(&world.variable("SATCHEL_UPLOAD_SECRETS")).unwrap();
+    Session::verify(signed, &[path(at)], &secrets, Timestamp::from_seconds(0)).unwrap()
+}
+
+/// Multipart uploads that S3 has.
+async fn multipart_uploads(world: &World) -> usize {
+    world.s3().list_multipart_uploads().bucket("satchel").send().await.unwrap().uploads().len()
 }
 
 #[tokio::test]
@@ -161,7 +171,7 @@ async fn chunks_of_any_size_make_one_file() {
             at = send(&world, &url, at, &body[at..(at + size).min(body.len())]).await;
             let waiting = world.s3().list_objects_v2().bucket("satchel").prefix("resuming/").send().await.unwrap();
             let sizes: Vec<i64> = waiting.contents().iter().filter_map(|object| object.size).collect();
-            assert!(sizes.iter().all(|size| *size < 5 * MIB as i64 + 16), "{name}: {sizes:?}");
+            assert!(sizes.iter().all(|size| *size < 5 * MIB as i64 + 256), "{name}: {sizes:?}");
         }
         assert!(world.fetch(&tokens::target(&path)).await.body == body, "{name}");
     }
@@ -277,6 +287,47 @@ async fn a_terminated_upload_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_token_holds_the_space_of_one_upload_however_often_it_is_used() {
+    let world = World::new().await;
+    let body = bytes(12 * MIB);
+    let mut urls = Vec::new();
+    for _ in 0..20 {
+        let url = create(&world, "u/a", body.len()).await;
+        send_rest(&world, &url, &body[..2 * CHUNK], CHUNK).await;
+        assert_eq!((multipart_uploads(&world).await, world.keys("").await.len()), (1, 1));
+        urls.push(url);
+    }
+    let metrics = String::from_utf8(world.get("/metrics").await.body).unwrap();
+    let unfinished = metrics.lines().find(|line| line.contains("storage_bytes{area=\"unfinished\"}"));
+    let stored: usize = unfinished.unwrap_or_else(|| panic!("{metrics}")).rsplit(' ').next().unwrap().parse().unwrap();
+    assert!((2 * CHUNK..2 * CHUNK + 256).contains(&stored), "{stored}");
+    let last = urls.pop().unwrap();
+    for url in &urls {
+        for request in [tus("HEAD", url), patch(url, 2 * CHUNK, &body[2 * CHUNK..]), tus("DELETE", url)] {
+            let answer = world.send(&request).await;
+            assert_eq!((answer.status, answer.header("upload-offset")), (410, None));
+        }
+    }
+    send_rest(&world, &last, &body, CHUNK).await;
+    assert!(world.fetch("/upload/u/a").await.body == body);
+    assert_eq!((multipart_uploads(&world).await, world.keys("").await.len()), (0, 1));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn another_token_for_the_path_takes_its_place_as_well() {
+    let world = World::new().await;
+    let first = create(&world, "u/a", 5).await;
+    send(&world, &first, 0, b"hel").await;
+    let second = create(&world, "u/a", 6).await;
+    assert_eq!(world.send(&patch(&first, 3, b"lo")).await.code(), "upload_gone");
+    assert_eq!(offset(&world, &second).await, 0, "begun anew");
+    send(&world, &second, 0, b"worlds").await;
+    assert_eq!(world.fetch("/upload/u/a").await.body, b"worlds");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn the_first_file_at_a_path_stays() {
     let world = World::new().await;
     let url = create(&world, "u/a", 5).await;
@@ -297,34 +348,35 @@ async fn the_first_file_at_a_path_stays() {
 async fn what_an_interrupted_request_has_left_is_finished_by_the_next() {
     let world = World::new().await;
     let (storage, body) = (world.storage(), bytes(12 * MIB));
-    let leave = async |url: &str, progress: Progress, waiting: &[u8]| {
-        let id = upload_id(url);
-        let found = storage.incomplete(id).await.unwrap().unwrap();
-        let draft = Draft::new(progress, found.metadata, Pieces::of(waiting)).unwrap();
-        storage.write_incomplete(id, &draft, Some(&found.version)).await.unwrap().unwrap();
+    let leave = async |url: &str, at: &str, progress: Progress, waiting: &[u8]| {
+        let session = session(&world, url, at);
+        let upload = Multipart { grant: &session.grant, id: session.multipart.as_ref().unwrap() };
+        let found = storage.incomplete(upload).await.unwrap();
+        let (metadata, version) = found.map(|found| (found.metadata, found.version)).unzip();
+        let draft = Draft::new(progress, metadata.unwrap_or_default(), Pieces::of(waiting)).unwrap();
+        storage.write_incomplete(upload, &draft, version.as_ref()).await.unwrap().unwrap();
     };
     let all = Progress::default().extended(body.len() as u64);
 
     let url = create(&world, "u/part", body.len()).await;
-    leave(&url, Progress::default().extended(6 * MIB as u64), &body[..6 * MIB]).await;
+    leave(&url, "u/part", Progress::default().extended(6 * MIB as u64), &body[..6 * MIB]).await;
     assert_eq!(offset(&world, &url).await, 6 * MIB, "waiting bytes count, whether they are a part or not");
     send_rest(&world, &url, &body, CHUNK).await;
     assert!(world.fetch("/upload/u/part").await.body == body);
 
     let url = create(&world, "u/head", body.len()).await;
-    leave(&url, all, &body).await;
+    leave(&url, "u/head", all, &body).await;
     assert_eq!(world.get("/upload/u/head").await.status, 404);
     assert_eq!(offset(&world, &url).await, body.len());
     assert!(world.fetch("/upload/u/head").await.body == body, "HEAD has finished it");
 
     let url = create(&world, "u/patch", body.len()).await;
-    leave(&url, all, &body).await;
+    leave(&url, "u/patch", all, &body).await;
     assert_eq!(send(&world, &url, body.len(), b"").await, body.len());
     assert!(world.fetch("/upload/u/patch").await.body == body, "an empty chunk at the end has, too");
 
     // Finished, but not forgotten.
-    let draft = Draft::new(all, Default::default(), Pieces::of(&body[..])).unwrap();
-    storage.write_incomplete(upload_id(&url), &draft, None).await.unwrap().unwrap();
+    leave(&url, "u/patch", all, &body).await;
     assert_eq!(offset(&world, &url).await, body.len());
     assert!(world.keys("resuming/").await.is_empty());
     world.stop().await;

@@ -3,4 +3,5 @@
 mod editing;
 mod fetching;
 mod groups;
+mod mutual;
 mod refreshing;

@@ -107,6 +107,8 @@ fn next(fate: &Mutex<Fate>) -> Option<Loss> {
 enum Step {
     /// The creation, with a first chunk.
     First,
+    /// The creation of an upload of 9 MiB in place of one that has a part.
+    Anew,
     /// A chunk that waits.
     Waits,
     /// A chunk that makes a part.
@@ -124,10 +126,13 @@ async fn suffer(step: Step, fate: Fate) {
     let first = post("u/a", body.len()).header("Content-Type", CHUNK_TYPE).body(&body[..1]);
     let created_at = target(&tokens::v1("u/a", body.len()));
     let (mut url, mut at) = (None, 0);
-    if !matches!(step, Step::First) {
+    if matches!(step, Step::Anew) {
+        let created = create(&world, "u/a", body.len()).await;
+        send_rest(&world, &created, &body[..2 * CHUNK], CHUNK).await;
+    } else if !matches!(step, Step::First) {
         let created = create(&world, "u/a", body.len()).await;
         let before = match step {
-            Step::First | Step::Waits => 0,
+            Step::First | Step::Anew | Step::Waits => 0,
             Step::MakesPart => CHUNK,
             Step::Last => 2 * CHUNK,
         };
@@ -152,7 +157,7 @@ async fn suffer(step: Step, fate: Fate) {
     let known = offset(&world, &url).await;
     if taken {
         assert_eq!(known, offset_of(&answer), "{name}: what was acknowledged is there");
-    } else if !matches!(step, Step::First) {
+    } else if !matches!(step, Step::First | Step::Anew) {
         assert!([at, at + chunk.len()].contains(&known), "{name}: {known}");
     }
     send_rest(&world, &url, &body, CHUNK).await;
@@ -178,6 +183,11 @@ async fn suffer_all(step: Step, requests: usize) {
 #[tokio::test]
 async fn a_creation_over_a_bad_line() {
     suffer_all(Step::First, 3).await;
+}
+
+#[tokio::test]
+async fn a_second_creation_over_a_bad_line() {
+    suffer_all(Step::Anew, 7).await;
 }
 
 #[tokio::test]

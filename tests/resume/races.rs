@@ -120,22 +120,59 @@ async fn an_end_beside_a_chunk_is_an_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_uploads_of_one_path_one_becomes_the_file() {
     let world = Arc::new(World::new().await);
-    let creations = (0..5).map(|_| post("u/a", 10)).collect();
-    let created = at_once(&world, creations).await;
-    let urls: Vec<String> =
-        created.iter().map(|answer| super::resolved(&super::target(&tokens::v1("u/a", 10)), answer)).collect();
-    for (number, url) in urls.iter().enumerate() {
-        send(&world, url, 0, &contender(number, 5)).await;
+    for round in 0..5 {
+        let path = format!("u/{round}");
+        let created = at_once(&world, (0..8).map(|_| post(&path, 10)).collect()).await;
+        let at = super::target(&tokens::v1(&path, 10));
+        let urls: Vec<String> = created.iter().map(|answer| super::resolved(&at, answer)).collect();
+        assert_eq!(super::multipart_uploads(&world).await, 1);
+        for halves in [0, 5] {
+            let chunk = |(number, url): (usize, &String)| patch(url, halves, &contender(number, 5));
+            let answers = at_once(&world, urls.iter().enumerate().map(chunk).collect()).await;
+            let winners: Vec<usize> = (0..8).filter(|number| answers[*number].status == 204).collect();
+            assert_eq!(winners.len(), 1);
+            assert!(answers.iter().all(|answer| answer.status == 204 || answer.code() == "upload_gone"));
+            if halves == 5 {
+                let half = contender(winners[0], 5);
+                assert_eq!(world.fetch(&tokens::target(&path)).await.body, [half.clone(), half].concat());
+                send_rest(&world, &urls[winners[0]], &[0; 10], CHUNK).await;
+            }
+        }
+        assert!(world.keys("resuming/").await.is_empty());
     }
-    let last = urls.iter().enumerate().map(|(number, url)| patch(url, 5, &contender(number, 5))).collect();
-    let answers = at_once(&world, last).await;
-    let winners: Vec<usize> = (0..5).filter(|number| answers[*number].status == 204).collect();
-    assert_eq!(winners.len(), 1);
-    assert!(answers.iter().all(|answer| answer.status == 204 || answer.code() == "file_exists"));
-    let half = contender(winners[0], 5);
-    assert_eq!(world.fetch("/upload/u/a").await.body, [half.clone(), half].concat());
-    assert_eq!(world.keys("").await, ["uploads/u/a"]);
-    let url = &urls[winners[0]];
-    send_rest(&world, url, &[0; 10], CHUNK).await;
+    Arc::into_inner(world).unwrap().stop().await;
+}
+
+/// As a client does that has not heard of its creation, while its first request, or another client, still goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_creation_beside_a_chunk_mixes_nothing() {
+    let world = Arc::new(World::new().await);
+    let length = 6 * MIB;
+    let [mine, other] = [contender(1, length), contender(2, length)];
+    for round in 0..10 {
+        let path = format!("u/{round}");
+        let url = create(&world, &path, length).await;
+        // One byte waits, a part comes with the next, or the file itself.
+        let [at, end] = [[0, 1], [1, length - 1], [2 * MIB, length]][round % 3];
+        send_rest(&world, &url, &mine[..at], CHUNK).await;
+        let mut answers =
+            at_once(&world, vec![patch(&url, at, &mine[at..end.min(at + CHUNK)]), post(&path, length)]).await;
+        let (created, chunk) = (answers.pop().unwrap(), answers.pop().unwrap());
+        if created.status == 409 {
+            assert_eq!((created.code().as_str(), chunk.status), ("file_exists", 204));
+            assert!(world.fetch(&tokens::target(&path)).await.body == mine);
+            continue;
+        }
+        let second = super::resolved(&super::target(&tokens::v1(&path, length)), &created);
+        assert!([204, 409, 410].contains(&chunk.status), "{chunk:?}");
+        if world.get(&tokens::target(&path)).await.status == 404 {
+            assert_eq!(offset(&world, &second).await, 0, "nothing of the other upload");
+            assert_eq!(world.send(&tus("HEAD", &url)).await.status, 410);
+            send_rest(&world, &second, &other, CHUNK).await;
+            assert!(world.fetch(&tokens::target(&path)).await.body == other);
+        } else {
+            assert!(world.fetch(&tokens::target(&path)).await.body == mine);
+        }
+    }
     Arc::into_inner(world).unwrap().stop().await;
 }

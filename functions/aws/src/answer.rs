@@ -2,7 +2,7 @@
 
 use http::{
     HeaderName, HeaderValue, Method, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS},
 };
 use lambda_http::{Body, Response};
 use satchel_core::{
@@ -19,12 +19,16 @@ use crate::{
 /// Seconds after which a client may try again when storage has failed it.
 const RETRY_AFTER_SECONDS: &str = "5";
 
+/// A browser is to take an answer for what it says it is.
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
 /// An answer without a body, such as 201 or 204.
 #[must_use]
 pub fn empty(status: StatusCode, code: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = status;
     response.extensions_mut().insert(Outcome::new(code));
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     cors::allow_any_origin(response.headers_mut());
     response
 }

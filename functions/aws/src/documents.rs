@@ -125,7 +125,10 @@ impl Documents {
 }
 
 /// None before the first attempt, then a random one, longer from round to round (AWS: "Exponential backoff and jitter").
-async fn pause(attempt: u32) -> Result<(), DocumentError> {
+///
+/// # Errors
+/// No randomness.
+pub async fn pause(attempt: u32) -> Result<(), DocumentError> {
     if attempt > 0 {
         let longest = (8 << attempt.min(8)).min(MAX_PAUSE);
         tokio::time::sleep(Duration::from_millis((getrandom::u32()? % longest).into())).await;

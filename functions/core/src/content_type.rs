@@ -1,5 +1,8 @@
 //! Content types: the one stored with an object, and the candidates a MAC may have been made over.
 
+mod aliases;
+mod spellings;
+
 /// The type of files nothing is known about (RFC 2046, section 4.5.1).
 pub const OCTET_STREAM: &str = "application/octet-stream";
 
@@ -22,9 +25,9 @@ pub enum ContentTypeError {
 }
 
 impl ContentType {
-    /// Reads a type as a header or token names it. An empty one, and one that is no media type at all, becomes
-    /// `application/octet-stream`: browsers make something of `image/png,text/html`, and what they make of it
-    /// runs scripts.
+    /// Reads a type as a header or token names it. An empty one, one that is no media type at all, and one that says
+    /// nothing becomes `application/octet-stream`: browsers make something of `image/png,text/html` and of `*/*`, and
+    /// what they make of it runs scripts.
     ///
     /// # Errors
     /// See [`ContentTypeError`].
@@ -55,7 +58,6 @@ impl ContentType {
 /// `type/subtype`, then nothing or parameters (RFC 9110, section 8.3.1), without a comma outside quotes.
 fn is_media_type(text: &str) -> bool {
     let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
-    let is_token = |part: &str| !part.is_empty() && part.bytes().all(is_token_byte);
     let (mut quoted, mut escaped) = (false, false);
     let listed = parameters.bytes().any(|byte| {
         let toggles = byte == b'"' && !escaped;
@@ -63,10 +65,33 @@ fn is_media_type(text: &str) -> bool {
         quoted ^= toggles;
         byte == b',' && !quoted
     });
-    !listed && !quoted && essence.trim_end().split_once('/').is_some_and(|(kind, sub)| is_token(kind) && is_token(sub))
+    let essence = essence.trim_end();
+    !listed && !quoted && !is_sniffed(essence) && is_pair(essence, is_token)
+}
+
+/// `type/subtype`, each as `is_part` wants it.
+fn is_pair(essence: &str, is_part: impl Fn(&str) -> bool) -> bool {
+    essence.split_once('/').is_some_and(|(kind, sub)| is_part(kind) && is_part(sub))
+}
+
+/// Types of which browsers take the bytes' word (WHATWG, "MIME Sniffing", section 7), and whatever else a pattern is:
+/// no type is registered with a `*` in it (RFC 6838, section 4.2).
+fn is_sniffed(essence: &str) -> bool {
+    let unknown = ["unknown/unknown", "application/unknown"];
+    essence.contains('*') || unknown.iter().any(|known| essence.eq_ignore_ascii_case(known))
+}
+
+/// Whether a text is a type that a list of types may name: `type/subtype`, without parameters.
+#[must_use]
+pub fn is_essence(text: &str) -> bool {
+    !is_sniffed(text) && is_pair(text, is_token)
 }
 
 /// RFC 9110, section 5.6.2.
+fn is_token(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(is_token_byte)
+}
+
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
@@ -84,12 +109,13 @@ fn without_parameters(content_type: &str) -> &str {
 
 /// The types a v2 or Metronome MAC may have been made over, most likely first, each once: the header
 /// as sent, the header without parameters, `application/octet-stream` (the slot request named none),
-/// nothing (Converse.js names an empty one), and what the extension suggests (Movim, Kaidan and
-/// others send no header with their PUT).
+/// nothing (Converse.js names an empty one), what the extension suggests (Movim, Kaidan and
+/// others send no header with their PUT), other spellings of the header, and what else clients have
+/// for the extension.
 #[must_use]
 pub fn signed_candidates(header: Option<&str>, file_name: &str) -> Vec<String> {
     let header = header.unwrap_or_default();
-    let mut candidates: Vec<String> = Vec::with_capacity(5);
+    let mut candidates: Vec<String> = Vec::with_capacity(16);
     let mut consider = |candidate: &str| {
         if !candidates.iter().any(|known| known == candidate) {
             candidates.push(candidate.to_owned());
@@ -97,6 +123,10 @@ pub fn signed_candidates(header: Option<&str>, file_name: &str) -> Vec<String> {
     };
     [header, without_parameters(header)].into_iter().filter(|named| !named.is_empty()).for_each(&mut consider);
     [OCTET_STREAM, ""].into_iter().chain(guesses(file_name)).for_each(&mut consider);
+    if !header.is_empty() {
+        spellings::spellings(header).iter().for_each(|spelling| consider(spelling));
+    }
+    aliases::of(extension(file_name)).for_each(&mut consider);
     candidates
 }
 
@@ -110,8 +140,11 @@ pub fn unsigned_type(header: Option<&str>, file_name: &str) -> Result<ContentTyp
 }
 
 fn guesses(file_name: &str) -> impl Iterator<Item = &'static str> {
-    let extension = file_name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    mime_guess::from_ext(extension).iter_raw()
+    mime_guess::from_ext(extension(file_name)).iter_raw()
+}
+
+fn extension(file_name: &str) -> &str {
+    file_name.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
 #[cfg(test)]
@@ -120,12 +153,40 @@ mod tests {
 
     #[test]
     fn candidates_come_in_the_order_of_likelihood_and_once_each() {
-        assert_eq!(
-            signed_candidates(Some("text/plain; charset=utf-8"), "note.txt"),
-            ["text/plain; charset=utf-8", "text/plain", OCTET_STREAM, ""]
-        );
-        assert_eq!(signed_candidates(None, "pic.JPG"), [OCTET_STREAM, "", "image/jpeg"]);
+        let candidates = signed_candidates(Some("text/plain; charset=utf-8"), "note.txt");
+        assert_eq!(candidates[..4], ["text/plain; charset=utf-8", "text/plain", OCTET_STREAM, ""]);
+        assert!(candidates[4..].contains(&"text/plain;charset=utf-8".to_owned()), "{candidates:?}");
+        for name in ["note.txt", "a.ogg"] {
+            let candidates = signed_candidates(Some("audio/ogg;codecs=opus"), name);
+            let mut once = candidates.clone();
+            once.sort_unstable();
+            once.dedup();
+            assert_eq!(once.len(), candidates.len(), "{candidates:?}");
+        }
+        assert_eq!(signed_candidates(None, "pic.JPG"), [OCTET_STREAM, "", "image/jpeg", "image/jpg", "image/pjpeg"]);
         assert_eq!(signed_candidates(Some(OCTET_STREAM), "blob"), [OCTET_STREAM, ""]);
+    }
+
+    #[test]
+    fn what_clients_call_a_file_is_among_the_candidates() {
+        for (name, signed) in [
+            ("a.m4a", "audio/mp4"),
+            ("a.M4A", "audio/x-m4a"),
+            ("a.ogg", "application/ogg"),
+            ("a.ogg", "audio/ogg; codecs=opus"),
+            ("a.opus", "audio/opus"),
+            ("a.mp3", "audio/mp3"),
+            ("a.mp3", "audio/mpeg"),
+            ("a.wav", "audio/x-wav"),
+            ("a.amr", "audio/amr"),
+            ("a.vcf", "text/x-vcard"),
+            ("a.mkv", "video/x-matroska"),
+            ("a.tar.gz", "application/x-compressed-tar"),
+            ("a.tar.gz", "application/gzip"),
+        ] {
+            let candidates = signed_candidates(None, name);
+            assert!(candidates.iter().any(|candidate| candidate == signed), "{name} {signed}: {candidates:?}");
+        }
     }
 
     #[test]
@@ -157,6 +218,12 @@ mod tests {
             "a/b/c",
             "image/png;a=\"",
             "image/png;a=\"\",text/html",
+            "*/*",
+            "*/*;a=b",
+            "image/*",
+            "text/ht*ml",
+            "unknown/unknown",
+            "Application/Unknown ; charset=x",
         ] {
             assert_eq!(ContentType::parse(replaced).unwrap().as_str(), OCTET_STREAM, "{replaced}");
         }

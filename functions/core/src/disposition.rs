@@ -2,48 +2,54 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::content_type::ContentType;
+use crate::content_type::{ContentType, is_essence};
 
 /// What browsers may show in the page's place: mod_http_file_share's own list.
 pub const DEFAULT_SAFE_TYPES: &str = "image/*,video/*,audio/*,text/plain";
-
-/// Scripts run in an SVG that is shown inline, so it is never safe, whatever the list says.
-const NEVER_INLINE: &str = "image/svg+xml";
 
 const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The types that are served inline; all others are attachments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SafeTypes(Vec<String>);
+pub struct SafeTypes(Vec<Safe>);
 
-/// An entry that is neither `type/subtype` nor `type/*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Safe {
+    /// `type/*`, up to the slash.
+    Kind(String),
+    Type(String),
+}
+
+/// An entry that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is neither type/subtype nor type/*")]
-pub struct SafeTypesError(String);
+pub enum SafeTypesError {
+    /// It is neither `type/subtype` nor `type/*`.
+    #[error(
+        "'{0}' is neither type/subtype nor type/*; write for example image/* or application/pdf, and none for none"
+    )]
+    Form(String),
+    /// It is never safe.
+    #[error("'{0}' cannot be shown inline, as files of that type run scripts; leave it out")]
+    RunsScripts(String),
+}
 
 impl SafeTypes {
     /// Reads types separated by commas or white space, each `type/subtype` or `type/*`; `none` for none.
     ///
     /// # Errors
-    /// The first entry that is neither.
+    /// The first entry that is neither, or a type in which scripts run.
     pub fn parse(list: &str) -> Result<Self, SafeTypesError> {
         if list.trim() == "none" {
             return Ok(Self(Vec::new()));
         }
         let entries = list.split(|separator: char| separator == ',' || separator.is_whitespace());
-        let types = entries.filter(|entry| !entry.is_empty()).map(|entry| match entry.split_once('/') {
-            Some((kind, subtype)) if !kind.is_empty() && !subtype.is_empty() && !subtype.contains('/') => {
-                Ok(entry.to_ascii_lowercase())
-            }
-            _ => Err(SafeTypesError(entry.to_owned())),
-        });
-        types.collect::<Result<_, _>>().map(Self)
+        entries.filter(|entry| !entry.is_empty()).map(Safe::parse).collect::<Result<_, _>>().map(Self)
     }
 
     fn contains(&self, essence: &str) -> bool {
-        self.0.iter().any(|safe| match safe.strip_suffix('*') {
-            Some(kind) => essence.starts_with(kind),
-            None => essence == safe,
+        self.0.iter().any(|safe| match safe {
+            Safe::Kind(kind) => essence.starts_with(kind),
+            Safe::Type(safe) => essence == safe,
         })
     }
 
@@ -51,10 +57,35 @@ impl SafeTypes {
     #[must_use]
     pub fn disposition(&self, content_type: &ContentType, file_name: &str) -> String {
         let essence = content_type.essence();
-        let inline = essence != NEVER_INLINE && self.contains(&essence);
+        let inline = !runs_scripts(&essence) && self.contains(&essence);
         let kind = if inline { "inline" } else { "attachment" };
         format!("{kind}; filename*=UTF-8''{}", utf8_percent_encode(file_name, NOT_ATTR_CHAR))
     }
+}
+
+impl Safe {
+    fn parse(entry: &str) -> Result<Self, SafeTypesError> {
+        let lower = entry.to_ascii_lowercase();
+        let kind = lower.strip_suffix("/*").filter(|kind| is_essence(&format!("{kind}/x")));
+        match kind {
+            Some(kind) => Ok(Self::Kind(format!("{kind}/"))),
+            None if !is_essence(&lower) => Err(SafeTypesError::Form(entry.to_owned())),
+            None if runs_scripts(&lower) => Err(SafeTypesError::RunsScripts(entry.to_owned())),
+            None => Ok(Self::Type(lower)),
+        }
+    }
+}
+
+/// Whether a browser that is shown a file of this type runs what is in it, or may hand it on as such: HTML; XML, which
+/// can be XHTML or SVG by its namespaces alone, whatever it is called; scripts; several parts in one. Never safe,
+/// whatever the list says.
+fn runs_scripts(essence: &str) -> bool {
+    let (kind, subtype) = essence.split_once('/').unwrap_or((essence, ""));
+    let runs = |word: &str| {
+        ["html", "xhtml", "xml", "xsl", "xslt"].contains(&word)
+            || ["javascript", "ecmascript", "jscript", "livescript"].iter().any(|script| word.starts_with(script))
+    };
+    subtype.split(['+', '-', '.']).any(runs) || ["multipart", "message"].contains(&kind)
 }
 
 #[cfg(test)]
@@ -79,12 +110,40 @@ mod tests {
             let disposition = safe.disposition(&ContentType::parse(content_type).unwrap(), "a");
             assert_eq!(disposition, format!("{kind}; filename*=UTF-8''a"), "{content_type}");
         }
-        assert!(
-            SafeTypes::parse("*/*")
-                .unwrap()
-                .disposition(&ContentType::parse("image/svg+xml").unwrap(), "a")
-                .starts_with("attachment")
-        );
+    }
+
+    #[test]
+    fn what_runs_scripts_is_never_shown_inline() {
+        let all = SafeTypes::parse("text/*, application/*, image/*, multipart/*, message/*, *-x/*").unwrap_err();
+        assert_eq!(all, SafeTypesError::Form("*-x/*".into()));
+        let all = SafeTypes::parse("text/*, application/*, image/*, multipart/*, message/*").unwrap();
+        for (content_type, kind) in [
+            ("text/html", "attachment"),
+            ("TEXT/HTML; charset=utf-8", "attachment"),
+            ("application/xhtml+xml", "attachment"),
+            ("application/vnd.wap.xhtml+xml", "attachment"),
+            ("image/svg+xml", "attachment"),
+            ("application/anything+xml", "attachment"),
+            ("text/xml", "attachment"),
+            ("application/xml", "attachment"),
+            ("text/xsl", "attachment"),
+            ("text/javascript", "attachment"),
+            ("application/x-javascript", "attachment"),
+            ("multipart/x-mixed-replace; boundary=a", "attachment"),
+            ("message/rfc822", "attachment"),
+            ("*/*", "inline"),
+            ("text/plain", "inline"),
+            ("text/vcard", "inline"),
+            ("application/pdf", "inline"),
+            ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", "inline"),
+            ("image/webp", "inline"),
+        ] {
+            let parsed = ContentType::parse(content_type).unwrap();
+            // What says nothing is an octet stream, which is one of application/* here.
+            assert!(content_type != "*/*" || parsed == ContentType::default());
+            let disposition = all.disposition(&parsed, "a");
+            assert_eq!(disposition, format!("{kind}; filename*=UTF-8''a"), "{content_type}");
+        }
     }
 
     #[test]
@@ -96,7 +155,30 @@ mod tests {
 
     #[test]
     fn a_list_with_something_else_in_it_is_refused() {
-        assert_eq!(SafeTypes::parse("image/*, png"), Err(SafeTypesError("png".into())));
-        assert!(SafeTypes::parse("image/png\n\taudio/*").is_ok());
+        for form in [
+            "png",
+            "*/*",
+            "*",
+            "*/png",
+            "text/html*",
+            "image/p*",
+            "image/**",
+            "image/",
+            "/png",
+            "image/*/x",
+            "im age/*x",
+            "image/png;q=1",
+            "\"image/*\"",
+            "unknown/unknown",
+            "image/pn\u{e9}",
+        ] {
+            let refused = SafeTypes::parse(&format!("image/*,{form}"));
+            assert!(matches!(refused, Err(SafeTypesError::Form(_))), "{form}: {refused:?}");
+        }
+        for scripts in ["text/html", "Image/SVG+xml", "application/xml", "text/javascript"] {
+            let refused = SafeTypes::parse(&format!("image/* {scripts}"));
+            assert_eq!(refused, Err(SafeTypesError::RunsScripts(scripts.into())));
+        }
+        assert!(SafeTypes::parse("image/png\n\taudio/*, text/*").is_ok());
     }
 }

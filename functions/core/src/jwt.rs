@@ -45,8 +45,8 @@ pub enum JwtError {
     /// Not three parts of base64url, or claims of other names or types.
     #[error("the bearer token is not a mod_http_file_share JWT")]
     Malformed,
-    /// `alg` is not HS256.
-    #[error("the bearer token is not signed with HS256")]
+    /// `alg` is not HS256, or missing.
+    #[error("the bearer token's algorithm ('alg') is not HS256, the only one taken here")]
     Algorithm,
     /// `crit` names extensions that must be understood; there is none here that is (RFC 7515, section 4.1.11).
     #[error("the bearer token demands extensions ('crit') that are not understood here")]
@@ -60,6 +60,9 @@ pub enum JwtError {
     /// Past `exp`.
     #[error("the bearer token has expired; ask for a new slot")]
     Expired,
+    /// Before `nbf`.
+    #[error("the bearer token is not valid yet ('nbf'); compare the clocks of this server and of the XMPP server")]
+    NotYet,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +73,14 @@ struct RawClaims {
     filetype: Option<String>,
     sub: Option<String>,
     exp: Option<serde_json::Number>,
+    nbf: Option<serde_json::Number>,
     expires: Option<serde_json::Number>,
+}
+
+/// What of the header is looked at before its algorithm is.
+#[derive(Deserialize)]
+struct RawHeader {
+    alg: Option<serde_json::Value>,
 }
 
 /// Signs claims as Prosody would.
@@ -93,13 +103,29 @@ pub fn sign(claims: &Claims, secret: &Secret) -> String {
 /// Verifies a token's signature with any of the secrets and reads its claims.
 ///
 /// # Errors
-/// All of [`JwtError`]; `Expired` from the second `exp` names.
+/// All of [`JwtError`]; `Expired` from the second `exp` names, `NotYet` before the one of `nbf`.
 pub fn verify(token: &str, secrets: &Secrets, now: Timestamp) -> Result<Claims, JwtError> {
-    let claims = read(decode(token, secrets)?)?;
+    check_algorithm(token)?;
+    let raw = decode(token, secrets)?;
+    let begins = raw.nbf.as_ref().map(|nbf| seconds(nbf, f64::ceil)).transpose()?;
+    let claims = read(raw)?;
     if claims.exp.is_reached(now) {
         return Err(JwtError::Expired);
     }
+    if begins.is_some_and(|at| !at.is_reached(now)) {
+        return Err(JwtError::NotYet);
+    }
     Ok(claims)
+}
+
+/// jsonwebtoken takes algorithms that it does not know, `none` among them, for damage.
+fn check_algorithm(token: &str) -> Result<(), JwtError> {
+    let header = token.split('.').next().and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
+    let header: Option<RawHeader> = header.and_then(|json| serde_json::from_slice(&json).ok());
+    match header.ok_or(JwtError::Malformed)?.alg {
+        Some(serde_json::Value::String(algorithm)) if algorithm == "HS256" => Ok(()),
+        _ => Err(JwtError::Algorithm),
+    }
 }
 
 fn decode(token: &str, secrets: &Secrets) -> Result<RawClaims, JwtError> {
@@ -148,14 +174,16 @@ fn read(raw: RawClaims) -> Result<Claims, JwtError> {
         filesize: whole(&raw.filesize).ok_or(JwtError::Malformed)?,
         filetype: raw.filetype.unwrap_or_default(),
         sub: raw.sub,
-        exp: seconds(&exp)?,
-        expires: raw.expires.as_ref().map(seconds).transpose()?,
+        exp: seconds(&exp, f64::floor)?,
+        expires: raw.expires.as_ref().map(|expires| seconds(expires, f64::floor)).transpose()?,
     })
 }
 
+/// From here on a float does not hold every integer.
+const LIMIT: u64 = 1 << 53;
+
 /// Lua writes whole numbers as `1000` or `1000.0`: any non-negative integer below 2^53 is one.
 fn whole(number: &serde_json::Number) -> Option<u64> {
-    const LIMIT: u64 = 1 << 53;
     let integer = number.as_u64().or_else(|| {
         let float = number.as_f64()?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole and in range")]
@@ -164,8 +192,15 @@ fn whole(number: &serde_json::Number) -> Option<u64> {
     (integer < LIMIT).then_some(integer)
 }
 
-fn seconds(number: &serde_json::Number) -> Result<Timestamp, JwtError> {
-    whole(number).map(Timestamp::from_seconds).ok_or(JwtError::Malformed)
+/// A NumericDate may have a fraction (RFC 7519, section 2), and Prosody's has one where its option is a quotient. Time is
+/// in whole seconds here: `round` goes to the stricter side. What is before 1970 is long past.
+fn seconds(number: &serde_json::Number, round: fn(f64) -> f64) -> Result<Timestamp, JwtError> {
+    let rounded = || {
+        let float = round(number.as_f64()?).max(0.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
+        (float < LIMIT as f64).then_some(float as u64)
+    };
+    whole(number).or_else(rounded).map(Timestamp::from_seconds).ok_or(JwtError::Malformed)
 }
 
 static HMAC_ONLY: CryptoProvider =
@@ -237,6 +272,41 @@ mod tests {
     }
 
     #[test]
+    fn a_token_does_not_count_before_its_time() {
+        let at = |nbf: &str| {
+            let claims = format!(r#"{{"slot":"s","filesize":1,"exp":1612113300,"iat":1612113200.9,"nbf":{nbf}}}"#);
+            verified(&claims).map(|_| ())
+        };
+        for counts in ["1612113200", "1612113199.5", "0", "-1.5", "1612113200.0", "null"] {
+            assert_eq!(at(counts), Ok(()), "{counts}");
+        }
+        for early in ["1612113201", "1612113200.1", "1612113200.9999", "9007199254740991"] {
+            assert_eq!(at(early), Err(JwtError::NotYet), "{early}");
+        }
+        for malformed in ["\"1612113200\"", "[]", "true", "1e300"] {
+            assert_eq!(at(malformed), Err(JwtError::Malformed), "{malformed}");
+        }
+        let both = r#"{"slot":"s","filesize":1,"exp":1612113200,"nbf":1612113201}"#;
+        assert_eq!(verified(both).map(|_| ()), Err(JwtError::Expired), "it will never count");
+    }
+
+    #[test]
+    fn dates_may_have_fractions() {
+        let read = |exp: &str, expires: &str| {
+            let claims =
+                format!(r#"{{"slot":"s","filesize":1,"exp":{exp},"iat":1612113199.142857,"expires":{expires}}}"#);
+            verified(&claims).map(|claims| (claims.exp.as_seconds(), claims.expires.map(Timestamp::as_seconds)))
+        };
+        // 1000000/7 seconds after NOW.
+        assert_eq!(read("1612113500.5", "1612256057.1428571"), Ok((1_612_113_500, Some(1_612_256_057))));
+        assert_eq!(read("1612113201.0", "1612256057"), Ok((1_612_113_201, Some(1_612_256_057))));
+        assert_eq!(read("1.6121132019e9", "null"), Ok((1_612_113_201, None)));
+        assert_eq!(read("1612113200.9", "null"), Err(JwtError::Expired), "no later than it says");
+        assert_eq!(read("-1612113201.5", "null"), Err(JwtError::Expired));
+        assert_eq!(read("1e300", "null"), Err(JwtError::Malformed));
+    }
+
+    #[test]
     fn other_algorithms_and_signatures_are_refused() {
         let claims = r#"{"slot":"s","filesize":1,"exp":1612113201}"#;
         let secrets = Secrets::parse("key").unwrap();
@@ -244,6 +314,15 @@ mod tests {
             (r#"{"alg":"HS256"}"#, "wrong", JwtError::Signature),
             (r#"{"alg":"HS512"}"#, "key", JwtError::Algorithm),
             (r#"{"alg":"RS256"}"#, "key", JwtError::Algorithm),
+            (r#"{"alg":"none"}"#, "key", JwtError::Algorithm),
+            (r#"{"alg":"None"}"#, "key", JwtError::Algorithm),
+            (r#"{"alg":"hs256"}"#, "key", JwtError::Algorithm),
+            (r#"{"alg":"ES256K"}"#, "key", JwtError::Algorithm),
+            (r#"{"alg":""}"#, "key", JwtError::Algorithm),
+            (r#"{"alg":["HS256"]}"#, "key", JwtError::Algorithm),
+            (r#"{"alg":null}"#, "key", JwtError::Algorithm),
+            (r#"{"typ":"JWT"}"#, "key", JwtError::Algorithm),
+            ("{}", "key", JwtError::Algorithm),
             (r#"{"alg":"HS256","crit":["b64"],"b64":false}"#, "key", JwtError::Critical),
             (r#"{"alg":"HS256","crit":["exp"],"exp":1612113201}"#, "key", JwtError::Critical),
             (r#"{"alg":"HS256","crit":[]}"#, "key", JwtError::Critical),
@@ -252,8 +331,9 @@ mod tests {
         ] {
             assert_eq!(verify(&token(header, claims, key), &secrets, NOW), Err(expected), "{header}");
         }
-        for header in [r#"{"alg":"none"}"#, r#"{"typ":"JWT"}"#, "[]", ""] {
-            assert!(verify(&token(header, claims, "key"), &secrets, NOW).is_err(), "{header}");
+        for header in ["[]", "", "5", r#"{"alg":"HS256""#, r#"{"alg":"none","alg":"HS256"}"#] {
+            let refused = verify(&token(header, claims, "key"), &secrets, NOW);
+            assert_eq!(refused, Err(JwtError::Malformed), "{header}");
         }
         for garbage in ["", ".", "..", "a.b.c", "é.é.é", "a.b.c.d"] {
             assert!(verify(garbage, &secrets, NOW).is_err(), "{garbage}");

@@ -1,9 +1,12 @@
 //! Every object Satchel stores has its key here.
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+
 use crate::{
     date_time,
     expiry::entry::Entry,
-    grant::{Grant, OwnerId, UploadId},
+    grant::{Grant, OwnerId},
     purpose::Purpose,
     roster::{group::GroupName, username::Username},
     time::Timestamp,
@@ -55,10 +58,12 @@ impl Key {
         Self(name.to_key())
     }
 
-    /// `resuming/<upload id>`: what a resumable upload has that is no part yet, and how far it is.
+    /// `resuming/<SHA-256 of the path>`: what the one resumable upload of this path has that is no part yet, and how far
+    /// it is. A hash, as the path with this prefix may be longer than a key can be.
     #[must_use]
-    pub fn of_incomplete_part(upload: UploadId) -> Self {
-        Self(format!("{RESUMING}{}", upload.encode()))
+    pub fn of_incomplete_part(path: &UploadPath) -> Self {
+        let hash = Sha256::digest(path.as_str());
+        Self(format!("{RESUMING}{}", BASE64_URL_SAFE_NO_PAD.encode(hash)))
     }
 
     /// `expiry/<hour>/<second>/<object key>`: that, and when, an upload expires.
@@ -121,7 +126,7 @@ impl StoredObject {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content_type::ContentType;
+    use crate::{content_type::ContentType, grant::UploadId};
 
     fn grant(path: &str) -> Grant {
         Grant {
@@ -142,8 +147,9 @@ mod tests {
         assert_eq!(incoming.as_str(), "incoming/a/b.c/1.AAAAAAAAAAAA.7...aW1hZ2UvcG5n");
         assert_eq!(StoredObject::parse(upload.as_str()), Some(StoredObject::Upload(path)));
         assert_eq!(StoredObject::parse(incoming.as_str()), Some(StoredObject::Incoming(Box::new(grant("a/b.c")))));
-        let incomplete = Key::of_incomplete_part(UploadId::from_random([0; 9]));
-        assert_eq!(incomplete.as_str(), "resuming/AAAAAAAAAAAA");
+        // printf a/b.c | openssl dgst -sha256 -binary | basenc --base64url
+        let incomplete = Key::of_incomplete_part(&UploadPath::parse_decoded("a/b.c").unwrap());
+        assert_eq!(incomplete.as_str(), "resuming/wGIFFI94Dre6_EFYuMS01itIlkX3y7L6kelqe29p-3Q");
         assert_eq!(StoredObject::parse(incomplete.as_str()), None, "nothing that is served or sealed");
         let foreign = ["", "uploads/", "uploads/a//b", "incoming/a", "incoming/a/b", "other/a", "incoming//1.A.7..."];
         for key in foreign.into_iter().chain(["uploads/a.profile/b", "uploads-profile/a/b", "uploads-other/a/b"]) {

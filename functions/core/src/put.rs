@@ -104,6 +104,7 @@ impl PutRefusal {
             Self::Jwt(JwtError::Critical) => (StatusCode::FORBIDDEN, "token_critical"),
             Self::Jwt(JwtError::Signature) => (StatusCode::FORBIDDEN, "token_signature"),
             Self::Jwt(JwtError::NoExpiry) => (StatusCode::FORBIDDEN, "token_without_expiry"),
+            Self::Jwt(JwtError::NotYet) => (StatusCode::FORBIDDEN, "token_not_yet_valid"),
             Self::Jwt(JwtError::Expired) => (StatusCode::GONE, "token_expired"),
             Self::SlotMismatch => (StatusCode::BAD_REQUEST, "slot_mismatch"),
             Self::SlotReserved => (StatusCode::BAD_REQUEST, "slot_reserved"),

@@ -1,5 +1,5 @@
 //! What interrupted work has left: uploads that were never sealed or never went on, and multipart uploads that nobody
-//! completes. The lifecycle rules take them as well, a day later.
+//! completes. The lifecycle rules take them as well, a day later. What is younger is counted, as it takes up room.
 
 use futures_util::{StreamExt, stream};
 use satchel_aws::storage::{
@@ -9,7 +9,7 @@ use satchel_aws::storage::{
 use satchel_core::{
     expiry::{
         ABANDONED_AFTER,
-        report::{Fate, Item, Reason},
+        report::{Fate, Item, Reason, Tally},
     },
     object_key::{INCOMING, RESUMING},
     time::Timestamp,
@@ -20,39 +20,57 @@ use crate::{
     run::{Doomed, Run, doomed},
 };
 
-/// Multipart uploads aborted at once.
+/// Multipart uploads aborted, or asked for their parts, at once.
 const ABORTS: usize = 16;
 
-/// Clears it away.
-pub(crate) async fn clear(run: &Run<'_>, book: &mut Book<'_>) {
-    run.delete_chosen(book, &[INCOMING, RESUMING], |page| abandoned(run, page)).await;
-    if let Err(error) = clear_uploads(run, book).await {
+/// Clears it away; gives what there is of uploads that may still go on. That of multipart uploads takes a request for
+/// each, made only where `count_parts` asks for it.
+pub(crate) async fn clear(run: &Run<'_>, book: &mut Book<'_>, count_parts: bool) -> Tally {
+    let mut young = Tally::default();
+    run.delete_chosen(book, &[INCOMING, RESUMING], |page| abandoned(run, page, &mut young)).await;
+    if let Err(error) = clear_uploads(run, book, count_parts.then_some(&mut young)).await {
         book.fail(&error);
     }
+    young
 }
 
-fn abandoned(run: &Run<'_>, page: Vec<Listed>) -> Vec<Doomed> {
-    let old = page.into_iter().filter(|object| is_abandoned(run, object.stored));
-    old.map(|object| doomed(object, Reason::Abandoned)).collect()
+fn abandoned(run: &Run<'_>, page: Vec<Listed>, young: &mut Tally) -> Vec<Doomed> {
+    let (old, rest): (Vec<_>, Vec<_>) = page.into_iter().partition(|object| is_abandoned(run, object.stored));
+    rest.iter().for_each(|object| young.add(object.size));
+    old.into_iter().map(|object| doomed(object, Reason::Abandoned)).collect()
 }
 
 fn is_abandoned(run: &Run<'_>, since: Timestamp) -> bool {
     run.now.since(since) >= ABANDONED_AFTER
 }
 
-async fn clear_uploads(run: &Run<'_>, book: &mut Book<'_>) -> Result<(), StorageError> {
+async fn clear_uploads(run: &Run<'_>, book: &mut Book<'_>, mut young: Option<&mut Tally>) -> Result<(), StorageError> {
     let mut last = None;
     while !run.is_over() {
         let (page, more) = run.storage.unfinished(last.as_ref()).await?;
         last = page.last().cloned();
-        let old = page.into_iter().filter(|upload| is_abandoned(run, upload.begun));
-        let aborted = stream::iter(old.map(|upload| abort(run, upload))).buffer_unordered(ABORTS);
+        let (old, rest): (Vec<_>, Vec<_>) = page.into_iter().partition(|upload| is_abandoned(run, upload.begun));
+        let aborted = stream::iter(old.into_iter().map(|upload| abort(run, upload))).buffer_unordered(ABORTS);
         book.note(run, aborted.collect().await).await;
+        if let Some(young) = young.as_deref_mut() {
+            count(run, book, rest, young).await;
+        }
         if !more || last.is_none() {
             break;
         }
     }
     Ok(())
+}
+
+async fn count(run: &Run<'_>, book: &mut Book<'_>, uploads: Vec<Unfinished>, young: &mut Tally) {
+    let sizes = stream::iter(uploads).map(async |upload| run.storage.stored_parts(&upload).await);
+    let mut sizes = std::pin::pin!(sizes.buffer_unordered(ABORTS));
+    while let Some(size) = sizes.next().await {
+        match size {
+            Ok(bytes) => young.add(bytes),
+            Err(error) => book.fail(&error),
+        }
+    }
 }
 
 async fn abort(run: &Run<'_>, upload: Unfinished) -> (Item, Fate) {

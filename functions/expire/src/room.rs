@@ -20,17 +20,19 @@ const PERMANENT: [&str; 1] = [Purpose::Permanent.key_prefix()];
 const GOING: [&str; 3] =
     [Purpose::Ephemeral.key_prefix(), Purpose::Profile.key_prefix(), Purpose::Message.key_prefix()];
 
-/// Deletes the oldest files until the rest fits into `limit` bytes, if there is a limit; also counts what is left,
-/// where there is one or where `count_all` asks for it.
-pub(crate) async fn make(run: &Run<'_>, book: &mut Book<'_>, limit: Option<u64>, count_all: bool) {
-    if (limit.is_none() && !count_all) || run.is_over() {
+/// Deletes the oldest files until the rest, with what there is of unfinished uploads, fits into `limit` bytes, if there is
+/// a limit; counts what is left.
+pub(crate) async fn make(run: &Run<'_>, book: &mut Book<'_>, limit: Option<u64>, unfinished: Tally) {
+    if run.is_over() {
         return;
     }
+    book.summary.unfinished = Some(unfinished);
     let mut census = Census { spared: book.take_spared(), ..Census::default() };
     if let Err(error) = census.take(run).await {
         return book.fail(&error);
     }
-    let room = limit.map(|limit| limit.saturating_sub(census.permanent.bytes));
+    let staying = census.permanent.bytes.saturating_add(unfinished.bytes);
+    let room = limit.map(|limit| limit.saturating_sub(staying));
     if let Some(cut) = room.and_then(|room| census.hours.cut(room)) {
         match refine(run, &census.spared, cut).await {
             Ok(sieve) => thin_out(run, book, &census.spared, sieve).await,

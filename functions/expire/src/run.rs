@@ -1,4 +1,4 @@
-//! One run from beginning to end: what is due, what is over the limit, what interrupted work has left, the report.
+//! One run from beginning to end: what is due, what interrupted work has left, what is over the limit, the report.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -159,8 +159,12 @@ pub async fn run(state: &State, order: Order, options: Options<'_>) -> Result<Su
     let report = Report::new(state.storage.clone(), Key::of_report(now, &name));
     let mut book = Book::new(report, Summary::new(name, order.dry_run, now), options.watch);
     due::delete(&run, &mut book).await;
-    room::make(&run, &mut book, state.config.max_total_bytes, options.count_all).await;
-    leftovers::clear(&run, &mut book).await;
+    let limit = state.config.max_total_bytes;
+    let counts = limit.is_some() || options.count_all;
+    let unfinished = leftovers::clear(&run, &mut book, counts).await;
+    if counts {
+        room::make(&run, &mut book, limit, unfinished).await;
+    }
     Ok(book.close(!run.is_over()).await)
 }
 

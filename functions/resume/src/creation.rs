@@ -6,7 +6,11 @@ use lambda_http::{Body, Request, Response};
 use satchel_aws::{
     clock::fresh_upload_id,
     event,
-    storage::{Creation as Stored, Storage, incomplete::Draft},
+    storage::{
+        Creation as Stored, Storage,
+        incomplete::{Draft, Holder},
+        multipart::Multipart,
+    },
 };
 use satchel_core::{
     grant::Grant,
@@ -22,6 +26,9 @@ use satchel_core::{
 };
 
 use crate::{ResumeError, State, answers, granted, text};
+
+/// How often creations of one path at the same moment may overtake this one.
+const CLAIM_TRIES: u32 = 20;
 
 /// Begins an upload, with as much of it as came along.
 ///
@@ -86,9 +93,26 @@ async fn begin(
     let multipart = storage.begin_multipart(grant).await?;
     let progress = Progress::default().extended(chunk.len() as u64);
     let draft = Draft::new(progress, creation.metadata.clone(), chunk.into())?;
-    // Nobody else knows the id yet.
-    match storage.write_incomplete(grant.id, &draft, None).await? {
-        Ok(_) => Ok(Some(multipart)),
-        Err(_) => Err(ResumeRefusal::Overtaken.into()),
+    claim(storage, Multipart { grant, id: &multipart }, &draft).await?;
+    Ok(Some(multipart))
+}
+
+/// Makes this upload the one of its path. One that was begun before, perhaps by the same client that never heard of it,
+/// has lost its place: were it handed out once more, two clients could mix their bytes in one file. So a token holds the
+/// space of one upload, however often it is used.
+async fn claim(storage: &Storage, upload: Multipart<'_>, draft: &Draft) -> Result<(), ResumeError> {
+    let mut holder = None;
+    for _ in 0..CLAIM_TRIES {
+        let replaced = holder.as_ref().map(|holder: &Holder| &holder.version);
+        if storage.write_incomplete(upload, draft, replaced).await?.is_ok() {
+            if let Some(Holder { multipart, .. }) = &holder {
+                // Only now: nothing is acknowledged to an upload whose parts are gone. Should this fail, `expire` does it.
+                let _ = storage.abort(Multipart { id: multipart, ..upload }).await;
+            }
+            return Ok(());
+        }
+        holder = storage.holder(&upload.grant.path).await?;
     }
+    let _ = storage.abort(upload).await;
+    Err(ResumeRefusal::Overtaken.into())
 }

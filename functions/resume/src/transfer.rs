@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use satchel_aws::storage::{
     Storage,
-    incomplete::{Draft, Incomplete, Version},
+    incomplete::{Draft, Found, Incomplete, Version},
     multipart::{Completion, Multipart},
     pieces::Pieces,
 };
@@ -14,6 +14,9 @@ use satchel_core::{
 };
 
 use crate::ResumeError;
+
+/// How often chunks of an upload may come between it and its end.
+const END_TRIES: u32 = 5;
 
 /// A chunk that is stored.
 pub struct Appended {
@@ -36,7 +39,7 @@ pub async fn append(storage: &Storage, session: &Session, offset: u64, chunk: By
     };
     found.progress.accept(offset, size, grant.size)?;
     if found.progress.is_complete(grant.size) {
-        finish(storage, upload, found.progress, &found.waiting).await?;
+        finish(storage, upload, found.progress, &found.waiting, &found.version).await?;
         return Ok(Appended { offset, part_put_off: None });
     }
     if chunk.is_empty() {
@@ -49,7 +52,7 @@ pub async fn append(storage: &Storage, session: &Session, offset: u64, chunk: By
         waiting = Pieces::default();
     }
     let draft = Draft::new(progress.extended(size), found.metadata, waiting.chain(chunk.into()))?;
-    let version = write(storage, grant, &draft, &found.version).await?;
+    let version = write(storage, upload, &draft, &found.version).await?;
     // From here on the chunk is kept, whatever happens.
     let part_put_off = settle(storage, upload, &draft, &version).await?;
     Ok(Appended { offset: draft.progress().offset(), part_put_off })
@@ -61,10 +64,15 @@ pub async fn append(storage: &Storage, session: &Session, offset: u64, chunk: By
 /// The upload is gone; there is another file; S3 failed.
 pub async fn offset(storage: &Storage, session: &Session) -> Result<(u64, UploadMetadata), ResumeError> {
     let grant = &session.grant;
-    let known = if session.multipart.is_some() { storage.progress(grant.id).await? } else { None };
+    let known = match &session.multipart {
+        Some(id) => storage.progress(Multipart { grant, id }).await?,
+        None => None,
+    };
     match known {
-        Some((progress, metadata)) if !progress.is_complete(grant.size) => Ok((progress.offset(), metadata)),
-        Some((_, metadata)) => {
+        Some(Found { progress, metadata, .. }) if !progress.is_complete(grant.size) => {
+            Ok((progress.offset(), metadata))
+        }
+        Some(Found { metadata, .. }) => {
             let appended = append(storage, session, grant.size, Bytes::new()).await?;
             Ok((appended.offset, metadata))
         }
@@ -78,13 +86,19 @@ pub async fn offset(storage: &Storage, session: &Session) -> Result<(u64, Upload
 /// The upload has ended already; S3 failed.
 pub async fn terminate(storage: &Storage, session: &Session) -> Result<(), ResumeError> {
     let Some(id) = &session.multipart else { return Err(ResumeRefusal::Gone.into()) };
-    let grant = &session.grant;
-    if storage.progress(grant.id).await?.is_none() {
+    let upload = Multipart { grant: &session.grant, id };
+    let mut known = storage.progress(upload).await?;
+    if known.is_none() {
         return Err(ResumeRefusal::Gone.into());
     }
-    // First what says that there is an upload: nothing is acknowledged to one whose parts are gone.
-    storage.discard_incomplete(grant.id).await?;
-    Ok(storage.abort(Multipart { grant, id }).await?)
+    // First what says that there is an upload: nothing is acknowledged to one whose parts are gone. A chunk may have come
+    // in between.
+    for _ in 0..END_TRIES {
+        let Some(found) = &known else { return Ok(storage.abort(upload).await?) };
+        let discarded = storage.discard_incomplete(&session.grant.path, &found.version).await?;
+        known = if discarded.is_ok() { None } else { storage.progress(upload).await? };
+    }
+    if known.is_none() { Ok(storage.abort(upload).await?) } else { Err(ResumeRefusal::Overtaken.into()) }
 }
 
 async fn under_way<'a>(
@@ -92,8 +106,8 @@ async fn under_way<'a>(
     session: &'a Session,
 ) -> Result<Option<(Multipart<'a>, Incomplete)>, ResumeError> {
     let Some(id) = &session.multipart else { return Ok(None) };
-    let found = storage.incomplete(session.grant.id).await?;
-    Ok(found.map(|found| (Multipart { grant: &session.grant, id }, found)))
+    let upload = Multipart { grant: &session.grant, id };
+    Ok(storage.incomplete(upload).await?.map(|found| (upload, found)))
 }
 
 /// An upload that is not under way has become its file, or nothing.
@@ -114,7 +128,7 @@ async fn settle(
 ) -> Result<Option<ResumeError>, ResumeError> {
     let (progress, size) = (draft.progress(), upload.grant.size);
     if progress.is_complete(size) {
-        finish(storage, upload, progress, draft.waiting()).await?;
+        finish(storage, upload, progress, draft.waiting(), version).await?;
         return Ok(None);
     }
     if !progress.is_part_due(size) {
@@ -126,7 +140,7 @@ async fn settle(
 async fn fold(storage: &Storage, upload: Multipart<'_>, draft: &Draft, version: &Version) -> Result<(), ResumeError> {
     let progress = store_part(storage, upload, draft.progress(), draft.waiting()).await?;
     let folded = Draft::new(progress, draft.metadata().clone(), Pieces::default())?;
-    write(storage, upload.grant, &folded, version).await.map(|_| ())
+    write(storage, upload, &folded, version).await.map(|_| ())
 }
 
 /// Completes the upload, whose bytes are all there, and forgets it. Safe to repeat.
@@ -135,6 +149,7 @@ async fn finish(
     upload: Multipart<'_>,
     mut progress: Progress,
     waiting: &Pieces,
+    version: &Version,
 ) -> Result<(), ResumeError> {
     if progress.has_waiting() {
         // Should the upload be gone, completing finds out what became of it.
@@ -146,7 +161,8 @@ async fn finish(
         // Should this fail, the lifecycle rule ends it.
         let _ = storage.abort(upload).await;
     }
-    let _ = storage.discard_incomplete(upload.grant.id).await;
+    // By now it may be about another upload of the path, which is left alone.
+    let _ = storage.discard_incomplete(&upload.grant.path, version).await;
     match completion {
         Completion::Completed => Ok(()),
         Completion::Exists => Err(ResumeRefusal::Exists.into()),
@@ -167,7 +183,12 @@ async fn store_part(
     }
 }
 
-async fn write(storage: &Storage, grant: &Grant, draft: &Draft, replaced: &Version) -> Result<Version, ResumeError> {
-    let written = storage.write_incomplete(grant.id, draft, Some(replaced)).await?;
+async fn write(
+    storage: &Storage,
+    upload: Multipart<'_>,
+    draft: &Draft,
+    replaced: &Version,
+) -> Result<Version, ResumeError> {
+    let written = storage.write_incomplete(upload, draft, Some(replaced)).await?;
     written.map_err(|_| ResumeRefusal::Overtaken.into())
 }

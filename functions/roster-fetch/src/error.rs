@@ -97,12 +97,21 @@ pub enum RosterFetchError {
         /// Why, for the log.
         cause: Box<RosterFetchError>,
     },
+    /// Both are done, and perhaps undone.
+    #[error(
+        "both rosters were changed; whether another request has changed one of them at the same time is not known, as the \
+         store did not say; repeat the request to be sure"
+    )]
+    Unverified(#[source] Box<RosterFetchError>),
     /// S3 failed, or has something else there.
     #[error("the roster store is not available or holds something unreadable; nothing acknowledged is lost, try again")]
     Document(#[from] DocumentError),
-    /// The time is up.
+    /// The time for an edit is up.
     #[error("this could not be completed in time, as too many others edit the same or the store is slow; repeat it")]
     Unfinished,
+    /// S3 took too long to read from.
+    #[error("the roster store does not answer in time; try again")]
+    Hangs,
 }
 
 /// Why `mutual=true` cannot be.
@@ -153,9 +162,11 @@ impl RosterFetchError {
             Self::Group(GroupRefusal::Full) => (StatusCode::CONFLICT, "group_full"),
             Self::Group(GroupRefusal::Domains(..)) => (StatusCode::BAD_REQUEST, "member_domains"),
             Self::Group(GroupRefusal::Member { .. }) => (StatusCode::BAD_REQUEST, "entry_malformed"),
-            Self::Unshared { .. } | Self::HalfDone { .. } => (StatusCode::SERVICE_UNAVAILABLE, "edit_incomplete"),
+            Self::Unshared { .. } | Self::HalfDone { .. } | Self::Unverified(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "edit_incomplete")
+            }
             Self::Document(DocumentError::Unreadable(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "document_unreadable"),
-            Self::Document(_) => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
+            Self::Document(_) | Self::Hangs => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
             Self::Unfinished => (StatusCode::SERVICE_UNAVAILABLE, "edit_unfinished"),
         };
         Problem::new(status, code, self.to_string())
@@ -171,7 +182,7 @@ impl RosterFetchError {
                 log::note(&mut response, "rosters_left", left.len());
                 log::note(&mut response, "cause", cause.cause());
             }
-            Self::HalfDone { cause, .. } => log::note(&mut response, "cause", cause.cause()),
+            Self::HalfDone { cause, .. } | Self::Unverified(cause) => log::note(&mut response, "cause", cause.cause()),
             other if other.names_nobody() => log::note(&mut response, "reason", other.to_string()),
             // The code says what it is.
             _ => {}
@@ -194,6 +205,7 @@ impl RosterFetchError {
                 | Self::Flag(_)
                 | Self::Precondition(_)
                 | Self::Unfinished
+                | Self::Hangs
         )
     }
 

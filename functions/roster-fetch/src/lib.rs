@@ -4,6 +4,7 @@
 mod contacts;
 mod error;
 mod groups;
+mod mutual;
 mod state;
 
 use std::time::Duration;
@@ -34,21 +35,28 @@ pub async fn handle(state: &State, request: Request) -> Response<Body> {
     let method = request.method().clone();
     let mut response = match method {
         Method::OPTIONS => answer::preflight(),
-        Method::GET | Method::HEAD => within(FETCH_DEADLINE, fetch(state, &request), &method).await,
-        Method::PUT | Method::DELETE => within(EDIT_DEADLINE, edit(state, request), &method).await,
+        Method::GET | Method::HEAD => {
+            answered(within(FETCH_DEADLINE, RosterFetchError::Hangs, fetch(state, &request)).await, &method)
+        }
+        Method::PUT | Method::DELETE => {
+            answered(within(EDIT_DEADLINE, RosterFetchError::Unfinished, edit(state, request)).await, &method)
+        }
         _ => answer::method_not_allowed(&method, METHODS),
     };
     cors::allow_editing(response.headers_mut());
     response
 }
 
-async fn within(
+async fn within<T>(
     deadline: Duration,
-    answered: impl Future<Output = Result<Response<Body>, RosterFetchError>>,
-    method: &Method,
-) -> Response<Body> {
-    let answered = tokio::time::timeout(deadline, answered).await;
-    answered.unwrap_or(Err(RosterFetchError::Unfinished)).unwrap_or_else(|error| error.answer(method))
+    late: RosterFetchError,
+    work: impl Future<Output = Result<T, RosterFetchError>>,
+) -> Result<T, RosterFetchError> {
+    tokio::time::timeout(deadline, work).await.unwrap_or(Err(late))
+}
+
+fn answered(outcome: Result<Response<Body>, RosterFetchError>, method: &Method) -> Response<Body> {
+    outcome.unwrap_or_else(|error| error.answer(method))
 }
 
 async fn fetch(state: &State, request: &Request) -> Result<Response<Body>, RosterFetchError> {

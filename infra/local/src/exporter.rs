@@ -53,7 +53,11 @@ impl Exporter {
         let recorders = METRICS.iter().map(|metric| (metric.name, Recorder::register(metric, &mut registry))).collect();
         let (objects, bytes, uptime) = (Family::default(), Family::default(), Gauge::default());
         let free = Gauge::default();
-        registry.register("storage_objects", "Objects in the data folder: files, and all others", objects.clone());
+        registry.register(
+            "storage_objects",
+            "Objects in the data folder: files, unfinished uploads, and all others",
+            objects.clone(),
+        );
         registry.register("storage_bytes", "Their bytes", bytes.clone());
         registry.register("storage_free_bytes", "Bytes that the data folder has room for", free.clone());
         registry.register("uptime_seconds", "Seconds since the start", uptime.clone());

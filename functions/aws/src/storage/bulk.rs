@@ -162,6 +162,29 @@ impl Storage {
         Ok((listed.uploads.unwrap_or_default().into_iter().filter_map(of_uploads).collect(), more))
     }
 
+    /// Bytes of the parts that S3 has of a multipart upload; none where it has ended.
+    ///
+    /// # Errors
+    /// S3 failed, all tries included.
+    pub async fn stored_parts(&self, upload: &Unfinished) -> Result<u64, StorageError> {
+        let (mut bytes, mut from) = (0_u64, None);
+        loop {
+            let list = self.client.list_parts().bucket(&*self.bucket).key(&upload.key).upload_id(&upload.id);
+            let list = list.set_part_number_marker(from).customize().config_override(patient());
+            let listed = match list.send().await {
+                Ok(listed) => listed,
+                Err(error) if status(&error) == Some(404) => return Ok(0),
+                Err(error) => return Err(failed("ListParts", &error)),
+            };
+            let sizes = listed.parts().iter().map(|part| part.size.unwrap_or_default().unsigned_abs());
+            bytes = sizes.fold(bytes, u64::saturating_add);
+            from = listed.next_part_number_marker.filter(|_| listed.is_truncated == Some(true));
+            if from.is_none() {
+                return Ok(bytes);
+            }
+        }
+    }
+
     /// Ends a multipart upload without an object; says whether it was still under way.
     ///
     /// # Errors

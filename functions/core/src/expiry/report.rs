@@ -126,6 +126,9 @@ pub struct Summary {
     pub last_error: Option<String>,
     /// Where a total limit had everything listed: the files that are left.
     pub left: Option<Tally>,
+    /// And what there is of uploads that may still go on: objects under `incoming/` and `resuming/`, multipart uploads
+    /// with the bytes of their parts. They count towards the limit.
+    pub unfinished: Option<Tally>,
 }
 
 impl Summary {
@@ -148,6 +151,7 @@ impl Summary {
             errors: 0,
             last_error: None,
             left: None,
+            unfinished: None,
         }
     }
 
@@ -241,7 +245,7 @@ mod tests {
             "expired": {"objects": 2, "bytes": 7}, "over_limit": {"objects": 1, "bytes": 7},
             "abandoned": {"objects": 1, "bytes": 1}, "multipart_uploads": 1, "stale_entries": 1,
             "oldest": "1970-01-01T00:01:40Z", "newest": "1970-01-01T00:05:00Z",
-            "changed": 1, "errors": 1, "last_error": "SlowDown", "left": null,
+            "changed": 1, "errors": 1, "last_error": "SlowDown", "left": null, "unfinished": null,
         }});
         assert_eq!(read, expected);
     }

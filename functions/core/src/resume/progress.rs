@@ -1,7 +1,7 @@
 //! How far an upload is, and how chunks of any size become parts that S3 takes.
 //!
-//! What does not fill a part yet waits in the incomplete-part object, `resuming/<upload id>`. That object is also the
-//! one truth about the offset: S3 replaces it only where it is still what the request has read, so that of two requests
+//! What does not fill a part yet waits in the incomplete-part object under `resuming/`, one for each path. That object is
+//! also the one truth about the offset: S3 replaces it only where it is still what the request has read, so that of two requests
 //! at once one wins. Bytes are first written there, and only then become a part: a part's content follows from what was
 //! won, and whoever uploads a part of some number, however late, uploads the same bytes.
 
@@ -14,6 +14,7 @@ const MAX_PARTS: u64 = 1_000;
 
 const PARTS: &str = "parts";
 const FLUSHED: &str = "flushed";
+const WAITING: &str = "waiting";
 
 /// The least bytes that make a part of an upload of `length` bytes: 5 MiB, a little more for files above 4.88 GiB.
 #[must_use]
@@ -110,13 +111,30 @@ impl Progress {
 
     /// User metadata of the incomplete-part object: names (without `x-amz-meta-`) and values.
     pub fn entries(self) -> impl Iterator<Item = (&'static str, String)> {
-        [(PARTS, self.parts.to_string()), (FLUSHED, self.flushed.to_string())].into_iter()
+        let bytes = [(FLUSHED, self.flushed), (WAITING, self.waiting)].map(|(name, count)| (name, count.to_string()));
+        [(PARTS, self.parts.to_string())].into_iter().chain(bytes)
     }
 
-    /// Reads it back, `waiting` being the bytes in the object; `None` for an object that is none of ours.
+    /// Bytes in parts.
     #[must_use]
-    pub fn read<'a>(value: impl Fn(&str) -> Option<&'a str>, waiting: u64) -> Option<Self> {
-        Some(Self { parts: value(PARTS)?.parse().ok()?, flushed: value(FLUSHED)?.parse().ok()?, waiting })
+    pub const fn flushed_bytes(self) -> u64 {
+        self.flushed
+    }
+
+    /// Bytes that wait.
+    #[must_use]
+    pub const fn waiting(self) -> u64 {
+        self.waiting
+    }
+
+    /// Reads it back; `None` for an object that is none of ours.
+    #[must_use]
+    pub fn read<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
+        Some(Self {
+            parts: value(PARTS)?.parse().ok()?,
+            flushed: value(FLUSHED)?.parse().ok()?,
+            waiting: value(WAITING)?.parse().ok()?,
+        })
     }
 }
 
@@ -191,7 +209,7 @@ mod tests {
                 prop_assert!(progress.waiting < part_bytes(length));
                 let metadata: Vec<_> = progress.entries().collect();
                 let value = |name: &str| metadata.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
-                prop_assert_eq!(Progress::read(value, progress.waiting), Some(progress));
+                prop_assert_eq!(Progress::read(value), Some(progress));
             }
             let last = if progress.has_waiting() { progress.flushed() } else { progress };
             prop_assert!(last.parts <= 1_000 && last.flushed == length && least >= MIN_PART_BYTES);

@@ -64,7 +64,9 @@ pub enum ResumeRefusal {
         announced: u64,
     },
     /// Another request was faster.
-    #[error("another request has changed this upload at the same moment; ask with HEAD and go on from there")]
+    #[error(
+        "another request has changed this upload at the same moment; ask with HEAD and go on from there, or begin again"
+    )]
     Overtaken,
     /// A stored file is never overwritten.
     #[error("there is a file at this address already; ask for a new slot")]

@@ -86,6 +86,12 @@ impl Roster {
         self.contacts.contains_key(jid)
     }
 
+    /// What the user themselves say of this contact.
+    #[must_use]
+    pub fn own(&self, jid: &ContactJid) -> Option<&Contact> {
+        self.contacts.get(jid)
+    }
+
     /// A group through which the user has this contact.
     #[must_use]
     pub fn shares(&self, jid: &ContactJid) -> Option<&GroupName> {

@@ -29,6 +29,16 @@ pub enum RosterEdit {
     Befriend(ContactJid),
     /// One fewer.
     Remove(ContactJid),
+    /// As it was before an edit that could not be completed: one more or one fewer, unless somebody has changed the
+    /// contact since.
+    Restore {
+        /// Who.
+        jid: ContactJid,
+        /// What the edit had made of it.
+        made: Option<Contact>,
+        /// What was there before.
+        before: Option<Contact>,
+    },
     /// A copy of a shared group, unless a later one is there.
     Share(GroupName, SharedCopy),
     /// Leave changed contacts out until then.
@@ -95,6 +105,10 @@ impl Roster {
             RosterEdit::Befriend(jid) if self.has(jid) => Ok(Edited::Done),
             RosterEdit::Befriend(jid) => Ok(created(self.contacts.insert(jid.clone(), Contact::default()).is_none())),
             RosterEdit::Remove(jid) => self.remove(jid),
+            RosterEdit::Restore { jid, made, before } => {
+                self.restore(jid, made.as_ref(), before.as_ref());
+                Ok(Edited::Done)
+            }
             RosterEdit::Share(group, copy) => Ok(self.share(group, copy)),
             RosterEdit::Hide(until) => Ok(self.hide(*until)),
             RosterEdit::Show => {
@@ -149,6 +163,16 @@ impl Roster {
             (None, Some(group)) => Err(EditRefusal::Shared { jid: jid.clone(), group: group.clone() }),
             (None, None) => Err(EditRefusal::NoContact(jid.clone())),
         }
+    }
+
+    fn restore(&mut self, jid: &ContactJid, made: Option<&Contact>, before: Option<&Contact>) {
+        if self.contacts.get(jid) != made {
+            return;
+        }
+        match before {
+            Some(before) => self.contacts.insert(jid.clone(), before.clone()),
+            None => self.contacts.remove(jid),
+        };
     }
 
     fn share(&mut self, group: &GroupName, copy: &SharedCopy) -> Edited {

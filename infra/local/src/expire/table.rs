@@ -26,6 +26,7 @@ pub(super) fn of(summary: &Summary) -> String {
         tally(&format!("{done}: abandoned uploads"), summary.abandoned),
     ];
     lines.extend(summary.left.map(|left| tally(if summary.dry_run { "would be left" } else { "left" }, left)));
+    lines.extend(summary.unfinished.map(|unfinished| tally("unfinished uploads that may still go on", unfinished)));
     let (uploads, entries) = (summary.multipart_uploads, summary.stale_entries);
     lines.push(format!(
         "Unfinished multipart uploads {done}: {uploads}; entries of the index without a file: {entries}"

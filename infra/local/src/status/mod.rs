@@ -156,7 +156,11 @@ impl Status {
 
     async fn metrics(&self, headers: &HeaderMap) -> Answer {
         let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-        let stored = self.shelves.as_ref().map(Shelves::stock).unwrap_or_default();
+        let stored = match &self.shelves {
+            // A store that cannot be read is told by the requests that need it; all other figures still stand.
+            Some(shelves) => shelves.areas().await.unwrap_or_default(),
+            None => Vec::new(),
+        };
         let free = self.checkup.health().await.free_bytes.unwrap_or_default();
         let (content_type, body) = self.journal.exporter().expose(accept, &stored, free);
         of_type(content_type, body)

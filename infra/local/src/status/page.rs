@@ -8,7 +8,7 @@ use satchel_s3::{Stock, StoreError};
 
 use super::{
     chart::{self, Chart},
-    shelves::{File, Shelves, Survey},
+    shelves::{FILES, File, Shelves, Survey, UNFINISHED},
 };
 use crate::{
     chronicle::{Counts, Refusal},
@@ -96,13 +96,17 @@ pub async fn render(
         Some(shelves) => Some(shelves.survey(now).await?),
         None => None,
     };
+    let areas = match shelves {
+        Some(shelves) => Some(shelves.areas().await?),
+        None => None,
+    };
     let (hours, refusals) = journal.lately(now);
     let page = Page {
         facts,
         version: env!("CARGO_PKG_VERSION"),
         now: minute(now),
         uptime: span(journal.exporter().uptime()),
-        tiles: tiles(shelves, health, &hours, journal.refused()),
+        tiles: tiles(areas.as_deref(), health, &hours, journal.refused()),
         chart: Chart::of(&hours),
         hours: hours.iter().map(|(start, counts)| (chart::clock(*start), *counts)).collect(),
         embedded: survey.is_some(),
@@ -114,7 +118,7 @@ pub async fn render(
 }
 
 fn tiles(
-    shelves: Option<&Shelves>,
+    areas: Option<&[(&'static str, Stock)]>,
     health: &Health,
     hours: &[(u64, Counts)],
     refused: u64,
@@ -125,10 +129,15 @@ fn tiles(
         ("Downloads, last 24 hours", sum(|counts| counts.downloads)),
         ("Refused since the start", refused.to_string()),
     ];
-    let files = shelves.map(|shelves| shelves.stock().first().map(|(_, files)| *files));
-    let shown = |of: fn(&Stock) -> String| files.map(|files| files.as_ref().map_or("counting".to_owned(), of));
-    let stored =
-        [("Files stored", shown(|files| files.objects.to_string())), ("Their size", shown(|files| bytes(files.bytes)))];
+    let shown = |area: &str, of: fn(&Stock) -> String| {
+        let stock = areas?.iter().find(|(name, _)| *name == area);
+        Some(stock.map_or("counting".to_owned(), |(_, stock)| of(stock)))
+    };
+    let stored = [
+        ("Files stored", shown(FILES, |files| files.objects.to_string())),
+        ("Their size", shown(FILES, |files| bytes(files.bytes))),
+        ("Size of unfinished uploads", shown(UNFINISHED, |begun| bytes(begun.bytes))),
+    ];
     let stored = stored.into_iter().filter_map(|(name, value)| Some((name, value?)));
     let room = match (&health.condition, health.free_bytes) {
         (Condition::Ok, Some(free)) => bytes(free),
