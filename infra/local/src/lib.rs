@@ -25,3 +25,4 @@ pub mod status;
 mod storage;
 mod systemd;
 pub mod terminal;
+mod terms;
