@@ -4,22 +4,25 @@
 use super::{Budget, Row};
 use crate::figures::{CountFigures, Kind};
 
-/// Instructions differ by a few hundredths of a percent from one run to the next (README, "Performance"), and by more with another
-/// release of the compiler or of Debian's C library.
+/// How many times what it was a number of instructions may be. One process takes up to 0.04 % more than another to its first
+/// poll and up to 0.5 % more for an invoke, however busy the machine is; another release of the compiler or of Debian's C
+/// library may move them further.
+const INSTRUCTIONS: f64 = 1.03;
+
 const BUDGETS: &[Budget<CountFigures>] = &[
     Budget {
         what: "instructions from exec to the first poll",
         unit: "x bare",
         slack: 1.0,
-        growth: 1.05,
-        limit: |row| by_kind(row, 1.3, 2.0),
+        growth: INSTRUCTIONS,
+        limit: |row| by_kind(row, 1.3, 3.2),
         figure: |row, rows| ratio(row, rows, |row| row.instructions_to_first_poll),
     },
     Budget {
         what: "instructions from exec to the first poll",
         unit: "thousand",
         slack: 1.0,
-        growth: 1.05,
+        growth: INSTRUCTIONS,
         limit: |_| Some(f64::INFINITY),
         figure: |row, _| row.instructions_to_first_poll as f64 / 1e3,
     },
@@ -27,15 +30,15 @@ const BUDGETS: &[Budget<CountFigures>] = &[
         what: "instructions of a warm invoke without S3",
         unit: "x bare",
         slack: 1.0,
-        growth: 1.05,
-        limit: |row| row.arithmetic.then_some(2.0).filter(|_| row.kind != Kind::Bare),
+        growth: INSTRUCTIONS,
+        limit: |row| row.arithmetic.then_some(1.6).filter(|_| row.kind != Kind::Bare),
         figure: |row, rows| ratio(row, rows, |row| row.instructions_per_invoke),
     },
     Budget {
         what: "instructions of a warm invoke",
         unit: "thousand",
         slack: 1.0,
-        growth: 1.05,
+        growth: INSTRUCTIONS,
         limit: |_| Some(f64::INFINITY),
         figure: |row, _| row.instructions_per_invoke as f64 / 1e3,
     },
@@ -150,20 +153,20 @@ mod tests {
             ("the same", |_| (), |_| (), 0),
             (
                 "first poll",
-                |row| row.instructions_to_first_poll = 2_000_000,
-                |row| row.instructions_to_first_poll = 2_000_000,
+                |row| row.instructions_to_first_poll = 3_200_000,
+                |row| row.instructions_to_first_poll = 3_200_000,
                 0,
             ),
             (
                 "over",
-                |row| row.instructions_to_first_poll = 2_000_100,
-                |row| row.instructions_to_first_poll = 2_000_100,
+                |row| row.instructions_to_first_poll = 3_200_100,
+                |row| row.instructions_to_first_poll = 3_200_100,
                 1,
             ),
-            ("grown a bit", |row| row.instructions_to_first_poll = 1_049_000, |_| (), 0),
-            ("grown", |row| row.instructions_to_first_poll = 1_051_000, |_| (), 2),
-            ("an invoke", |row| row.instructions_per_invoke = 104_900, |_| (), 0),
-            ("grown invoke", |row| row.instructions_per_invoke = 105_100, |_| (), 2),
+            ("grown a bit", |row| row.instructions_to_first_poll = 1_029_000, |_| (), 0),
+            ("grown", |row| row.instructions_to_first_poll = 1_031_000, |_| (), 2),
+            ("an invoke", |row| row.instructions_per_invoke = 102_900, |_| (), 0),
+            ("grown invoke", |row| row.instructions_per_invoke = 103_100, |_| (), 2),
             ("package", |row| row.package_bytes = 4_000_001, |row| row.package_bytes = 4_000_001, 1),
             ("memory", |row| row.resident_kib = 13_600, |row| row.resident_kib = 13_600, 1),
             ("one request in 200 invokes", |row| *row.s3_requests.get_mut("HeadObject").unwrap() = 1.01, |_| (), 1),
