@@ -28,8 +28,7 @@ use crate::{
     settings::Settings,
     snippet,
     status::{self, Facts, Status, shelves::Shelves},
-    storage,
-    terms,
+    storage, terms,
 };
 
 /// No API Gateway waits here: a store that copies slowly may take its time.
