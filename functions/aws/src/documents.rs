@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::StatusCode;
 use satchel_core::object_key::Key;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{Mutex, MutexGuard};
@@ -30,6 +31,14 @@ pub enum DocumentError {
     /// No randomness for a pause.
     #[error("no randomness: {0}")]
     Randomness(#[from] getrandom::Error),
+}
+
+impl DocumentError {
+    /// Whether there is no room for more.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::S3(LeanS3Error::Status { status: StatusCode::INSUFFICIENT_STORAGE, .. }))
+    }
 }
 
 /// A document as it was found; where there is none, the default.

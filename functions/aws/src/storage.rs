@@ -164,7 +164,7 @@ impl Storage {
         match self.head(&grant.path).await? {
             Some(stored) if stored.is_of(grant) => Ok(Creation::Created),
             Some(_) => Ok(Creation::Exists),
-            None => Err(StorageError { operation: "PutObject", cause: "refused, though there is no object".into() }),
+            None => Err(StorageError::of("PutObject", "refused, though there is no object")),
         }
     }
 
@@ -263,7 +263,7 @@ impl Storage {
 
 /// A grant whose key is too long is refused before anything is stored for it.
 fn waiting_key(grant: &Grant) -> Result<Key, StorageError> {
-    Key::of_grant(grant).map_err(|error| StorageError { operation: "key", cause: error.to_string() })
+    Key::of_grant(grant).map_err(|error| StorageError::of("key", error.to_string()))
 }
 
 fn metadata(grant: &Grant) -> HashMap<String, String> {

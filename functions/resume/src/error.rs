@@ -48,6 +48,7 @@ impl ResumeError {
     fn problem(&self) -> Problem {
         let (status, code) = match self {
             Self::Refused(refusal) => return refusal.problem(),
+            Self::Storage(error) if error.is_full() => return StorageError::full(),
             Self::Route(RouteError::NotFound) => (StatusCode::NOT_FOUND, "no_such_address"),
             Self::Route(RouteError::Path(_)) => (StatusCode::BAD_REQUEST, "path_malformed"),
             Self::Storage(_) | Self::Hangs => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),

@@ -165,6 +165,7 @@ impl RosterFetchError {
             Self::Unshared { .. } | Self::HalfDone { .. } | Self::Unverified(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "edit_incomplete")
             }
+            Self::Document(error) if error.is_full() => (StatusCode::INSUFFICIENT_STORAGE, "storage_full"),
             Self::Document(DocumentError::Unreadable(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "document_unreadable"),
             Self::Document(_) | Self::Hangs => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
             Self::Unfinished => (StatusCode::SERVICE_UNAVAILABLE, "edit_unfinished"),

@@ -63,6 +63,7 @@ impl UploadError {
     fn problem(&self) -> Problem {
         let (status, code) = match self {
             Self::Refused(refusal) => return refusal.problem(),
+            Self::Storage(error) if error.is_full() => return StorageError::full(),
             Self::Route(RouteError::NotFound) => (StatusCode::NOT_FOUND, "no_such_address"),
             Self::Route(RouteError::Path(_)) => (StatusCode::BAD_REQUEST, "path_malformed"),
             Self::Length(LengthError::Malformed(_)) => (StatusCode::BAD_REQUEST, "length_malformed"),

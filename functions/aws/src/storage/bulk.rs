@@ -251,5 +251,5 @@ fn timestamp(at: Option<DateTime>) -> Timestamp {
 
 /// Only without a key, which every one of ours has.
 fn unbuilt(error: &aws_sdk_s3::error::BuildError) -> StorageError {
-    StorageError { operation: "DeleteObjects", cause: error.to_string() }
+    StorageError::of("DeleteObjects", error.to_string())
 }

@@ -259,9 +259,9 @@ fn read(metadata: Option<&HashMap<String, String>>) -> Result<(Progress, UploadM
 }
 
 fn foreign() -> StorageError {
-    StorageError { operation: "GetObject", cause: "gave no incomplete part of ours".into() }
+    StorageError::of("GetObject", "gave no incomplete part of ours")
 }
 
 fn broken_off(error: &impl std::fmt::Display) -> StorageError {
-    StorageError { operation: "GetObject", cause: format!("broke off: {error}") }
+    StorageError::of("GetObject", format!("broke off: {error}"))
 }

@@ -166,5 +166,5 @@ fn is<E: ProvideErrorMetadata>(error: &SdkError<E>, expected: u16, code: &str) -
 }
 
 fn inconsistent(operation: &'static str, cause: &str) -> StorageError {
-    StorageError { operation, cause: cause.to_owned() }
+    StorageError::of(operation, cause)
 }

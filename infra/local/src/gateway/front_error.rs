@@ -65,15 +65,12 @@ impl FrontError {
 
     /// The answer to the client.
     pub fn answer(&self, method: &Method) -> Response<Body> {
-        let (status, code) = match self {
+        let mut response = match self {
             Self::Body(error) => return error.answer(method),
             Self::Upload(error) => return error.answer(method),
-            Self::Unreachable(_) | Self::Hangs | Self::Refused(_) | Self::Replaced => {
-                (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable")
-            }
-            Self::Redirect => (StatusCode::INTERNAL_SERVER_ERROR, "not_prepared"),
+            Self::Refused(StatusCode::INSUFFICIENT_STORAGE) => refusal(method, &StorageError::full()),
+            other => refusal(method, &other.problem()),
         };
-        let mut response = refusal(method, &Problem::new(status, code, self.to_string()));
         match self {
             // Its sources say why; it knows no URL.
             Self::Unreachable(cause) => log::note(&mut response, "cause", format!("{cause:?}")),
@@ -83,5 +80,15 @@ impl FrontError {
             log::note(&mut response, "s3_status", status.as_u16());
         }
         response
+    }
+
+    fn problem(&self) -> Problem {
+        let (status, code) = match self {
+            Self::Body(_) | Self::Upload(_) | Self::Redirect => (StatusCode::INTERNAL_SERVER_ERROR, "not_prepared"),
+            Self::Unreachable(_) | Self::Hangs | Self::Refused(_) | Self::Replaced => {
+                (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable")
+            }
+        };
+        Problem::new(status, code, self.to_string())
     }
 }
