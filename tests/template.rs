@@ -318,7 +318,12 @@ fn without_a_parameter_the_upload_secrets_are_the_stacks_own() {
             continue;
         }
         readers += 1;
-        assert_eq!((&secrets["Fn::If"][0], &secrets["Fn::If"][2]), (&json!("HasUploadSecrets"), &own), "{}", function.id);
+        assert_eq!(
+            (&secrets["Fn::If"][0], &secrets["Fn::If"][2]),
+            (&json!("HasUploadSecrets"), &own),
+            "{}",
+            function.id
+        );
         let readable = statements(&function).into_iter().any(|statement| {
             let allowed = statement["Resource"].to_string();
             statement["Action"] == "ssm:GetParameter" && allowed.contains(":parameter/${AWS::StackName}/upload-secrets")
