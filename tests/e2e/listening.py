@@ -8,14 +8,22 @@ from pathlib import Path
 
 def addresses(pid: int) -> set[tuple[str, int]]:
     """Its listening TCP sockets, as address and port."""
-    links = [os.readlink(descriptor) for descriptor in Path(f"/proc/{pid}/fd").iterdir()]
+    links = [link for descriptor in Path(f"/proc/{pid}/fd").iterdir() if (link := target(descriptor))]
     inodes = {match[1] for link in links if (match := re.fullmatch(r"socket:\[(\d+)\]", link))}
     return {where for table in ("tcp", "tcp6") for where, inode in listening(pid, table) if inode in inodes}
 
 
+def target(descriptor: Path) -> str | None:
+    """What it is; nothing where it has been closed meanwhile."""
+    try:
+        return os.readlink(descriptor)
+    except FileNotFoundError:
+        return None
+
+
 def listening(pid: int, table: str):
     for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
-        _, local, _, state, *_, = fields = line.split()
+        _, local, _, state, *_ = fields = line.split()
         if state == "0A":
             yield read(local), fields[9]
 

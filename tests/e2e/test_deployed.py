@@ -12,7 +12,6 @@ import slots
 import tokens
 from cloud import KEY, PARAMETERS, keep, keys, names, said, slot, waiting
 from files import KIB, MIB, assert_served, assert_takes_one_file, content, put_that_expires
-from ministack import Ministack
 from prosody import Prosody, component
 from secrets_in import assert_no_secrets
 from server import wait_until
@@ -151,17 +150,6 @@ async def eventually(ask, wanted: int):
     while (answer := await ask()) != wanted:
         assert time.monotonic() < deadline, answer
         await asyncio.sleep(0.1)
-
-
-async def test_a_stack_of_another_name_reads_its_own_secrets(tmp_path):
-    with Ministack(tmp_path) as cloud:
-        keep(cloud, KEY, name="/chat-files/upload-secrets")
-        outputs = cloud.deploy("chat-files", Architecture="x86_64", Alarms="false")
-        path = "named/file.txt"
-        async with cloud.http() as http:
-            url = f"{cloud.local(outputs['BaseUrl'])}/{path}?{tokens.v1(KEY, path, 5)}"
-            async with http.put(url, data=b"hello") as answer:
-                assert answer.status == 201, await answer.text()
 
 
 async def test_outputs_are_the_lines_to_paste(cloud):

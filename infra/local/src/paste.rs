@@ -18,12 +18,13 @@ pub struct Paste {
     pub lines: String,
 }
 
-/// All that fits these settings, with `secret` where the upload secret goes, which is where `note` says.
-pub fn pastes(settings: &Settings, secret: &str, note: &str) -> Vec<Paste> {
-    let beside = Beside::of(settings.get("SATCHEL_PUBLIC_URL"));
+/// All that fits these settings and the stack at `public_url`, with `secret` where the upload secret goes, which is where
+/// `note` says.
+pub fn pastes(public_url: &str, settings: &Settings, secret: &str, note: &str) -> Vec<Paste> {
+    let beside = Beside::of(public_url);
     let has = |name: &str| !settings.get(name).is_empty();
     let (component, slots) = (has("SATCHEL_COMPONENT_CREDENTIALS"), has("SATCHEL_SLOT_CREDENTIALS"));
-    let share = (!component && !slots).then(|| file_share(settings, secret, note));
+    let share = (!component && !slots).then(|| file_share(public_url, settings, secret, note));
     let component = component.then(|| self::component(&beside));
     let slots = slots.then(|| service_url(settings, &beside));
     let rosters = has("SATCHEL_ROSTER_CREDENTIALS").then(|| rosters(&beside));
@@ -31,7 +32,7 @@ pub fn pastes(settings: &Settings, secret: &str, note: &str) -> Vec<Paste> {
 }
 
 /// Prosody gives out slots and signs them.
-fn file_share(settings: &Settings, secret: &str, note: &str) -> Paste {
+fn file_share(public_url: &str, settings: &Settings, secret: &str, note: &str) -> Paste {
     let limit = settings.get("SATCHEL_MAX_SIZE").parse().unwrap_or(PROMISED_SIZE + ENCRYPTION_TAG);
     let expiry = match settings.get("SATCHEL_RETENTION_DAYS") {
         "" => "-1".to_owned(),
@@ -46,7 +47,7 @@ fn file_share(settings: &Settings, secret: &str, note: &str) -> Paste {
     http_file_share_expires_after = {expiry}
     storage = {{ uploads = "sql" }} -- needs lua-dbi-sqlite3; see "XMPP servers" in README.md
 "#,
-        base_url = settings.get("SATCHEL_PUBLIC_URL").trim_end_matches('/'),
+        base_url = public_url.trim_end_matches('/'),
         quota = limit.saturating_mul(10),
     );
     Paste { file: "prosody.cfg.lua", note: note.to_owned(), lines }
@@ -133,12 +134,10 @@ mod tests {
     /// What is printed with these variables.
     fn printed(variables: &[(&str, &str)]) -> Vec<Paste> {
         let folder = tempfile::tempdir().unwrap();
-        let url = ("SATCHEL_PUBLIC_URL", "https://files.example.org/upload/");
-        let value = |name: &str| {
-            let all = variables.iter().chain([&url]);
-            all.into_iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
-        };
-        pastes(&Settings::load(folder.path(), value).unwrap(), "a secret", "a note")
+        let value =
+            |name: &str| variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned());
+        let settings = Settings::load(folder.path(), value).unwrap();
+        pastes("https://files.example.org/upload/", &settings, "a secret", "a note")
     }
 
     fn lines(variables: &[(&str, &str)]) -> String {

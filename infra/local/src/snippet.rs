@@ -37,7 +37,7 @@ fn text(stack: &Stack, settings: &Settings, terminal: bool) -> String {
         Some(url) => format!("Status: {url}\n"),
         None => String::new(),
     };
-    let pastes: String = pastes(settings, shown, &note).iter().map(paragraph).collect();
+    let pastes: String = pastes(stack.public_url(), settings, shown, &note).iter().map(paragraph).collect();
     format!(
         r#"Satchel listens on {address}
 Files: {store}

@@ -287,7 +287,7 @@ fn facts(settings: &Settings, address: &Address, s3: Option<SocketAddr>, data: &
         address: snippet::address(address),
         store: snippet::store(s3, data, settings),
         settings: settings.shown(),
-        pastes: pastes(settings, snippet::HIDDEN, snippet::secret_note(settings)),
+        pastes: pastes(settings.get("SATCHEL_PUBLIC_URL"), settings, snippet::HIDDEN, snippet::secret_note(settings)),
     }
 }
 
