@@ -23,3 +23,4 @@ pub mod stack;
 pub mod status;
 mod systemd;
 pub mod terminal;
+mod terms;

@@ -5,29 +5,29 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use satchel_aws::{clock::Clock, storage::Storage};
 use satchel_core::config::ConfigError;
 use satchel_s3::{
     OpenError, Requests, StoreError,
-    listener::{self, Address, Peer, Terms},
+    listener::{self, Address},
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
     embedded_s3::{EmbeddedS3, open_s3},
     functions::{Configs, Functions},
-    gateway::{Doors, Gateway, Spool, front::Front, proxies::TrustedProxies, unreadable},
+    gateway::{Doors, Gateway, Spool, front::Front},
     health::{Check, Checkup},
     housekeeping::Housekeeper,
     journal::{Journal, Sink},
     lifecycle::TemplateError,
-    limits,
     settings::Settings,
     snippet,
     status::{self, Facts, Status, shelves::Shelves},
+    terms,
 };
 
 /// No API Gateway waits here: a store that copies slowly may take its time.
@@ -158,17 +158,9 @@ impl Stack {
         let listener = options.listen.bind().await.map_err(failed)?;
         let address = listener.address().map_err(failed)?;
         let embedded = options.settings.embedded();
-        let (proxies, limits, files) =
-            (options.settings.trusted_proxies()?, options.settings.limits()?, limits::files());
+        let (proxies, limits) = (options.settings.trusted_proxies()?, options.settings.limits()?);
         let bound = if embedded {
-            let terms = Terms {
-                patience: limits.patience(),
-                room: limits.of_s3(files),
-                // The gateway is one client, and passes on what others send.
-                for_others: of_this_machine_or(proxies.clone()),
-                clock: wall_clock(&options.clock),
-                unreadable: None,
-            };
+            let terms = terms::of_s3(&limits, proxies.clone(), &options.clock);
             Some(open_s3(&options.data, options.s3_listen, &options.settings, &options.clock, terms).await?)
         } else {
             None
@@ -203,9 +195,7 @@ impl Stack {
         let housekeeper = Arc::new(Housekeeper::new(Arc::clone(&functions), store, Arc::clone(&journal)));
         let schedule = options.expire_every.map(|every| tokio::spawn(Arc::clone(&housekeeper).run(every)));
         let s3 = bound.map(|bound| EmbeddedS3::serve(bound, functions, Arc::clone(&journal)));
-        let (patience, room, clock) = (limits.patience(), limits.of_gateway(files), wall_clock(&options.clock));
-        let for_others = Arc::new(move |peer| proxies.trust(peer));
-        let terms = Terms { patience, room, for_others, clock, unreadable: Some(unreadable(Arc::clone(&journal))) };
+        let terms = terms::of_gateway(&limits, proxies, &options.clock, journal);
         let gateway = Running::spawn(|told| {
             let answer = move |request, peer| Arc::clone(&gateway).answer(request, peer);
             listener::serve(listener, answer, terms, async { drop(told.await) })
@@ -285,17 +275,6 @@ impl Stack {
             s3.stop().await;
         }
     }
-}
-
-/// The gateway's and the S3 server's answers have the functions' date.
-pub(crate) fn wall_clock(clock: &Clock) -> Arc<dyn Fn() -> SystemTime + Send + Sync> {
-    let clock = clock.clone();
-    Arc::new(move || UNIX_EPOCH + Duration::from_millis(clock.milliseconds()))
-}
-
-fn of_this_machine_or(proxies: TrustedProxies) -> Arc<dyn Fn(Peer) -> bool + Send + Sync> {
-    let of_this_machine = |peer| matches!(peer, Peer::Ip(address) if address.is_loopback());
-    Arc::new(move |peer| of_this_machine(peer) || proxies.trust(peer))
 }
 
 fn facts(settings: &Settings, address: &Address, s3: Option<SocketAddr>, data: &Path) -> Facts {
