@@ -1,6 +1,5 @@
 //! The program `satchel` as a process of its own: what it takes of the machine, and what it leaves to others.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod connections;
 mod disk;
