@@ -131,6 +131,9 @@ impl FileSystem {
     /// What the system says.
     pub fn open(root: &Path) -> io::Result<(Self, bool)> {
         DirBuilder::new().recursive(true).mode(0o700).create(root)?;
+        if !root.join("store.json").exists() {
+            make_reachable(root)?;
+        }
         let mode = fs::metadata(root)?.mode();
         let is_open = mode & 0o077 != 0;
         // One that is empty had nothing to read.
@@ -140,6 +143,24 @@ impl FileSystem {
         }
         Ok((Self { root: root.to_owned(), lock: Mutex::new(None) }, was_open))
     }
+}
+
+/// Makes the name of a new folder durable, and those of the folders that it is in: they may be as new, made by us or by a
+/// predecessor that was killed. Ends where the file system does.
+fn make_reachable(root: &Path) -> io::Result<()> {
+    let root = root.canonicalize()?;
+    let device = fs::metadata(&root)?.dev();
+    for folder in root.ancestors().skip(1) {
+        if fs::metadata(folder)?.dev() != device {
+            break;
+        }
+        match File::open(folder) {
+            // One that we may not read was there before us.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+            opened => opened?.sync_all()?,
+        }
+    }
+    Ok(())
 }
 
 impl Disk for FileSystem {

@@ -278,9 +278,13 @@ impl Store {
         if snapshot.rows().get::<i64>("generation").is_err() {
             return;
         }
+        // Until this is done there may be files that the index does not name, so the next opening has to look again.
+        blobs.adopt(1);
         let run = move || match sweep_with(&blobs, &snapshot, now) {
-            Ok(None) => {}
-            Ok(Some(notice)) => watch.say(&notice),
+            Ok(notice) => {
+                blobs.settle(1);
+                notice.iter().for_each(|notice| watch.say(notice));
+            }
             // Nothing is moved on the word of an index that cannot be read.
             Err(error) => watch.failed(&error),
         };

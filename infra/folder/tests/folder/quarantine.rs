@@ -44,6 +44,29 @@ async fn what_a_killed_process_left_is_put_aside_and_kept_for_14_days() {
     assert_eq!(folder.heard(), [Notice::QuarantineEmptied { files: 1 }]);
 }
 
+#[tokio::test]
+async fn what_could_not_be_put_aside_is_put_aside_next_time() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let (under_way, ()) = store.receive(body(), LARGE as u64, ()).await.unwrap();
+    let folder = folder.killed();
+    drop(under_way);
+    store.close().await.unwrap();
+
+    let in_the_way = folder.path().join("quarantine");
+    std::fs::write(&in_the_way, b"no folder").unwrap();
+    let store = folder.open().await;
+    assert!(matches!(&heard_when_done(&folder).await[..], [Notice::Trouble { .. }, ..]));
+    store.close().await.unwrap();
+    std::fs::remove_file(in_the_way).unwrap();
+    folder.heard();
+
+    let store = folder.open().await;
+    assert!(matches!(&heard_when_done(&folder).await[..], [Notice::Quarantined { files: 1, .. }]));
+    store.close().await.unwrap();
+    assert_eq!((folder.blobs().len(), folder.aside().len()), (0, 1));
+}
+
 fn body() -> impl futures_util::Stream<Item = Result<bytes::Bytes, satchel_folder::StoreError>> + Unpin {
     futures_util::stream::iter([Ok(pattern(LARGE).into())])
 }
