@@ -7,6 +7,7 @@ mod delete;
 pub(crate) mod error;
 mod get;
 mod headers;
+mod lifecycle;
 mod list;
 mod multipart;
 mod put;
@@ -47,10 +48,10 @@ operations! {
     get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput = buckets::get_cors;
     delete_bucket_cors(DeleteBucketCorsInput) -> DeleteBucketCorsOutput = buckets::delete_cors;
     put_bucket_lifecycle_configuration(PutBucketLifecycleConfigurationInput)
-        -> PutBucketLifecycleConfigurationOutput = buckets::put_lifecycle;
+        -> PutBucketLifecycleConfigurationOutput = lifecycle::put;
     get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput)
-        -> GetBucketLifecycleConfigurationOutput = buckets::get_lifecycle;
-    delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput = buckets::delete_lifecycle;
+        -> GetBucketLifecycleConfigurationOutput = lifecycle::get;
+    delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput = lifecycle::delete;
     put_object(PutObjectInput) -> PutObjectOutput = put::put;
     get_object(GetObjectInput) -> GetObjectOutput = get::get;
     head_object(HeadObjectInput) -> HeadObjectOutput = get::head;
