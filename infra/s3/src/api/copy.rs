@@ -1,5 +1,6 @@
 //! `CopyObject` and `UploadPartCopy`.
 
+use http::HeaderMap;
 use s3s::dto::{
     CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopyPartResult, CopySource, MetadataDirective, Range,
     UploadPartCopyInput, UploadPartCopyOutput,
@@ -26,7 +27,7 @@ pub(super) async fn copy(api: &Api, request: S3Request<CopyObjectInput>) -> S3Re
     }
     let new_headers = if replace { Some(stored(&headers, input.metadata)?) } else { None };
     let found = api.store.find(&from)?;
-    conditions::on_read(&headers, &conditions::COPY_SOURCE, &found.record.head)?;
+    conditions::on_read(&headers, &conditions::COPY_SOURCE, &found.record.head, &HeaderMap::new())?;
     api.store.check_write(&to, &condition)?;
     let head = api.store.copy(found, to, new_headers, condition).await?;
     let mut result = CopyObjectResult {
@@ -69,7 +70,7 @@ pub(super) async fn part(
     let at = UploadAddress { object, id: input.upload_id };
     api.store.upload(&at)?;
     let found = api.store.find(&source(input.copy_source)?)?;
-    conditions::on_read(&headers, &conditions::COPY_SOURCE, &found.record.head)?;
+    conditions::on_read(&headers, &conditions::COPY_SOURCE, &found.record.head, &HeaderMap::new())?;
     let range = match input.copy_source_range {
         None => 0..found.record.head.size,
         Some(range) => exact(&range, found.record.head.size)?,

@@ -55,6 +55,7 @@ operations! {
     put_object(PutObjectInput) -> PutObjectOutput = put::put;
     get_object(GetObjectInput) -> GetObjectOutput = get::get;
     head_object(HeadObjectInput) -> HeadObjectOutput = get::head;
+    get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput = get::tagging;
     copy_object(CopyObjectInput) -> CopyObjectOutput = copy::copy;
     delete_object(DeleteObjectInput) -> DeleteObjectOutput = delete::one;
     delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput = delete::many;
