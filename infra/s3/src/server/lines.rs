@@ -1,7 +1,8 @@
 //! The lines of a request's header: each header one line that everyone reads alike.
 //!
 //! s3s leaves a line that is not UTF-8 out of what it verifies, joins the lines of a header and takes any white space
-//! for a space. What is done reads the first line as it is. So a signed `If-None-Match: *` could be made to vanish.
+//! for a space. What is done reads one line as it is. So signed metadata could be changed, and of a signed header that
+//! is read only here the first line could be another's.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use s3s::dto::{Range, Timestamp, TimestampFormat};
