@@ -45,7 +45,7 @@ fn every_test_that_the_threats_name_is_there() {
             let line = line.trim_start_matches("async ");
             [format!("fn {test}("), format!("def {test}(")].iter().any(|start| line.starts_with(start.as_str()))
         };
-        let at = lines.iter().position(|line| defined(line));
+        let at = lines.iter().position(defined);
         let at = at.unwrap_or_else(|| panic!("{THREATS} names {test} in {file}, and it is not there"));
         let marked = lines[at.saturating_sub(3)..at]
             .iter()

@@ -8,6 +8,8 @@ use crate::disk::Disk;
 use crate::error::StoreError;
 
 const RESERVE: &str = "reserve";
+/// With less, a commit might not find room for what it writes to the log.
+const COMMIT: u64 = 4 << 20;
 
 /// Watches over the room.
 #[derive(Debug)]
@@ -34,11 +36,13 @@ impl Room {
         self.disk.free()
     }
 
-    /// Refuses what would leave less than the floor.
+    /// Refuses what would leave less than the floor, and the reserve where it is given up.
     pub(crate) fn admit(&self, bytes: u64) -> Result<(), StoreError> {
+        let held = *self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = if held { self.floor } else { self.floor.saturating_add(self.reserve) };
         let free = self.disk.free()?;
-        if free < self.floor.saturating_add(bytes) {
-            return Err(StoreError::Full { free, floor: self.floor });
+        if free < kept.saturating_add(bytes) {
+            return Err(StoreError::Full { free, floor: kept });
         }
         Ok(())
     }
@@ -46,7 +50,7 @@ impl Room {
     /// Gives the reserve up where a commit might not find room.
     pub(crate) fn before_commit(&self) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if *held && self.disk.free().is_ok_and(|free| free < self.reserve) {
+        if *held && self.disk.free().is_ok_and(|free| free < COMMIT) {
             // What cannot be removed is no room; the commit then says what is wrong.
             let _ = self.disk.remove(Path::new(RESERVE));
             let _ = self.disk.sync_dir(Path::new(""));
@@ -57,8 +61,8 @@ impl Room {
     /// Takes the reserve again once there is room for it.
     pub(crate) fn restore(&self) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = self.floor.saturating_add(self.reserve.saturating_mul(2));
-        if !*held && self.reserve > 0 && self.disk.free().is_ok_and(|free| free > wanted) {
+        let wanted = self.floor.saturating_add(self.reserve);
+        if !*held && self.reserve > 0 && self.disk.free().is_ok_and(|free| free >= wanted) {
             *held = self.disk.allocate(Path::new(RESERVE), self.reserve).is_ok();
         }
     }

@@ -5,6 +5,7 @@
 
 mod api;
 pub mod listener;
+mod query;
 mod server;
 
 pub use satchel_folder::{

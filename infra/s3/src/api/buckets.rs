@@ -5,12 +5,15 @@ use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Api;
 use super::error::OrS3;
 use super::headers::timestamp;
-use super::{Api, lifecycle};
+use super::tokens::{seal, unseal};
 
 /// The region that `GetBucketLocation` names by an empty answer.
 const UNNAMED_REGION: &str = "us-east-1";
+/// S3's limit for a page of buckets.
+const MAX_BUCKETS: usize = 10_000;
 
 pub(super) async fn create(
     api: &Api,
@@ -35,13 +38,32 @@ pub(super) async fn head(api: &Api, request: S3Request<HeadBucketInput>) -> S3Re
     Ok(S3Response::new(HeadBucketOutput { bucket_region, ..HeadBucketOutput::default() }))
 }
 
-pub(super) async fn list(api: &Api, _request: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
-    let buckets = api.store.buckets().or_s3()?.into_iter().map(|(name, record)| Bucket {
+/// In pages, where the client wants them; a page goes on after the name that its token is.
+pub(super) async fn list(api: &Api, request: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
+    let input = request.input;
+    let most = match input.max_buckets {
+        None => usize::MAX,
+        Some(most) => usize::try_from(most)
+            .ok()
+            .filter(|most| (1..=MAX_BUCKETS).contains(most))
+            .ok_or_else(|| s3_error!(InvalidArgument, "max-buckets must be from 1 to {MAX_BUCKETS}"))?,
+    };
+    let after = input.continuation_token.as_deref().map(unseal).transpose()?;
+    let prefix = input.prefix.clone().unwrap_or_default();
+    let mut names = api.store.buckets().or_s3()?;
+    names.retain(|(name, _)| name.starts_with(&prefix) && after.as_ref().is_none_or(|after| name > after));
+    let last = names.get(most - 1).filter(|_| names.len() > most).map(|(name, _)| seal(name));
+    let buckets = names.into_iter().take(most).map(|(name, record)| Bucket {
         creation_date: Some(timestamp(record.created)),
         name: Some(name),
         ..Bucket::default()
     });
-    Ok(S3Response::new(ListBucketsOutput { buckets: Some(buckets.collect()), ..ListBucketsOutput::default() }))
+    Ok(S3Response::new(ListBucketsOutput {
+        buckets: Some(buckets.collect()),
+        continuation_token: last,
+        prefix: input.prefix,
+        ..ListBucketsOutput::default()
+    }))
 }
 
 pub(super) async fn location(
@@ -85,53 +107,12 @@ pub(super) async fn delete_cors(
     Ok(S3Response::new(DeleteBucketCorsOutput::default()))
 }
 
-pub(super) async fn put_lifecycle(
-    api: &Api,
-    request: S3Request<PutBucketLifecycleConfigurationInput>,
-) -> S3Result<S3Response<PutBucketLifecycleConfigurationOutput>> {
-    let input = request.input;
-    let configuration = input.lifecycle_configuration.ok_or_else(|| s3_error!(MalformedXML))?;
-    let json = write(&configuration)?;
-    let rules = lifecycle::rules(configuration);
-    api.store
-        .configure_bucket(&input.bucket, |record| (record.lifecycle, record.rules) = (Some(json), rules))
-        .await
-        .or_s3()?;
-    Ok(S3Response::new(PutBucketLifecycleConfigurationOutput::default()))
-}
-
-pub(super) async fn get_lifecycle(
-    api: &Api,
-    request: S3Request<GetBucketLifecycleConfigurationInput>,
-) -> S3Result<S3Response<GetBucketLifecycleConfigurationOutput>> {
-    let record = api.store.bucket(&request.input.bucket).or_s3()?;
-    let configuration = match record.lifecycle {
-        Some(json) => read::<BucketLifecycleConfiguration>(&json)?,
-        None if record.rules.is_empty() => return Err(s3_error!(NoSuchLifecycleConfiguration)),
-        None => lifecycle::configuration(&record.rules),
-    };
-    let rules = Some(configuration.rules);
-    Ok(S3Response::new(GetBucketLifecycleConfigurationOutput {
-        rules,
-        ..GetBucketLifecycleConfigurationOutput::default()
-    }))
-}
-
-pub(super) async fn delete_lifecycle(
-    api: &Api,
-    request: S3Request<DeleteBucketLifecycleInput>,
-) -> S3Result<S3Response<DeleteBucketLifecycleOutput>> {
-    api.store
-        .configure_bucket(&request.input.bucket, |record| (record.lifecycle, record.rules) = (None, Vec::new()))
-        .await
-        .or_s3()?;
-    Ok(S3Response::new(DeleteBucketLifecycleOutput::default()))
-}
-
-fn write<T: Serialize>(configuration: &T) -> S3Result<String> {
+/// How configurations are kept.
+pub(super) fn write<T: Serialize>(configuration: &T) -> S3Result<String> {
     serde_json::to_string(configuration).map_err(S3Error::internal_error)
 }
 
-fn read<T: DeserializeOwned>(json: &str) -> S3Result<T> {
+/// Reads back what [`write`] wrote.
+pub(super) fn read<T: DeserializeOwned>(json: &str) -> S3Result<T> {
     serde_json::from_str(json).map_err(S3Error::internal_error)
 }

@@ -1,5 +1,6 @@
 //! `CopyObject` and `UploadPartCopy`.
 
+use http::HeaderMap;
 use s3s::dto::{
     CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopyPartResult, CopySource, MetadataDirective, Range,
     UploadPartCopyInput, UploadPartCopyOutput,
@@ -25,7 +26,7 @@ pub(super) async fn copy(api: &Api, request: S3Request<CopyObjectInput>) -> S3Re
     }
     let new_headers = if replace { Some(stored(&headers, input.metadata)?) } else { None };
     let found = api.store.find(&from).or_s3()?;
-    conditions::on_read(&headers, &conditions::COPY_SOURCE, found.head())?;
+    conditions::on_read(&headers, &conditions::COPY_SOURCE, found.head(), &HeaderMap::new())?;
     api.store.check_write(&to, &condition).or_s3()?;
     let head = api.store.copy(found, to, new_headers, condition).await.or_s3()?;
     let mut result = CopyObjectResult {
@@ -68,7 +69,7 @@ pub(super) async fn part(
     let at = UploadAddress { object, id: input.upload_id };
     api.store.upload(&at).or_s3()?;
     let found = api.store.find(&source(input.copy_source)?).or_s3()?;
-    conditions::on_read(&headers, &conditions::COPY_SOURCE, found.head())?;
+    conditions::on_read(&headers, &conditions::COPY_SOURCE, found.head(), &HeaderMap::new())?;
     let range = match input.copy_source_range {
         None => 0..found.head().size,
         Some(range) => exact(&range, found.head().size)?,

@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_util::Stream;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use percent_encoding::percent_decode_str;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use s3s::dto::{
-    ChecksumType, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, Range, StreamingBlob,
+    ChecksumType, GetObjectInput, GetObjectOutput, GetObjectTaggingInput, GetObjectTaggingOutput, HeadObjectInput,
+    HeadObjectOutput, Range, StreamingBlob,
 };
 use s3s::stream::{ByteStream, RemainingLength};
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, StdError, s3_error};
@@ -17,6 +17,7 @@ use satchel_folder::{Address, Checksum, Found, Headers, ObjectHead, ObjectStream
 use super::error::OrS3;
 use super::headers::{etag, set_checksum, signed, timestamp};
 use super::{Api, conditions};
+use crate::query::Query;
 
 /// Query parameter and the header it overrides.
 const OVERRIDES: [(&str, HeaderName); 6] = [
@@ -30,10 +31,10 @@ const OVERRIDES: [(&str, HeaderName); 6] = [
 
 /// s3s has two types for what a GET and a HEAD say alike: one of them, filled, and the headers that go with it.
 macro_rules! described {
-    ($output:ident, $selected:expr, $request:expr) => {{
-        let (Selected { found, range, partial }, request) = ($selected, $request);
+    ($output:ident, $selected:expr, $mode:expr) => {{
+        let (Selected { found, range, partial, headers, .. }, mode) = ($selected, $mode);
         let head = found.head();
-        let checksum = asked(head, *partial, request.input.checksum_mode.is_some());
+        let checksum = asked(head, *partial, mode);
         let mut output = $output {
             accept_ranges: Some("bytes".to_owned()),
             checksum_type: checksum.map(checksum_type),
@@ -45,15 +46,18 @@ macro_rules! described {
             ..$output::default()
         };
         set_checksum!(output, checksum);
-        S3Response::with_headers(output, response_headers(&head.headers, &request.uri)?)
+        S3Response::with_headers(output, headers.clone())
     }};
 }
 
 pub(super) async fn get(api: &Api, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
     let input = &request.input;
-    refuse_parts_and_versions(input.part_number, input.version_id.as_deref())?;
-    let selected = select(api, &input.bucket, &input.key, &request.headers, input.range)?;
-    let mut response = described!(GetObjectOutput, &selected, &request);
+    refuse_part(input.part_number)?;
+    refuse_version(input.version_id.as_deref())?;
+    let query = Query::parse(request.uri.query())?;
+    let selected = select(api, &input.bucket, &input.key, &request.headers, &query, input.range)?;
+    let mode = input.checksum_mode.is_some() || selected.checksum_mode;
+    let mut response = described!(GetObjectOutput, &selected, mode);
     response.output.body =
         Some(StreamingBlob::new(Bytes(api.store.read(selected.found, selected.range).await.or_s3()?)));
     Ok(response)
@@ -61,11 +65,13 @@ pub(super) async fn get(api: &Api, request: S3Request<GetObjectInput>) -> S3Resu
 
 pub(super) async fn head(api: &Api, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
     let input = &request.input;
-    refuse_parts_and_versions(input.part_number, input.version_id.as_deref())?;
-    let selected = select(api, &input.bucket, &input.key, &request.headers, input.range)?;
-    let mut response = described!(HeadObjectOutput, &selected, &request);
-    response.status = selected.partial.then_some(StatusCode::PARTIAL_CONTENT);
-    Ok(response)
+    refuse_part(input.part_number)?;
+    refuse_version(input.version_id.as_deref())?;
+    let query = Query::parse(request.uri.query())?;
+    // RFC 9110, section 14.2: a range is for GET only.
+    let selected = select(api, &input.bucket, &input.key, &request.headers, &query, None)?;
+    let mode = input.checksum_mode.is_some() || selected.checksum_mode;
+    Ok(described!(HeadObjectOutput, &selected, mode))
 }
 
 /// An object's bytes as s3s takes them.
@@ -86,10 +92,26 @@ impl ByteStream for Bytes {
     }
 }
 
-fn refuse_parts_and_versions(part: Option<i32>, version: Option<&str>) -> S3Result<()> {
-    if part.is_some() {
-        return Err(s3_error!(NotImplemented, "partNumber is not implemented"));
+/// No object has tags; copying clients ask for them.
+pub(super) async fn tagging(
+    api: &Api,
+    request: S3Request<GetObjectTaggingInput>,
+) -> S3Result<S3Response<GetObjectTaggingOutput>> {
+    let input = request.input;
+    refuse_version(input.version_id.as_deref())?;
+    api.store.find(&Address { bucket: input.bucket, key: input.key }).or_s3()?;
+    Ok(S3Response::new(GetObjectTaggingOutput::default()))
+}
+
+fn refuse_part(part: Option<i32>) -> S3Result<()> {
+    match part {
+        None => Ok(()),
+        Some(_) => Err(s3_error!(NotImplemented, "partNumber is not implemented")),
     }
+}
+
+/// There is one version of each object, which S3 calls `null`.
+pub(super) fn refuse_version(version: Option<&str>) -> S3Result<()> {
     match version {
         None | Some("null") => Ok(()),
         Some(_) => Err(s3_error!(NoSuchVersion)),
@@ -102,18 +124,31 @@ struct Selected {
     range: ops::Range<u64>,
     /// Whether that is a 206.
     partial: bool,
+    /// What the answer says about the object.
+    headers: HeaderMap,
+    /// Whether the query asks for the checksum, where some SDKs write `x-amz-checksum-mode` in presigned URLs.
+    checksum_mode: bool,
 }
 
-fn select(api: &Api, bucket: &str, key: &str, headers: &HeaderMap, range: Option<Range>) -> S3Result<Selected> {
+fn select(
+    api: &Api,
+    bucket: &str,
+    key: &str,
+    headers: &HeaderMap,
+    query: &Query,
+    range: Option<Range>,
+) -> S3Result<Selected> {
     let found = api.store.find(&Address { bucket: bucket.to_owned(), key: key.to_owned() }).or_s3()?;
     let head = found.head();
-    conditions::on_read(headers, &conditions::READ, head)?;
+    let answer = response_headers(&head.headers, query)?;
+    conditions::on_read(headers, &conditions::READ, head, &answer)?;
     let range = range.filter(|_| still_same(headers, head));
     let (range, partial) = match range {
         None => (0..head.size, false),
         Some(range) => (satisfy(&range, head.size)?, true),
     };
-    Ok(Selected { found, range, partial })
+    let checksum_mode = query.get("x-amz-checksum-mode").is_some();
+    Ok(Selected { found, range, partial, headers: answer, checksum_mode })
 }
 
 /// `If-Range`: a client that resumes gets the rest only of the same object, else the whole of the new one.
@@ -157,7 +192,7 @@ fn checksum_type(checksum: &Checksum) -> ChecksumType {
 }
 
 /// The stored headers, with the overrides of the query. Done here for both methods: s3s does it for GET only.
-fn response_headers(stored: &Headers, uri: &Uri) -> S3Result<HeaderMap> {
+fn response_headers(stored: &Headers, query: &Query) -> S3Result<HeaderMap> {
     let own = [
         (header::CONTENT_TYPE, &stored.content_type),
         (header::CONTENT_DISPOSITION, &stored.content_disposition),
@@ -172,13 +207,11 @@ fn response_headers(stored: &Headers, uri: &Uri) -> S3Result<HeaderMap> {
             headers.insert(name, HeaderValue::from_str(value).map_err(S3Error::internal_error)?);
         }
     }
-    for pair in uri.query().unwrap_or_default().split('&') {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let Some((_, header)) = OVERRIDES.iter().find(|(parameter, _)| *parameter == name) else { continue };
-        // A plus is a space in a query, as s3s reads it for the signature.
-        let value: Vec<u8> = percent_decode_str(&value.replace('+', " ")).collect();
-        let value = HeaderValue::from_bytes(&value).map_err(|_| s3_error!(InvalidArgument, "invalid {name}"))?;
-        headers.insert(header.clone(), value);
+    for (name, header) in OVERRIDES {
+        let Some(value) = query.get(name) else { continue };
+        let value = HeaderValue::from_bytes(value.as_bytes());
+        let value = value.map_err(|_| s3_error!(InvalidArgument, "{name} has characters that no header may have"))?;
+        headers.insert(header, value);
     }
     Ok(headers)
 }

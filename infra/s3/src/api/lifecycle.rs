@@ -1,62 +1,104 @@
-//! Lifecycle configurations of S3's, and the store's rules.
+//! A bucket's lifecycle rules: taken where all of them can be applied as they say.
 
-use s3s::dto::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, ExpirationStatus, LifecycleExpiration,
-    LifecycleRule as Configured, LifecycleRuleFilter, Timestamp,
-};
-use satchel_folder::LifecycleRule;
-use time::OffsetDateTime;
+use std::collections::BTreeSet;
 
-/// The rules that are about something here: neither disabled ones, nor those about tags, which the store has not.
-pub(super) fn rules(configuration: BucketLifecycleConfiguration) -> Vec<LifecycleRule> {
-    configuration.rules.into_iter().filter_map(rule).collect()
+use s3s::dto::*;
+use s3s::{S3Request, S3Response, S3Result, s3_error};
+use satchel_folder::BucketRecord;
+
+use super::buckets::{read, write};
+use super::error::OrS3;
+use super::{Api, rules};
+
+/// S3's limit for a bucket.
+const MAX_RULES: usize = 1000;
+/// S3's limit for a rule's name, in characters.
+const MAX_ID: usize = 255;
+
+pub(super) async fn put(
+    api: &Api,
+    request: S3Request<PutBucketLifecycleConfigurationInput>,
+) -> S3Result<S3Response<PutBucketLifecycleConfigurationOutput>> {
+    let input = request.input;
+    let configuration = input.lifecycle_configuration.ok_or_else(|| s3_error!(MalformedXML))?;
+    check(&configuration.rules)?;
+    let json = write(&configuration)?;
+    let rules = rules::of(configuration);
+    let change = |record: &mut BucketRecord| (record.lifecycle, record.rules) = (Some(json), rules);
+    api.store.configure_bucket(&input.bucket, change).await.or_s3()?;
+    Ok(S3Response::new(PutBucketLifecycleConfigurationOutput::default()))
 }
 
-fn rule(configured: Configured) -> Option<LifecycleRule> {
-    let filter = configured.filter.unwrap_or_default();
-    let LifecycleRuleFilter { and, object_size_greater_than, object_size_less_than, prefix, tag } = filter;
-    let and = and.unwrap_or_default();
-    let tagged = tag.is_some() || and.tags.is_some_and(|tags| !tags.is_empty());
-    let enabled = configured.status.as_str() == ExpirationStatus::ENABLED;
-    let expiration: LifecycleExpiration = configured.expiration.unwrap_or_default();
-    let abort = configured.abort_incomplete_multipart_upload.and_then(|abort| abort.days_after_initiation);
-    let rule = LifecycleRule {
-        id: configured.id.unwrap_or_default(),
-        prefix: configured.prefix.or(prefix).or(and.prefix).unwrap_or_default(),
-        larger_than: object_size_greater_than.or(and.object_size_greater_than).and_then(unsigned),
-        smaller_than: object_size_less_than.or(and.object_size_less_than).and_then(unsigned),
-        expire_after_days: expiration.days.and_then(unsigned),
-        expire_at: expiration.date.and_then(milliseconds),
-        abort_after_days: abort.and_then(unsigned),
+pub(super) async fn get(
+    api: &Api,
+    request: S3Request<GetBucketLifecycleConfigurationInput>,
+) -> S3Result<S3Response<GetBucketLifecycleConfigurationOutput>> {
+    let record = api.store.bucket(&request.input.bucket).or_s3()?;
+    let configuration = match record.lifecycle {
+        Some(json) => read::<BucketLifecycleConfiguration>(&json)?,
+        None if record.rules.is_empty() => return Err(s3_error!(NoSuchLifecycleConfiguration)),
+        None => rules::configuration(&record.rules),
     };
-    (enabled && !tagged).then_some(rule)
+    let rules = Some(configuration.rules);
+    Ok(S3Response::new(GetBucketLifecycleConfigurationOutput {
+        rules,
+        ..GetBucketLifecycleConfigurationOutput::default()
+    }))
 }
 
-/// As `PutBucketLifecycleConfiguration` would bring them.
-pub(super) fn configuration(rules: &[LifecycleRule]) -> BucketLifecycleConfiguration {
-    let days = |days: u32| i32::try_from(days).unwrap_or(i32::MAX);
-    let configured = |rule: &LifecycleRule| Configured {
-        abort_incomplete_multipart_upload: rule
-            .abort_after_days
-            .map(|after| AbortIncompleteMultipartUpload { days_after_initiation: Some(days(after)) }),
-        expiration: rule
-            .expire_after_days
-            .map(|after| LifecycleExpiration { days: Some(days(after)), ..LifecycleExpiration::default() }),
-        filter: Some(LifecycleRuleFilter { prefix: Some(rule.prefix.clone()), ..LifecycleRuleFilter::default() }),
-        id: Some(rule.id.clone()),
-        noncurrent_version_expiration: None,
-        noncurrent_version_transitions: None,
-        prefix: None,
-        status: ExpirationStatus::from_static(ExpirationStatus::ENABLED),
-        transitions: None,
-    };
-    BucketLifecycleConfiguration { rules: rules.iter().map(configured).collect() }
+pub(super) async fn delete(
+    api: &Api,
+    request: S3Request<DeleteBucketLifecycleInput>,
+) -> S3Result<S3Response<DeleteBucketLifecycleOutput>> {
+    let change = |record: &mut BucketRecord| (record.lifecycle, record.rules) = (None, Vec::new());
+    api.store.configure_bucket(&request.input.bucket, change).await.or_s3()?;
+    Ok(S3Response::new(DeleteBucketLifecycleOutput::default()))
 }
 
-fn unsigned<N>(number: impl TryInto<N>) -> Option<N> {
-    number.try_into().ok()
+/// Refuses what S3 refuses, and moving objects to another storage class, as there is none.
+fn check(rules: &[LifecycleRule]) -> S3Result<()> {
+    if rules.is_empty() || rules.len() > MAX_RULES {
+        return Err(s3_error!(MalformedXML, "A lifecycle configuration has 1 to {MAX_RULES} rules"));
+    }
+    let mut ids = BTreeSet::new();
+    for rule in rules {
+        check_rule(rule)?;
+        let id = rule.id.as_deref().unwrap_or_default();
+        if id.chars().count() > MAX_ID || !id.is_empty() && !ids.insert(id) {
+            return Err(s3_error!(InvalidArgument, "The ID of a rule has up to {MAX_ID} characters and is given once"));
+        }
+    }
+    Ok(())
 }
 
-fn milliseconds(date: Timestamp) -> Option<u64> {
-    u64::try_from(OffsetDateTime::from(date).unix_timestamp_nanos() / 1_000_000).ok()
+fn check_rule(rule: &LifecycleRule) -> S3Result<()> {
+    if ![ExpirationStatus::ENABLED, ExpirationStatus::DISABLED].contains(&rule.status.as_str()) {
+        return Err(s3_error!(MalformedXML, "The Status of a rule is Enabled or Disabled"));
+    }
+    if rule.transitions.is_some() || rule.noncurrent_version_transitions.is_some() {
+        return Err(s3_error!(NotImplemented, "Transitions to other storage classes are not implemented"));
+    }
+    if rule.prefix.is_some() && rule.filter.is_some() {
+        return Err(s3_error!(MalformedXML, "A rule has a Filter or a Prefix, not both"));
+    }
+    let (expiration, abort) = (rule.expiration.as_ref(), rule.abort_incomplete_multipart_upload.as_ref());
+    if expiration.is_none() && abort.is_none() && rule.noncurrent_version_expiration.is_none() {
+        return Err(s3_error!(InvalidArgument, "At least one action needs to be specified in a rule"));
+    }
+    expiration.map_or(Ok(()), check_expiration)?;
+    match abort.map(|abort| abort.days_after_initiation) {
+        None | Some(Some(1..)) => Ok(()),
+        Some(_) => Err(s3_error!(InvalidArgument, "'DaysAfterInitiation' must be a positive integer")),
+    }
+}
+
+fn check_expiration(expiration: &LifecycleExpiration) -> S3Result<()> {
+    let marker = expiration.expired_object_delete_marker.is_some();
+    match (expiration.days, expiration.date.is_some(), marker) {
+        (Some(days), false, false) if days < 1 => {
+            Err(s3_error!(InvalidArgument, "'Days' for Expiration action must be a positive integer"))
+        }
+        (Some(_), false, false) | (None, true, false) | (None, false, true) => Ok(()),
+        _ => Err(s3_error!(MalformedXML, "An Expiration has one of Days, Date and ExpiredObjectDeleteMarker")),
+    }
 }

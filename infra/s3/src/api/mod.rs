@@ -12,6 +12,7 @@ mod lifecycle;
 mod list;
 mod multipart;
 mod put;
+mod rules;
 mod tokens;
 
 use async_trait::async_trait;
@@ -48,13 +49,14 @@ operations! {
     get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput = buckets::get_cors;
     delete_bucket_cors(DeleteBucketCorsInput) -> DeleteBucketCorsOutput = buckets::delete_cors;
     put_bucket_lifecycle_configuration(PutBucketLifecycleConfigurationInput)
-        -> PutBucketLifecycleConfigurationOutput = buckets::put_lifecycle;
+        -> PutBucketLifecycleConfigurationOutput = lifecycle::put;
     get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput)
-        -> GetBucketLifecycleConfigurationOutput = buckets::get_lifecycle;
-    delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput = buckets::delete_lifecycle;
+        -> GetBucketLifecycleConfigurationOutput = lifecycle::get;
+    delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput = lifecycle::delete;
     put_object(PutObjectInput) -> PutObjectOutput = put::put;
     get_object(GetObjectInput) -> GetObjectOutput = get::get;
     head_object(HeadObjectInput) -> HeadObjectOutput = get::head;
+    get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput = get::tagging;
     copy_object(CopyObjectInput) -> CopyObjectOutput = copy::copy;
     delete_object(DeleteObjectInput) -> DeleteObjectOutput = delete::one;
     delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput = delete::many;

@@ -1,16 +1,18 @@
 //! Multipart uploads: beginning, parts, completing, aborting, listing parts.
 
+use std::collections::BTreeMap;
+
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, ChecksumAlgorithm as AlgorithmName, ChecksumType,
     CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart, CreateMultipartUploadInput,
     CreateMultipartUploadOutput, ListPartsInput, ListPartsOutput, Part, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
-use satchel_folder::{Address, NamedPart, PartRecord, UploadAddress};
+use satchel_folder::{Address, ChecksumAlgorithm, NamedPart, PartRecord, Refusal, UploadAddress};
 
 use super::digests::of_parts;
-use super::error::OrS3;
-use super::headers::{algorithm, etag, set_checksum, signed, stored, timestamp};
+use super::error::{OrS3, refused};
+use super::headers::{algorithm, checksum_text, etag, set_checksum, signed, stored, timestamp};
 use super::list::limit;
 use super::put::{announced, take_body};
 use super::{Api, conditions};
@@ -61,9 +63,11 @@ pub(super) async fn complete(
     let S3Request { input, headers, .. } = request;
     let condition = conditions::on_write(&headers)?;
     let parts = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
-    let named = parts.into_iter().map(named_part).collect::<S3Result<Vec<_>>>()?;
     let location = format!("/{}/{}", input.bucket, input.key);
     let at = address(input.bucket.clone(), input.key.clone(), input.upload_id);
+    check_type(api, &at, input.checksum_type.as_ref())?;
+    check_parts(api, &at, &parts, input.mpu_object_size)?;
+    let named = parts.into_iter().map(named_part).collect::<S3Result<Vec<_>>>()?;
     let head = api.store.complete_upload(at, named, condition, of_parts).await.or_s3()?;
     let mut output = CompleteMultipartUploadOutput {
         bucket: Some(input.bucket),
@@ -74,6 +78,54 @@ pub(super) async fn complete(
     };
     set_checksum!(output, head.checksum.as_ref());
     Ok(S3Response::new(output))
+}
+
+fn check_type(api: &Api, at: &UploadAddress, named: Option<&ChecksumType>) -> S3Result<()> {
+    let full = api.store.upload(at).or_s3()?.full_object;
+    match named.map(|named| named.as_str() == ChecksumType::FULL_OBJECT) {
+        Some(named) if named != full => {
+            Err(s3_error!(InvalidRequest, "x-amz-checksum-type differs from that of the upload's creation"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The checksums and the size that the completion names must be those of the parts. A part that is not there is the
+/// store's to refuse.
+fn check_parts(api: &Api, at: &UploadAddress, named: &[CompletedPart], size: Option<i64>) -> S3Result<()> {
+    if size.is_none() && named.iter().all(|part| checksums(part).next().is_none()) {
+        return Ok(());
+    }
+    let most = usize::try_from(MAX_PART).map_err(S3Error::internal_error)?;
+    let kept: BTreeMap<u32, PartRecord> = api.store.parts(at, 0, most).or_s3()?.0.into_iter().collect();
+    let mut total = 0;
+    for part in named {
+        let number = part.part_number.ok_or_else(|| s3_error!(MalformedXML))?;
+        let number = part_number(number)?;
+        let Some(record) = kept.get(&number) else { continue };
+        total += record.size;
+        let own = record.checksum.as_ref().map(|checksum| (checksum.algorithm, checksum_text(checksum)));
+        if checksums(part).any(|named| own != Some(named)) {
+            return Err(refused(&Refusal::InvalidPart { number }));
+        }
+    }
+    match size {
+        Some(size) if u64::try_from(size) != Ok(total) => {
+            Err(s3_error!(InvalidRequest, "x-amz-mp-object-size is not the size of the parts, {total}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn checksums(part: &CompletedPart) -> impl Iterator<Item = (ChecksumAlgorithm, String)> {
+    let fields = [
+        (ChecksumAlgorithm::Crc32, &part.checksum_crc32),
+        (ChecksumAlgorithm::Crc32c, &part.checksum_crc32c),
+        (ChecksumAlgorithm::Crc64Nvme, &part.checksum_crc64nvme),
+        (ChecksumAlgorithm::Sha1, &part.checksum_sha1),
+        (ChecksumAlgorithm::Sha256, &part.checksum_sha256),
+    ];
+    fields.into_iter().filter_map(|(algorithm, text)| Some((algorithm, text.clone()?)))
 }
 
 pub(super) async fn abort(

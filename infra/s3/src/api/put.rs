@@ -31,13 +31,14 @@ pub(super) async fn put(api: &Api, request: S3Request<PutObjectInput>) -> S3Resu
 }
 
 /// What the headers say about the body. `length` is what s3s made of `Content-Length`: for an aws-chunked body the
-/// decoded length.
+/// decoded length. Where the transfer is chunked, too, there is no `Content-Length`, and the other header says it.
 pub(super) fn announced(
     headers: &HeaderMap,
     length: Option<i64>,
     trailers: Option<TrailingHeaders>,
 ) -> S3Result<Announced> {
-    let length = length.ok_or_else(|| s3_error!(MissingContentLength))?;
+    let decoded = || headers.get("x-amz-decoded-content-length")?.to_str().ok()?.parse().ok();
+    let length = length.or_else(decoded).ok_or_else(|| s3_error!(MissingContentLength))?;
     let length = u64::try_from(length).map_err(|_| s3_error!(InvalidArgument, "negative Content-Length"))?;
     if length > MAX_BODY_BYTES {
         return Err(s3_error!(EntityTooLarge));

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use s3s::StdError;
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -20,17 +19,17 @@ pub(crate) const STALLED: &str = "the client sent nothing for too long";
 struct Stalled;
 
 /// The body of a request.
-pub(crate) struct RequestBody {
-    incoming: Incoming,
+pub(crate) struct RequestBody<B> {
+    incoming: B,
     rechunk: Option<Rechunk>,
     patience: Duration,
     deadline: Pin<Box<Sleep>>,
 }
 
-impl RequestBody {
+impl<B: Body<Data = Bytes, Error: Into<StdError>> + Unpin> RequestBody<B> {
     /// Takes `incoming`; an error ends it where nothing arrives for `patience`. `chunked`: it is an aws-chunked body
     /// without signatures on its chunks.
-    pub(super) fn new(incoming: Incoming, patience: Duration, chunked: bool) -> Self {
+    pub(super) fn new(incoming: B, patience: Duration, chunked: bool) -> Self {
         let rechunk = chunked.then(Rechunk::default);
         Self { incoming, rechunk, patience, deadline: Box::pin(sleep(patience)) }
     }
@@ -60,7 +59,7 @@ impl RequestBody {
     }
 }
 
-impl Body for RequestBody {
+impl<B: Body<Data = Bytes, Error: Into<StdError>> + Unpin> Body for RequestBody<B> {
     type Data = Bytes;
     type Error = StdError;
 

@@ -2,12 +2,16 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
+use percent_encoding::percent_decode_str;
 use s3s::dto::{CORSConfiguration, CORSRule};
 use s3s::{Body, s3_error};
 use satchel_folder::Store;
 
 use super::guard::refusal;
 use crate::api::error::custom;
+
+/// What a page needs to resume a download, to name the file and to compare it, beside what it may read anyway.
+const EXPOSED: [&str; 4] = ["ETag", "Accept-Ranges", "Content-Disposition", "Content-Range"];
 
 /// Where rules come from.
 #[derive(Clone)]
@@ -23,7 +27,7 @@ pub(super) fn open_rules() -> Vec<CORSRule> {
         allowed_headers: Some(vec!["*".into()]),
         allowed_methods: ["GET", "HEAD", "PUT"].map(Into::into).into(),
         allowed_origins: vec!["*".into()],
-        expose_headers: Some(vec!["ETag".into()]),
+        expose_headers: Some(EXPOSED.map(Into::into).into()),
         id: None,
         max_age_seconds: Some(7200),
     }]
@@ -48,12 +52,18 @@ impl Origin {
         let names = text(header::ACCESS_CONTROL_REQUEST_HEADERS).unwrap_or_default();
         Some(Self {
             origin,
-            bucket: request.uri().path().split('/').nth(1).unwrap_or_default().to_owned(),
+            bucket: bucket(request.uri().path()),
             method: asked.unwrap_or(request.method().as_str()).to_owned(),
             headers: names.split(',').map(|name| name.trim().to_ascii_lowercase()).filter(|n| !n.is_empty()).collect(),
             is_preflight: asked.is_some(),
         })
     }
+}
+
+/// The path is decoded before it is taken apart, as s3s does: another spelling of the name has the same rules.
+fn bucket(path: &str) -> String {
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    path.split('/').nth(1).unwrap_or_default().to_owned()
 }
 
 impl Cors {

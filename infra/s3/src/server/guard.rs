@@ -1,117 +1,69 @@
 //! What is refused or mended before s3s sees a request: the places where s3s 0.14 differs from S3.
 
-use http::{HeaderMap, HeaderValue, Method, Request, header};
-use s3s::dto::{Range, Timestamp, TimestampFormat};
+use http::{HeaderMap, Method, Request, header};
 use s3s::{S3Error, S3Result, s3_error};
 
-/// S3's limit for a presigned URL's life, in seconds: seven days.
-const MAX_EXPIRES: u64 = 604_800;
+use super::lines;
+use super::signature::{Signature, is_parameter};
+use crate::query::Query;
 
-/// A parameter of a query, decoded.
-fn query_value(query: Option<&str>, name: &str) -> Option<String> {
-    query?.split('&').find_map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let decoded = || percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
-        (key == name).then(decoded)
-    })
-}
+/// SDKs write some headers into the query of a presigned URL. These are all that mean something there here: the last
+/// is read where an object is, the others say only who asks.
+const HOISTED: [&str; 3] = ["x-amz-user-agent", "X-Amz-User-Agent", "x-amz-checksum-mode"];
 
-/// Refuses what s3s would take and S3 does not.
-pub(super) fn check<B>(request: &Request<B>) -> S3Result<()> {
-    let query = request.uri().query();
-    let authorization = request.headers().get(header::AUTHORIZATION);
-    let presigned = query_value(query, "X-Amz-Signature").is_some();
-    if presigned && authorization.is_some() {
-        // s3s would ignore the header.
-        return Err(s3_error!(InvalidArgument, "Only one auth mechanism allowed"));
-    }
-    if query_value(query, "Signature").is_some()
-        || authorization.is_some_and(|value| value.as_bytes().starts_with(b"AWS "))
-    {
-        // s3s still verifies signature version 2 (HMAC-SHA1, and not compared in constant time).
-        return Err(s3_error!(InvalidRequest, "Please use AWS4-HMAC-SHA256"));
-    }
-    if presigned {
-        check_expires(query)?;
-        check_signed(query, request.headers())?;
-    }
+/// Mends what s3s would trip over and refuses what it would take and S3 does not.
+///
+/// A signature covers the method, the path, the query and the headers it names. What a client adds unsigned:
+/// - No `x-amz-*`, which could make a copy of a PUT. But `x-amz-content-sha256` says what the payload is, not what is
+///   done with it.
+/// - The stored headers (`Content-Type` and so on, `Cache-Control`, `Expires`), `Content-MD5`, the conditions (`If-*`)
+///   and `Range`, as with S3: whoever wants another one signed signs it. A condition or a digest can only make a write
+///   fail; the first three are its sender's to say about what it sends.
+/// - Whatever means nothing to S3.
+pub(super) fn admit<B>(request: &mut Request<B>) -> S3Result<()> {
+    lines::join(request.headers_mut());
+    let query = Query::parse(request.uri().query())?;
+    lines::check(request.headers(), &Signature::Absent)?;
+    let signature = Signature::read(&query, request.headers())?;
+    lines::check(request.headers(), &signature)?;
+    check_hoisted(&query)?;
+    check_signed(request.headers(), &signature)?;
     if request.method() == Method::POST && is_form(request.headers()) {
         // s3s collects the whole file of a form in memory before it asks whether anyone signed it.
         return Err(s3_error!(NotImplemented, "POST Object is not implemented"));
     }
+    if request.method() == Method::HEAD && !signature.covers("range") {
+        // RFC 9110, section 14.2: a range is for GET only.
+        request.headers_mut().remove(header::RANGE);
+    }
+    lines::drop_malformed(request.headers_mut(), &signature);
     Ok(())
 }
 
-fn check_expires(query: Option<&str>) -> S3Result<()> {
-    let expires = query_value(query, "X-Amz-Expires").and_then(|seconds| seconds.parse::<u64>().ok());
-    match expires {
-        Some(1..=MAX_EXPIRES) => Ok(()),
-        _ => Err(s3_error!(AuthorizationQueryParametersError, "X-Amz-Expires must be from 1 to {MAX_EXPIRES}")),
+/// S3 reads `x-amz-*` in the query of a presigned URL as headers; s3s does not see them.
+fn check_hoisted(query: &Query) -> S3Result<()> {
+    let is_amz = |name: &&str| name.get(..6).is_some_and(|beginning| beginning.eq_ignore_ascii_case("x-amz-"));
+    match query.names().filter(is_amz).find(|name| !is_parameter(name) && !HOISTED.contains(name)) {
+        Some(name) => Err(s3_error!(NotImplemented, "{name} is not implemented in the query; send it as a header")),
+        None => Ok(()),
     }
 }
 
-/// Whoever holds a URL may do what was signed, and nothing that another header would make of it, such as a copy.
-fn check_signed(query: Option<&str>, headers: &HeaderMap) -> S3Result<()> {
-    let signed = query_value(query, "X-Amz-SignedHeaders").unwrap_or_default();
-    // This one says what the payload is, not what is done with it; S3 takes it unsigned, too.
-    let is_signed = |name: &str| name == "x-amz-content-sha256" || signed.split(';').any(|it| it == name);
-    if headers.keys().any(|name| name.as_str().starts_with("x-amz-") && !is_signed(name.as_str())) {
-        return Err(s3_error!(AccessDenied, "There were headers present in the request which were not signed"));
+fn check_signed(headers: &HeaderMap, signature: &Signature) -> S3Result<()> {
+    let is_free = |name: &str| !name.starts_with("x-amz-") || name == "x-amz-content-sha256";
+    match headers.keys().find(|name| !is_free(name.as_str()) && !signature.covers(name.as_str())) {
+        // Without any signature s3s refuses everything, with better words.
+        Some(name) if *signature != Signature::Absent => {
+            Err(s3_error!(AccessDenied, "There were headers present in the request which were not signed: {name}"))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
     let form = b"multipart/form-data";
     let content_type = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
     content_type.is_some_and(|it| it.len() >= form.len() && it[..form.len()].eq_ignore_ascii_case(form))
-}
-
-/// Mends what s3s would trip over.
-pub(super) fn mend<B>(request: &mut Request<B>) {
-    join_encodings(request.headers_mut());
-    drop_malformed(request);
-}
-
-/// SDKs send `aws-chunked` on a line of its own beside the caller's encoding; s3s refuses headers on several lines.
-/// A signature covers the values joined by a comma either way.
-fn join_encodings(headers: &mut HeaderMap) {
-    let values: Vec<_> = headers.get_all(header::CONTENT_ENCODING).iter().map(HeaderValue::as_bytes).collect();
-    if values.len() > 1
-        && let Ok(joined) = HeaderValue::from_bytes(&values.join(&b","[..]))
-    {
-        headers.insert(header::CONTENT_ENCODING, joined);
-    }
-}
-
-/// Takes headers away that RFC 9110 and S3 ignore where they are malformed and s3s answers with 400: several ranges,
-/// dates of other forms. A header that the signature covers must stay.
-fn drop_malformed<B>(request: &mut Request<B>) {
-    let signed = signed_headers(request);
-    let is_signed = |name: &str| signed.split(';').any(|signed| signed == name);
-    let headers = request.headers_mut();
-    for name in ["range", "if-modified-since", "if-unmodified-since"] {
-        let malformed = headers.get(name).is_some_and(|value| !value.to_str().is_ok_and(|text| is_valid(name, text)));
-        if malformed && !is_signed(name) {
-            headers.remove(name);
-        }
-    }
-}
-
-fn is_valid(name: &str, value: &str) -> bool {
-    match name {
-        "range" => Range::parse(value).is_ok(),
-        _ => Timestamp::parse(TimestampFormat::HttpDate, value).is_ok(),
-    }
-}
-
-fn signed_headers<B>(request: &Request<B>) -> String {
-    let in_header = || {
-        let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
-        let (_, rest) = value.split_once("SignedHeaders=")?;
-        rest.split([',', ' ']).next().map(str::to_owned)
-    };
-    query_value(request.uri().query(), "X-Amz-SignedHeaders").or_else(in_header).unwrap_or_default()
 }
 
 /// The answer to a request that is refused here.
@@ -128,24 +80,34 @@ mod tests {
     use super::*;
 
     fn status(request: http::request::Builder) -> u16 {
-        let request = request.body(()).unwrap();
-        check(&request).err().and_then(|error| error.status_code()).map_or(200, |status| status.as_u16())
+        let mut request = request.body(()).unwrap();
+        admit(&mut request).err().and_then(|error| error.status_code()).map_or(200, |status| status.as_u16())
     }
 
     #[test]
     fn requests_that_s3_refuses_are_refused() {
         let get = |uri: &str| Request::get(uri.to_owned());
         let form = "Multipart/Form-Data; boundary=x";
-        let presigned = "/b/k?X-Amz-Signature=x&X-Amz-Expires=60";
+        let presigned = "/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=x&X-Amz-Signature=x&X-Amz-Expires=60&\
+            X-Amz-Credential=A%2Fd%2Fr%2Fs3%2Faws4_request&X-Amz-SignedHeaders=host%3Bx-amz-meta-a";
+        let header = "AWS4-HMAC-SHA256 Credential=A/d/r/s3/aws4_request,SignedHeaders=host,Signature=x";
+        let also = |more: &str| format!("{presigned}&{more}");
+        let escaped = presigned.replace("Signature", "%53ignature");
+        let copy = "x-amz-copy-source";
         let cases = [
             ("plain", get("/b/k"), 200),
             ("presigned", get(presigned), 200),
-            ("presigned and signed", get(presigned).header("authorization", "AWS4-HMAC-SHA256 x"), 400),
-            ("lives a week", get("/b/k?X-Amz-Signature=x&X-Amz-Expires=604800"), 200),
-            ("lives longer", get("/b/k?X-Amz-Signature=x&X-Amz-Expires=604801"), 400),
-            ("lives not at all", get("/b/k?X-Amz-Signature=x&X-Amz-Expires=0"), 400),
-            ("version 2 in the query", get("/b/k?Signature=x"), 400),
-            ("version 2 in the header", get("/b/k").header("authorization", "AWS a:b"), 400),
+            ("presigned and signed", get(presigned).header("authorization", header), 400),
+            ("a signed header", get(presigned).header("x-amz-meta-a", "b"), 200),
+            ("a header that is not signed", get(presigned).header(copy, "/b/k"), 403),
+            ("the hash of the payload", get(presigned).header("x-amz-content-sha256", "UNSIGNED-PAYLOAD"), 200),
+            ("a name with an escape", get(&escaped).header(copy, "/b/k"), 400),
+            ("signed in a header", get("/b/k").header("authorization", header).header("x-amz-date", "x"), 200),
+            ("a copy under a signed header", get("/b/k").header("authorization", header).header(copy, "x"), 403),
+            ("a header in the query", get(&also("x-amz-copy-source=%2Fb%2Fk")), 501),
+            ("one in other letters", get(&also("X-AMZ-Acl=public-read")), 501),
+            ("a mode in the query", get(&also("x-amz-checksum-mode=ENABLED")), 200),
+            ("a parameter twice", get(&also("X-Amz-Expires=60")), 400),
             ("a form", Request::post("/b").header("content-type", form), 501),
         ];
         for (case, request, expected) in cases {
@@ -154,24 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn encodings_on_several_lines_become_one() {
-        let request = Request::put("/b/k").header("content-encoding", "gzip");
-        let mut request = request.header("content-encoding", "aws-chunked").body(()).unwrap();
-        mend(&mut request);
-        let lines: Vec<_> = request.headers().get_all("content-encoding").iter().collect();
-        assert_eq!(lines, ["gzip,aws-chunked"]);
-    }
-
-    #[test]
-    fn malformed_headers_are_dropped_unless_signed() {
-        let range = |uri: &str, value: &str| {
-            let mut request = Request::get(uri).header("range", value).body(()).unwrap();
-            mend(&mut request);
-            request.headers().contains_key("range")
-        };
-        assert!(range("/b/k", "bytes=0-1"));
-        assert!(!range("/b/k", "bytes=0-1,3-4"));
-        assert!(!range("/b/k", "bytes=5-2"));
-        assert!(range("/b/k?X-Amz-SignedHeaders=host%3Brange", "bytes=5-2"));
+    fn a_head_has_no_range() {
+        let mut request = Request::head("/b/k").header("range", "bytes=0-1").body(()).unwrap();
+        admit(&mut request).unwrap();
+        assert!(!request.headers().contains_key("range"));
     }
 }

@@ -1,27 +1,36 @@
 //! The HTTP server: connections, limits on slow clients, what comes before and after s3s.
 
+mod answers;
 pub(crate) mod body;
 mod cors;
 pub(crate) mod credentials;
+#[cfg(test)]
+mod fuzz;
+mod gate;
 mod guard;
+mod lines;
+mod offered;
 mod rechunk;
 pub(crate) mod requests;
+mod signature;
 
 use std::io;
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
-use s3s::Body;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{Body, StdError};
 use satchel_folder::Store;
 use tokio::net::{TcpListener, ToSocketAddrs};
 
 use crate::api::Api;
 use crate::listener::{self, Listener, Patience, Terms};
+use answers::Asked;
 use body::RequestBody;
 use cors::{Cors, Origin};
 use credentials::Credentials;
+use gate::Gate;
 use requests::Requests;
 
 /// What can be chosen about a server.
@@ -29,8 +38,8 @@ use requests::Requests;
 pub struct ServerOptions {
     /// The region it says it is in. Signatures for any region are taken.
     pub region: String,
-    /// Whether buckets without CORS rules let pages of any origin GET, HEAD and PUT (with any header, `ETag`
-    /// exposed, preflights valid for 7,200 s). Otherwise they let none.
+    /// Whether buckets without CORS rules let pages of any origin GET, HEAD and PUT (with any header, preflights
+    /// valid for 7,200 s). Otherwise they let none.
     pub open_cors: bool,
     /// How patient it is with slow clients, and with requests under way once it is told to stop; how many it takes.
     pub terms: Terms,
@@ -71,7 +80,7 @@ impl Server {
         let requests = Requests::default();
         let mut builder = S3ServiceBuilder::new(Api { store: store.clone(), region: options.region });
         builder.set_auth(credentials);
-        builder.set_access(requests.clone());
+        builder.set_access(Gate { requests: requests.clone() });
         let default = if options.open_cors { cors::open_rules() } else { Vec::new() };
         let patience = options.terms.patience;
         let service = Service { s3: builder.build(), cors: Cors { store, default }, patience };
@@ -111,27 +120,30 @@ struct Service {
 }
 
 impl Service {
-    async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
+    async fn answer<B>(&self, mut request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<StdError>> + Send + Sync + Unpin + 'static,
+    {
         let origin = Origin::of(&request);
+        let asked = Asked::of(&request);
         if request.method() == Method::OPTIONS {
-            return self.cors.preflight(origin.as_ref());
+            return asked.complete(self.cors.preflight(origin.as_ref()));
         }
-        guard::mend(&mut request);
-        let mut response = match guard::check(&request) {
+        let response = match guard::admit(&mut request) {
             Ok(()) => self.call(request).await,
             Err(error) => guard::refusal(error),
         };
-        if response.status() == StatusCode::NOT_MODIFIED {
-            // s3s puts an XML error here, and a 304 has no body.
-            *response.body_mut() = Body::empty();
-        }
+        let mut response = asked.complete(response);
         if let Some(origin) = origin {
             self.cors.mark(&origin, response.headers_mut());
         }
         response
     }
 
-    async fn call(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn call<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<StdError>> + Send + Sync + Unpin + 'static,
+    {
         let chunked = request.headers().get("x-amz-content-sha256");
         let chunked = chunked.is_some_and(|it| it.as_bytes() == b"STREAMING-UNSIGNED-PAYLOAD-TRAILER");
         let request = request.map(|body| Body::http_body(RequestBody::new(body, self.patience.idle, chunked)));

@@ -3,10 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_trait::async_trait;
-use s3s::access::{S3Access, S3AccessContext};
-use s3s::{S3Result, s3_error};
-
 /// The number of requests with a valid signature since the server began, by operation name as in S3's
 /// documentation (`GetObject`). Clones share the counters.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +27,7 @@ impl Requests {
         self.counters().clone()
     }
 
-    fn note(&self, operation: &str) {
+    pub(super) fn note(&self, operation: &str) {
         let mut counters = self.counters();
         match counters.get_mut(operation) {
             Some(count) => *count += 1,
@@ -41,17 +37,5 @@ impl Requests {
 
     fn counters(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Admits whoever signed, and counts. s3s asks here after it verified the signature.
-#[async_trait]
-impl S3Access for Requests {
-    async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
-        if cx.credentials().is_none() {
-            return Err(s3_error!(AccessDenied, "Access Denied"));
-        }
-        self.note(cx.s3_op().name());
-        Ok(())
     }
 }

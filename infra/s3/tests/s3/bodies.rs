@@ -188,6 +188,32 @@ async fn a_body_sent_as_one_unsigned_chunk_arrives_whole() {
     assert!(fixture.get("k").await == bytes);
 }
 
+/// botocore waits for the answer to end, where it gets one in place of the 100 that an empty body never brings.
+#[tokio::test]
+async fn an_empty_body_that_waits_for_a_100_ends_its_connection() {
+    let fixture = Fixture::start().await;
+    let (uri, _) = presigned_put(&fixture, "k", 0).await;
+    let head = format!("PUT {uri} HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\n", fixture.addr);
+    // Without `Connection: close`: the answer is read up to the end of the connection.
+    let answer = soon(fixture.raw(&format!("{head}Expect: 100-continue\r\n\r\n"))).await;
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "{}", answer.text());
+    assert_eq!(fixture.get("k").await, b"");
+}
+
+#[tokio::test]
+async fn a_chunked_transfer_of_a_known_length_is_taken() {
+    let fixture = Fixture::start().await;
+    let head = signed_put(&fixture, "k", 5);
+    for (length, expected) in [("5", 200), ("6", 403)] {
+        let head = head.replace("x-amz-decoded-content-length: 5", &format!("x-amz-decoded-content-length: {length}"));
+        let chunks = "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n";
+        let body = format!("{:x}\r\n{chunks}\r\n0\r\n\r\n", chunks.len());
+        let answer = fixture.raw(&format!("{head}transfer-encoding: chunked\r\nconnection: close\r\n\r\n{body}")).await;
+        assert_eq!(answer.status, expected, "{}", answer.text());
+    }
+    assert_eq!(fixture.get("k").await, b"hello");
+}
+
 /// The head of a PUT as SDKs send it over TLS: the header is signed, the chunks are not.
 fn signed_put(fixture: &Fixture, key: &str, decoded_length: usize) -> String {
     use aws_sigv4::http_request::{

@@ -106,6 +106,8 @@ async fn if_match_writes_only_over_the_object_it_names() {
 
     let wrong = put("k").if_match("\"0\"").body(ByteStream::from_static(b"two")).send().await;
     assert_eq!((status(&wrong), code(&wrong)), (412, "PreconditionFailed".into()));
+    let weak = put("k").if_match(format!("W/{etag}")).body(ByteStream::from_static(b"two")).send().await;
+    assert_eq!((status(&weak), code(&weak)), (412, "PreconditionFailed".into()));
     assert_eq!(status(&put("missing").if_match(&etag).body(ByteStream::from_static(b"two")).send().await), 404);
     assert_eq!(status(&put("k").if_match(&etag).body(ByteStream::from_static(b"two")).send().await), 200);
     assert_eq!(fixture.get("k").await, b"two");

@@ -32,8 +32,22 @@ async fn open_rules_answer_any_page() {
         assert_eq!(answer.header("Access-Control-Allow-Origin"), Some("*"));
         assert_eq!(answer.header("Access-Control-Allow-Methods"), Some("GET, HEAD, PUT"));
         assert_eq!(answer.header("Access-Control-Allow-Headers"), Some("content-type, x-custom"));
-        assert_eq!(answer.header("Access-Control-Expose-Headers"), Some("ETag"));
+        let exposed = "ETag, Accept-Ranges, Content-Disposition, Content-Range";
+        assert_eq!(answer.header("Access-Control-Expose-Headers"), Some(exposed));
         assert_eq!(answer.header("Access-Control-Max-Age"), Some("7200"));
+    }
+}
+
+#[tokio::test]
+async fn a_page_may_ask_for_the_end_of_a_file_and_past_its_cache() {
+    let fixture = Fixture::with(open()).await;
+    for asked in ["range", "cache-control", "range, cache-control, pragma", "Range,If-Range"] {
+        let headers = [("Origin", "null"), ("Access-Control-Request-Method", "GET")];
+        let headers: Vec<_> = headers.into_iter().chain([("Access-Control-Request-Headers", asked)]).collect();
+        let answer = send(&fixture, "OPTIONS", &format!("/{BUCKET}/k?X-Amz-Signature=x"), &headers).await;
+        assert_eq!(answer.status, 200, "{asked}: {}", answer.text());
+        let allowed = answer.header("Access-Control-Allow-Headers").unwrap();
+        assert!(asked.split(',').all(|name| allowed.contains(&name.trim().to_lowercase())), "{asked}: {allowed}");
     }
 }
 
@@ -84,6 +98,9 @@ async fn stored_rules_replace_the_open_ones() {
         ];
         let answer = send(&fixture, "OPTIONS", &path, &asked).await;
         assert_eq!(answer.header("Access-Control-Allow-Origin"), allowed, "{origin} {method} {headers}");
+        let spelled = format!("/%73{}/k", BUCKET.strip_prefix('s').unwrap());
+        let again = send(&fixture, "OPTIONS", &spelled, &asked).await;
+        assert_eq!(again.header("Access-Control-Allow-Origin"), allowed, "{spelled}: {origin} {method} {headers}");
         assert_eq!(answer.status, if allowed.is_some() { 200 } else { 403 });
     }
     fixture.client.delete_bucket_cors().bucket(BUCKET).send().await.unwrap();

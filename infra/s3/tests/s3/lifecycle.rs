@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule,
-    LifecycleRuleAndOperator, LifecycleRuleFilter, Tag, builders::LifecycleRuleBuilder,
+    LifecycleRuleAndOperator, LifecycleRuleFilter, Tag, Transition, TransitionStorageClass,
+    builders::LifecycleRuleBuilder,
 };
 use futures_util::{StreamExt, stream};
 use satchel_s3::Expired;
 
 use crate::multipart::{begin, part};
-use crate::support::{BUCKET, Fixture, blob_files};
+use crate::support::{BUCKET, Fixture, blob_files, code, status};
 
 const DAY: u64 = 86_400_000;
 /// A midnight.
@@ -184,6 +185,46 @@ async fn rules_set_from_within_are_those_that_clients_see() {
     assert_eq!(world.apply(START + 8 * DAY).await.objects, 1);
     assert!(world.fixture.store.set_lifecycle("nowhere", &[rule]).await.is_err());
     assert!(world.fixture.store.apply_lifecycle("nowhere").await.is_err());
+    world.fixture.stop().await;
+}
+
+#[tokio::test]
+async fn rules_that_cannot_be_applied_are_refused() {
+    let world = World::start().await;
+    let put = |rules: Vec<LifecycleRuleBuilder>| {
+        let rules = rules.into_iter().map(|rule| rule.build().unwrap()).collect();
+        let given = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build().unwrap();
+        let put = world.fixture.client.put_bucket_lifecycle_configuration().bucket(BUCKET);
+        put.lifecycle_configuration(given).send()
+    };
+    let all = || enabled().filter(prefix(""));
+    let class = Transition::builder().days(1).storage_class(TransitionStorageClass::Glacier).build();
+    let abort = |days| AbortIncompleteMultipartUpload::builder().days_after_initiation(days).build();
+    let cases = [
+        ("no days", vec![all().expiration(days(0))], 400, "InvalidArgument"),
+        ("less than that", vec![all().expiration(days(-1))], 400, "InvalidArgument"),
+        ("aborts at once", vec![all().abort_incomplete_multipart_upload(abort(0))], 400, "InvalidArgument"),
+        ("nothing to do", vec![all()], 400, "InvalidArgument"),
+        ("an unknown status", vec![all().status("enabled".into()).expiration(days(1))], 400, "MalformedXML"),
+        ("neither days nor date", vec![all().expiration(LifecycleExpiration::builder().build())], 400, "MalformedXML"),
+        ("another class", vec![all().transitions(class)], 501, "NotImplemented"),
+        (
+            "a name twice",
+            vec![all().id("a").expiration(days(1)), all().id("a").expiration(days(2))],
+            400,
+            "InvalidArgument",
+        ),
+        ("a name too long", vec![all().id("a".repeat(256)).expiration(days(1))], 400, "InvalidArgument"),
+        ("no rule", vec![], 400, "MalformedXML"),
+    ];
+    for (case, rules, expected_status, expected) in cases {
+        let refused = put(rules).await;
+        assert_eq!((status(&refused), code(&refused).as_str()), (expected_status, expected), "{case}");
+    }
+    let none = world.fixture.client.get_bucket_lifecycle_configuration().bucket(BUCKET).send().await;
+    assert_eq!(code(&none), "NoSuchLifecycleConfiguration");
+    let kept = put(vec![all().id("a").expiration(days(1)), all().abort_incomplete_multipart_upload(abort(1))]).await;
+    assert_eq!(status(&kept), 200);
     world.fixture.stop().await;
 }
 

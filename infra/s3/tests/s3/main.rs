@@ -12,6 +12,7 @@ mod deletes;
 mod kill;
 mod lifecycle;
 mod listing;
+mod meanings;
 mod multipart;
 mod presigned;
 mod reading;

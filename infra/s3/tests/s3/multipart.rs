@@ -1,7 +1,7 @@
 //! Multipart uploads.
 
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use satchel_s3::CreatedBy;
 
 use crate::support::{BUCKET, Fixture, code, pattern, soon, status};
@@ -178,4 +178,34 @@ async fn parts_checksums_make_a_checksum_of_the_object() {
     let get = client.get_object().bucket(BUCKET).key("k");
     let get = get.checksum_mode(aws_sdk_s3::types::ChecksumMode::Enabled).send().await.unwrap();
     assert_eq!(get.body.collect().await.unwrap().to_vec(), b"x");
+}
+
+#[tokio::test]
+async fn a_completion_that_names_other_bytes_is_refused() {
+    let fixture = Fixture::start().await;
+    let client = &fixture.client;
+    let begun = client.create_multipart_upload().bucket(BUCKET).key("k").checksum_algorithm(ChecksumAlgorithm::Sha256);
+    let id = begun.send().await.unwrap().upload_id.unwrap();
+    let part = client.upload_part().bucket(BUCKET).key("k").upload_id(&id).part_number(1);
+    let part = part.checksum_algorithm(ChecksumAlgorithm::Sha256).body(ByteStream::from_static(b"x"));
+    let part = part.send().await.unwrap();
+    let named = || CompletedPart::builder().part_number(1).e_tag(part.e_tag.clone().unwrap());
+    let (right, wrong) = (part.checksum_sha256.clone().unwrap(), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+    let complete = |part: CompletedPart| {
+        let complete = client.complete_multipart_upload().bucket(BUCKET).key("k").upload_id(&id);
+        complete.multipart_upload(parts([part]))
+    };
+    let cases = [
+        ("another checksum", complete(named().checksum_sha256(wrong).build()), 400, "InvalidPart"),
+        ("another algorithm", complete(named().checksum_crc32("AAAAAA==").build()), 400, "InvalidPart"),
+        ("another size", complete(named().build()).mpu_object_size(2), 400, "InvalidRequest"),
+        ("another type", complete(named().build()).checksum_type(ChecksumType::FullObject), 400, "InvalidRequest"),
+        ("a checksum of all", complete(named().build()).checksum_sha256(wrong), 501, "NotImplemented"),
+        ("what is there", complete(named().checksum_sha256(right).build()).mpu_object_size(1), 200, ""),
+    ];
+    for (case, request, expected_status, expected) in cases {
+        let answer = request.send().await;
+        assert_eq!((status(&answer), code(&answer).as_str()), (expected_status, expected), "{case}");
+    }
+    assert_eq!(fixture.get("k").await, b"x");
 }
