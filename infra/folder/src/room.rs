@@ -47,8 +47,9 @@ impl Room {
         Ok(())
     }
 
-    /// Gives the reserve up where a commit might not find room.
+    /// Gives the reserve up where a commit might not find room, and takes it again once there is enough.
     pub(crate) fn before_commit(&self) {
+        self.restore();
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if *held && self.disk.free().is_ok_and(|free| free < COMMIT) {
             // What cannot be removed is no room; the commit then says what is wrong.
