@@ -192,7 +192,10 @@ impl From<rusqlite::Error> for StoreError {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         match error.sqlite_error_code() {
             Some(DatabaseCorrupt | NotADatabase) => {
-                Self::Damaged { what: "the index".into(), cause: format!("{error}; {REPAIR}") }
+                // SQLite takes a disk that fails to read for one that has changed what was written.
+                let cause =
+                    format!("{error}; if the system's log has no errors of the disk, stop and repair it: {REPAIR}");
+                Self::Damaged { what: "the index".into(), cause }
             }
             _ => Self::Index(error),
         }

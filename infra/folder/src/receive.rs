@@ -13,6 +13,8 @@ use crate::record::Digest;
 pub(crate) const INSIDE: u64 = 32 * 1024;
 /// Bytes gathered before they are handed to a blocking thread. Two such batches are in memory at a time.
 const BATCH_BYTES: usize = 64 * 1024;
+/// Smaller pieces are copied together.
+const CRUMB_BYTES: usize = 4 * 1024;
 
 /// Sees the bytes of a body as they pass, to make digests of its own.
 pub trait Observer: Send + 'static {
@@ -118,7 +120,7 @@ where
     O: Observer,
 {
     let sink = Box::new(Sink { blobs, draft: None, observer });
-    let mut intake = Intake { at: At::Idle(sink), batch: Vec::new(), batched: 0, received: 0 };
+    let mut intake = Intake { at: At::Idle(sink), batch: Vec::new(), crumbs: BytesMut::new(), batched: 0, received: 0 };
     while let Some(piece) = body.next().await {
         intake.take(next(piece)?, length).await?;
     }
@@ -163,6 +165,8 @@ enum At<O> {
 struct Intake<O> {
     at: At<O>,
     batch: Vec<Bytes>,
+    /// Small pieces, put together: each may hold a much larger buffer of the connection's.
+    crumbs: BytesMut,
     batched: usize,
     received: u64,
 }
@@ -174,12 +178,24 @@ impl<O: Observer> Intake<O> {
             return Err(incomplete(self.received, announced).into());
         }
         self.batched += bytes.len();
-        self.batch.push(bytes);
+        if bytes.len() < CRUMB_BYTES {
+            self.crumbs.extend_from_slice(&bytes);
+        } else {
+            self.take_crumbs();
+            self.batch.push(bytes);
+        }
         if self.batched >= BATCH_BYTES { self.dispatch().await } else { Ok(()) }
+    }
+
+    fn take_crumbs(&mut self) {
+        if !self.crumbs.is_empty() {
+            self.batch.push(self.crumbs.split().freeze());
+        }
     }
 
     async fn dispatch(&mut self) -> Result<(), StoreError> {
         let mut sink = self.settle().await?;
+        self.take_crumbs();
         let batch = std::mem::take(&mut self.batch);
         self.batched = 0;
         self.at = At::Writing(spawn_blocking(move || {

@@ -23,6 +23,30 @@ async fn objects_of_every_size_come_back_as_they_were() {
 }
 
 #[tokio::test]
+async fn a_body_in_pieces_of_any_size_is_one_body() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let whole = pattern(300_000);
+    for sizes in [&[1][..], &[7, 5_000], &[4_095, 4_096, 4_097], &[70_000, 1, 2, 3], &[300_000]] {
+        let (mut pieces, mut rest) = (Vec::new(), &whole[..]);
+        for size in sizes.iter().cycle() {
+            let (piece, left) = rest.split_at((*size).min(rest.len()));
+            pieces.push(Ok::<_, StoreError>(bytes::Bytes::copy_from_slice(piece)));
+            rest = left;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        let (body, ()) = store.receive(futures_util::stream::iter(pieces), 300_000, ()).await.unwrap();
+        store
+            .put(at("k"), satchel_folder::Described::default(), body, satchel_folder::WriteCondition::default())
+            .await
+            .unwrap();
+        assert!(get(&store, "k").await.unwrap() == whole, "{sizes:?}");
+    }
+}
+
+#[tokio::test]
 async fn any_range_is_the_bytes_between() {
     let folder = Folder::new();
     let store = folder.open().await;

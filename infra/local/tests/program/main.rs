@@ -4,5 +4,6 @@
 mod connections;
 mod disk;
 mod folder;
+mod index;
 mod memory;
 mod process;

@@ -14,13 +14,13 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tempfile::TempDir;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_satchel");
+pub const BINARY: &str = env!("CARGO_BIN_EXE_satchel");
 pub const SECRET: &str = "it-is-secret";
 /// For what must happen at once, or the test hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Program {
-    child: Child,
+    child: Ending,
     pub address: String,
     folder: TempDir,
 }
@@ -46,7 +46,13 @@ impl Program {
         let errors = File::create(folder.path().join("errors")).unwrap();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
         let address = address(&mut child);
-        Self { child, address, folder }
+        Self { child: Ending(child), address, folder }
+    }
+
+    /// Kills it; what it was started in stays.
+    pub fn end(self) -> TempDir {
+        drop(self.child);
+        self.folder
     }
 
     pub fn data(&self) -> PathBuf {
@@ -107,16 +113,19 @@ impl Program {
 
     /// The first word after a name in one of the process's files.
     pub fn field(&self, file: &str, name: &str) -> String {
-        let text = fs::read_to_string(Path::new("/proc").join(self.child.id().to_string()).join(file)).unwrap();
+        let text = fs::read_to_string(Path::new("/proc").join(self.child.0.id().to_string()).join(file)).unwrap();
         let rest = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         rest.split_whitespace().next().unwrap().to_owned()
     }
 }
 
-impl Drop for Program {
+/// A process that ends with its owner.
+struct Ending(Child);
+
+impl Drop for Ending {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
