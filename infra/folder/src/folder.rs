@@ -28,6 +28,9 @@ use crate::{scrub, sweep};
 /// Gives the time, in milliseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
+/// See [`StoreOptions::inside`].
+const INSIDE: u64 = 32 * 1024;
+
 /// How a store is opened.
 #[derive(Clone)]
 pub struct StoreOptions {
@@ -39,6 +42,9 @@ pub struct StoreOptions {
     pub floor: u64,
     /// Size in bytes of a file that is given up where others have filled the disk, so that deleting still works.
     pub reserve: u64,
+    /// Bodies of up to so many bytes are kept in the index: a commit then makes many of them durable with one sync.
+    /// Larger ones are files, which a lost index does not take with it.
+    pub inside: u64,
     /// Whether damage is looked for in the background.
     pub scrubs: bool,
 }
@@ -50,6 +56,7 @@ impl Default for StoreOptions {
             listener: Arc::new(|_| ()),
             floor: 64 << 20,
             reserve: 16 << 20,
+            inside: INSIDE,
             scrubs: true,
         }
     }
@@ -57,8 +64,10 @@ impl Default for StoreOptions {
 
 impl fmt::Debug for StoreOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { floor, reserve, scrubs, .. } = self;
-        f.debug_struct("StoreOptions").field("floor", floor).field("reserve", reserve).field("scrubs", scrubs).finish()
+        let Self { floor, reserve, inside, scrubs, .. } = self;
+        let mut debug = f.debug_struct("StoreOptions");
+        debug.field("floor", floor).field("reserve", reserve).field("inside", inside).field("scrubs", scrubs);
+        debug.finish_non_exhaustive()
     }
 }
 
@@ -96,6 +105,7 @@ struct Inner {
     sweeper: Mutex<Option<JoinHandle<()>>>,
     stop_scrub: Arc<scrub::Stop>,
     identity: Identity,
+    inside: u64,
     clock: Clock,
 }
 
@@ -187,6 +197,7 @@ impl Store {
             sweeper: Mutex::new(None),
             stop_scrub: Arc::default(),
             identity,
+            inside: options.inside,
             clock: Arc::clone(&options.clock),
         }));
         if options.scrubs {
@@ -321,6 +332,10 @@ impl Store {
 
     pub(crate) fn usages(&self) -> &Arc<Usages> {
         &self.0.usages
+    }
+
+    pub(crate) fn inside(&self) -> u64 {
+        self.0.inside
     }
 
     pub(crate) fn room(&self) -> &Room {

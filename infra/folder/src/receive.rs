@@ -9,8 +9,6 @@ use crate::blobs::{Blobs, Draft};
 use crate::error::{Refusal, StoreError};
 use crate::record::Digest;
 
-/// Bodies of up to so many bytes are kept in the index: a commit then makes many of them durable with one sync.
-pub(crate) const INSIDE: u64 = 32 * 1024;
 /// Bytes gathered before they are handed to a blocking thread. Two such batches are in memory at a time.
 const BATCH_BYTES: usize = 64 * 1024;
 /// Smaller pieces are copied together.
@@ -75,7 +73,7 @@ impl Store {
         O: Observer,
     {
         self.room().admit(length).inspect_err(|error| self.watch().failed(error))?;
-        if length <= INSIDE {
+        if length <= self.inside() {
             return small(body, length, observer).await;
         }
         let received = large(self.blobs().clone(), body, length, observer).await;

@@ -43,6 +43,7 @@ impl Folder {
             floor: 0,
             reserve: 0,
             scrubs: false,
+            ..StoreOptions::default()
         }
     }
 
