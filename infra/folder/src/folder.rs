@@ -1,86 +1,27 @@
 //! The store as a whole: opened, asked how it is, closed.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{Sender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::blobs::{BlobId, Blobs};
+use crate::blobs::Blobs;
 use crate::disk::{Disk, FileSystem};
 use crate::epoch::{Epochs, ReadGuard};
 use crate::error::{OpenError, StoreError};
 use crate::events::{Receiver, Subscribers};
-use crate::footer::Label;
 use crate::identity::{Identity, State};
 use crate::index::{self, Readers, Snapshot};
 use crate::opening::{self, Opened};
+use crate::options::{Clock, StoreOptions};
 use crate::reaper::{self, Order};
 use crate::room::Room;
 use crate::usage::Usages;
-use crate::watch::{Listener, Notice, Trouble, Watch};
+use crate::watch::{Notice, Watch};
 use crate::writer::{Shared, Writer, WriterThread};
 use crate::{scrub, sweep};
-
-/// Gives the time, in milliseconds since 1970.
-pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
-
-/// See [`StoreOptions::inside`].
-const INSIDE: u64 = 32 * 1024;
-
-/// How a store is opened.
-#[derive(Clone)]
-pub struct StoreOptions {
-    /// The time, for `Last-Modified` and lifecycle rules.
-    pub clock: Clock,
-    /// Takes what the store has to say.
-    pub listener: Listener,
-    /// Uploads leave so many bytes of the disk free.
-    pub floor: u64,
-    /// Size in bytes of a file that is given up where others have filled the disk, so that deleting still works.
-    pub reserve: u64,
-    /// Bodies of up to so many bytes are kept in the index: a commit then makes many of them durable with one sync.
-    /// Larger ones are files, which a lost index does not take with it.
-    pub inside: u64,
-    /// Whether damage is looked for in the background.
-    pub scrubs: bool,
-}
-
-impl Default for StoreOptions {
-    fn default() -> Self {
-        Self {
-            clock: Arc::new(system_time),
-            listener: Arc::new(|_| ()),
-            floor: 64 << 20,
-            reserve: 16 << 20,
-            inside: INSIDE,
-            scrubs: true,
-        }
-    }
-}
-
-impl fmt::Debug for StoreOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { floor, reserve, inside, scrubs, .. } = self;
-        let mut debug = f.debug_struct("StoreOptions");
-        debug.field("floor", floor).field("reserve", reserve).field("inside", inside).field("scrubs", scrubs);
-        debug.finish_non_exhaustive()
-    }
-}
-
-/// Whether the store can do its work.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Health {
-    /// Bytes that can still be written; `None` where the system does not say.
-    pub free: Option<u64>,
-    /// Why nothing can be stored, with what the system says.
-    pub trouble: Option<(Trouble, String)>,
-    /// Damaged objects that were met since the start.
-    pub damaged: usize,
-}
 
 /// Buckets and objects in one folder, owned by one process. Clones share it.
 ///
@@ -221,50 +162,6 @@ impl Store {
         self.0.subscribers.subscribe()
     }
 
-    /// How the store is. Where its last write failed, another one is tried.
-    pub async fn health(&self) -> Health {
-        let free = self.0.room.free().ok();
-        if self.0.watch.trouble().is_some() {
-            // What comes of it is noted by the watch.
-            let _ = self.probe().await;
-        }
-        let moved = self.writer().apply(|_| Ok(Ok(()))).await.err();
-        let full = self.0.room.admit(0).err();
-        let trouble = moved.or(full).and_then(|error| Some((Trouble::of(&error)?, error.to_string())));
-        Health { free, trouble: trouble.or_else(|| self.0.watch.trouble()), damaged: self.0.watch.damaged_count() }
-    }
-
-    /// Writes a file and a row.
-    async fn probe(&self) -> Result<(), StoreError> {
-        let blobs = self.blobs().clone();
-        let write = move || {
-            let mut draft = blobs.begin()?;
-            draft.append(b"probe")?;
-            draft.finish(&Label::Part { upload: String::new(), number: 0 }).map(drop)
-        };
-        let written = tokio::task::spawn_blocking(write).await?;
-        self.noting(written.map_err(StoreError::from))?;
-        let now = i64::try_from(self.now()).unwrap_or(i64::MAX);
-        self.writer().apply(move |tables| Ok(Ok(tables.rows.set("probe", &now)?))).await
-    }
-
-    /// Removes what has been in the quarantine for long, and takes the reserve again. To be called now and then.
-    ///
-    /// # Errors
-    /// The disk failed.
-    pub async fn tidy(&self) -> Result<(), StoreError> {
-        let store = self.clone();
-        tokio::task::spawn_blocking(move || {
-            store.0.room.restore();
-            let files = sweep::empty(&*store.0.disk, store.now())?;
-            if files > 0 {
-                store.0.watch.say(&Notice::QuarantineEmptied { files });
-            }
-            Ok(())
-        })
-        .await?
-    }
-
     /// Finishes the writes that are under way, removes what waits for removal, and releases the folder. Other
     /// clones answer [`StoreError::Closed`] from then on.
     ///
@@ -291,7 +188,7 @@ impl Store {
         }
         // Until this is done there may be files that the index does not name, so the next opening has to look again.
         blobs.adopt(1);
-        let run = move || match sweep_with(&blobs, &snapshot, now) {
+        let run = move || match sweep::sweep_with(&blobs, &snapshot, now) {
             Ok(notice) => {
                 blobs.settle(1);
                 notice.iter().for_each(|notice| watch.say(notice));
@@ -351,17 +248,6 @@ impl Store {
     }
 }
 
-fn sweep_with(blobs: &Blobs, snapshot: &Snapshot, now: u64) -> Result<Option<Notice>, StoreError> {
-    let mut named: HashSet<BlobId> = HashSet::new();
-    snapshot.rows().each_file(|segment| {
-        named.insert(segment.blob);
-    })?;
-    let Some(aside) = sweep::folder_of(now) else { return Ok(None) };
-    let files = sweep::sweep(blobs, &named, &aside)?;
-    let folder = aside.display().to_string();
-    Ok((files > 0).then_some(Notice::Quarantined { files, folder }))
-}
-
 impl Inner {
     fn close(&self) -> Result<(), StoreError> {
         self.stop_scrub.stop();
@@ -401,10 +287,4 @@ impl Inner {
             let _ = flushed.recv();
         }
     }
-}
-
-/// The machine's clock. The store is its boundary: `Last-Modified` is its business.
-fn system_time() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::Store;
+use crate::condition::WriteCondition;
 use crate::error::{Refusal, StoreError};
 use crate::events::CreatedBy;
-use crate::objects::{Described, WriteCondition};
+use crate::objects::Described;
 use crate::record::{ObjectHead, ObjectRecord, PartRecord, Place, UploadRecord};
 use crate::uploads::UploadAddress;
 use crate::writer::Tables;

@@ -8,6 +8,7 @@ use tokio::task::spawn_blocking;
 
 use crate::Store;
 use crate::blobs::Loose;
+use crate::condition::WriteCondition;
 use crate::epoch::ReadGuard;
 use crate::error::{Refusal, StoreError};
 use crate::events::{CreatedBy, ObjectCreated};
@@ -15,34 +16,8 @@ use crate::footer::{Label, ReadError};
 use crate::read::ObjectStream;
 use crate::receive::{Body, Content};
 use crate::record::{Checksum, Headers, ObjectHead, ObjectRecord, Place, Segment};
-use crate::rows::Stored;
 use crate::usage::Change;
 use crate::writer::Tables;
-
-/// What must hold about the present object for a write to happen.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct WriteCondition {
-    /// `If-None-Match: *`.
-    pub absent: bool,
-    /// `If-Match`: an ETag without quotes, or `*`.
-    pub matches: Option<String>,
-}
-
-impl WriteCondition {
-    /// Whether a write may replace `present`.
-    pub(crate) fn check(&self, present: Option<&ObjectHead>) -> Result<(), Refusal> {
-        if self.absent && present.is_some() {
-            return Err(Refusal::PreconditionFailed { condition: "If-None-Match" });
-        }
-        match (&self.matches, present) {
-            (None, _) => Ok(()),
-            // S3 answers 404 rather than 412 where there is nothing to compare with.
-            (Some(_), None) => Err(Refusal::NoSuchKey),
-            (Some(tag), Some(head)) if tag == "*" || *tag == head.etag => Ok(()),
-            (Some(_), Some(_)) => Err(Refusal::PreconditionFailed { condition: "If-Match" }),
-        }
-    }
-}
 
 /// Where an object is or is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -289,38 +264,6 @@ impl Store {
     pub async fn read(&self, found: Found, range: Range<u64>) -> Result<ObjectStream, StoreError> {
         ObjectStream::open(self.blobs().clone(), self.watch().clone(), found, range).await
     }
-
-    /// Deletes an object; one that is not there is deleted already, unless a condition asks for it.
-    ///
-    /// # Errors
-    /// The condition does not hold, or the index cannot be written.
-    pub async fn delete(&self, at: Address, matches: Option<String>) -> Result<(), StoreError> {
-        let outcomes = self.delete_all(at.bucket, vec![(at.key, matches)]).await?;
-        Ok(outcomes.into_iter().collect::<Result<(), Refusal>>()?)
-    }
-
-    /// Deletes keys of one bucket in one transaction, each with its own outcome.
-    ///
-    /// # Errors
-    /// There is no such bucket, or the index cannot be written: then nothing is deleted.
-    pub async fn delete_all(
-        &self,
-        bucket: String,
-        keys: Vec<(String, Option<String>)>,
-    ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
-        let mutation = move |tables: &mut Tables<'_>| {
-            if !tables.rows.has_bucket(&bucket)? {
-                return Ok(Err(Refusal::NoSuchBucket));
-            }
-            let mut outcomes = Vec::with_capacity(keys.len());
-            for (key, matches) in keys {
-                let at = Address { bucket: bucket.clone(), key };
-                outcomes.push(tables.delete_object(&at, matches)?);
-            }
-            Ok(Ok(outcomes))
-        };
-        self.writer().apply(mutation).await
-    }
 }
 
 impl Tables<'_> {
@@ -332,35 +275,5 @@ impl Tables<'_> {
             let label = Label::Object { bucket, key, head, segments: segments.to_vec() };
             self.after.labels.push((first.blob, label));
         }
-    }
-
-    fn delete_object(&mut self, at: &Address, matches: Option<String>) -> Result<Result<(), Refusal>, StoreError> {
-        let present = match self.rows.object(at) {
-            // Whoever deletes need not read. Its files, if there are any, are left for the quarantine.
-            Err(StoreError::Damaged { .. }) if matches.is_none() => {
-                self.rows.remove_damaged(at)?;
-                return Ok(Ok(()));
-            }
-            present => present?,
-        };
-        let condition = WriteCondition { absent: false, matches };
-        match (condition.check(present.as_ref().map(|stored| &stored.record.head)), present) {
-            // A conditional delete of nothing is 412, unlike a conditional PUT.
-            (Err(Refusal::NoSuchKey), _) => Ok(Err(Refusal::PreconditionFailed { condition: "If-Match" })),
-            (Err(refusal), _) => Ok(Err(refusal)),
-            (Ok(()), None) => Ok(Ok(())),
-            (Ok(()), Some(stored)) => {
-                self.remove_object(at, &stored)?;
-                Ok(Ok(()))
-            }
-        }
-    }
-
-    /// Takes away `stored`, which is what is at `at`.
-    pub(crate) fn remove_object(&mut self, at: &Address, stored: &Stored) -> Result<(), StoreError> {
-        self.rows.remove_object(stored)?;
-        self.after.changed.push(Change::of(&at.bucket, &at.key, Some(stored.record.head.size), None));
-        self.discard(stored.record.place.segments());
-        Ok(())
     }
 }

@@ -9,8 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::StoreError;
 use crate::objects::Address;
-use crate::record::{BucketRecord, ObjectHead, ObjectRecord, PartRecord, Place, Segment, UploadRecord};
-use crate::uploads::UploadAddress;
+use crate::record::{BucketRecord, ObjectHead, ObjectRecord, PartRecord, Place, Segment};
 
 /// The rows, as a connection or its transaction sees them.
 #[derive(Clone, Copy)]
@@ -32,7 +31,7 @@ pub(crate) struct Stored {
 }
 
 /// The checksum of a row's fields.
-fn sum(fields: &[&str]) -> i64 {
+pub(crate) fn sum(fields: &[&str]) -> i64 {
     let mut hasher = crc32fast::Hasher::new();
     for field in fields {
         hasher.update(&(field.len() as u64).to_le_bytes());
@@ -42,25 +41,25 @@ fn sum(fields: &[&str]) -> i64 {
 }
 
 /// SQLite counts with signs.
-fn rows_limit(limit: usize) -> i64 {
+pub(crate) fn rows_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 /// Reads what `encode` wrote, if it is that still.
-fn decode<T: DeserializeOwned>(json: &str, found: i64, fields: &[&str]) -> Option<T> {
+pub(crate) fn decode<T: DeserializeOwned>(json: &str, found: i64, fields: &[&str]) -> Option<T> {
     (sum(fields) == found).then(|| serde_json::from_str(json).ok()).flatten()
 }
 
-fn encode<T: Serialize>(record: &T) -> Result<String, StoreError> {
+pub(crate) fn encode<T: Serialize>(record: &T) -> Result<String, StoreError> {
     Ok(serde_json::to_string(record).map_err(std::io::Error::other)?)
 }
 
-fn damaged(what: String) -> StoreError {
+pub(crate) fn damaged(what: String) -> StoreError {
     StoreError::Damaged { what, cause: "its row in the index is not as it was written".into() }
 }
 
 /// The text of a column; what is not UTF-8 any more does not fit its checksum either.
-fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+pub(crate) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
     let bytes = row.get_ref(column)?.as_bytes_or_null().map_err(rusqlite::Error::from)?;
     Ok(String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned())
 }
@@ -219,77 +218,6 @@ impl Rows<'_> {
     pub(crate) fn has_objects_or_uploads(&self, bucket: &str) -> Result<bool, StoreError> {
         let objects = self.0.prepare_cached("SELECT 1 FROM objects WHERE bucket = ?1 LIMIT 1")?.exists([bucket])?;
         Ok(objects || self.0.prepare_cached("SELECT 1 FROM uploads WHERE bucket = ?1 LIMIT 1")?.exists([bucket])?)
-    }
-
-    pub(crate) fn upload(&self, at: &UploadAddress) -> Result<Option<UploadRecord>, StoreError> {
-        let UploadAddress { object: Address { bucket, key }, id } = at;
-        let query = "SELECT record, sum FROM uploads WHERE bucket = ?1 AND key = ?2 AND id = ?3";
-        let mut statement = self.0.prepare_cached(query)?;
-        let found = statement.query_row([bucket, key, id], |row| Ok((text(row, 0)?, row.get(1)?))).optional()?;
-        let Some((json, sum)) = found else { return Ok(None) };
-        let record = decode(&json, sum, &[bucket, key, id, &json]);
-        record.map(Some).ok_or_else(|| damaged(format!("the upload of {}", at.object)))
-    }
-
-    pub(crate) fn put_upload(&self, at: &UploadAddress, record: &UploadRecord) -> Result<(), StoreError> {
-        let UploadAddress { object: Address { bucket, key }, id } = at;
-        let json = encode(record)?;
-        let insert = "REPLACE INTO uploads (bucket, key, id, record, sum) VALUES (?1, ?2, ?3, ?4, ?5)";
-        let sum = sum(&[bucket, key, id, &json]);
-        self.0.prepare_cached(insert)?.execute(params![bucket, key, id, json, sum])?;
-        Ok(())
-    }
-
-    /// Forgets an upload and its parts, not their files.
-    pub(crate) fn remove_upload(&self, at: &UploadAddress) -> Result<(), StoreError> {
-        let delete = "DELETE FROM uploads WHERE bucket = ?1 AND key = ?2 AND id = ?3";
-        self.0.prepare_cached(delete)?.execute([&at.object.bucket, &at.object.key, &at.id])?;
-        self.0.prepare_cached("DELETE FROM parts WHERE upload = ?1")?.execute([&at.id])?;
-        Ok(())
-    }
-
-    /// Up to `limit` uploads under way after a key and id, in order. `None`: damaged.
-    pub(crate) fn uploads_from(
-        &self,
-        bucket: &str,
-        (key, id): (&[u8], &str),
-        inclusive: bool,
-        limit: usize,
-    ) -> Result<Vec<(String, String, Option<UploadRecord>)>, StoreError> {
-        let query = if inclusive {
-            "SELECT key, id, record, sum FROM uploads WHERE bucket = ?1 AND key >= ?2 AND ?3 = ?3 ORDER BY key, id LIMIT ?4"
-        } else {
-            "SELECT key, id, record, sum FROM uploads WHERE bucket = ?1 AND (key, id) > (?2, ?3) ORDER BY key, id LIMIT ?4"
-        };
-        let mut statement = self.0.prepare_cached(query)?;
-        let rows = statement.query_map(params![bucket, Text(key), id, rows_limit(limit)], |row| {
-            let (key, id, record) = (text(row, 0)?, text(row, 1)?, text(row, 2)?);
-            let record = decode(&record, row.get(3)?, &[bucket, &key, &id, &record]);
-            Ok((key, id, record))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    pub(crate) fn put_part(&self, upload: &str, number: u32, record: &PartRecord) -> Result<(), StoreError> {
-        let json = encode(record)?;
-        let insert = "REPLACE INTO parts (upload, number, record, sum) VALUES (?1, ?2, ?3, ?4)";
-        let sum = sum(&[upload, &number.to_string(), &json]);
-        self.0.prepare_cached(insert)?.execute(params![upload, number, json, sum])?;
-        Ok(())
-    }
-
-    /// Up to `limit` parts of an upload with numbers above `after`, by number.
-    pub(crate) fn parts(&self, upload: &str, after: u32, limit: usize) -> Result<Vec<(u32, PartRecord)>, StoreError> {
-        let query = "SELECT number, record, sum FROM parts WHERE upload = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
-        let mut statement = self.0.prepare_cached(query)?;
-        let mut rows = statement.query(params![upload, after, rows_limit(limit)])?;
-        let mut parts = Vec::new();
-        while let Some(row) = rows.next()? {
-            let (number, json): (u32, String) = (row.get(0)?, text(row, 1)?);
-            let part = decode(&json, row.get(2)?, &[upload, &number.to_string(), &json]);
-            parts.push((number, part.ok_or_else(|| damaged(format!("part {number} of an upload")))?));
-        }
-        Ok(parts)
     }
 
     /// Shows every file that the index names.

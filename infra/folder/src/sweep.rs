@@ -7,8 +7,12 @@ use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 
+use crate::Store;
 use crate::blobs::{BLOBS, BlobId, Blobs, LABEL};
 use crate::disk::Disk;
+use crate::error::StoreError;
+use crate::index::Snapshot;
+use crate::watch::Notice;
 
 /// Where files are moved.
 pub(crate) const QUARANTINE: &str = "quarantine";
@@ -17,7 +21,7 @@ pub(crate) const QUARANTINE_DAYS: u64 = 14;
 const SECONDS_PER_DAY: u64 = 86_400;
 
 /// The folder of a day, such as `quarantine/2026-11-26`.
-pub(crate) fn folder_of(now: u64) -> Option<PathBuf> {
+fn folder_of(now: u64) -> Option<PathBuf> {
     day(now / 1000).map(|day| Path::new(QUARANTINE).join(day))
 }
 
@@ -26,11 +30,42 @@ fn day(seconds: u64) -> Option<String> {
     Some(moment.date().to_string())
 }
 
+impl Store {
+    /// Removes what has been in the quarantine for long, and takes the reserve again. To be called now and then.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub async fn tidy(&self) -> Result<(), StoreError> {
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || {
+            store.room().restore();
+            let files = empty(store.blobs().disk(), store.now())?;
+            if files > 0 {
+                store.watch().say(&Notice::QuarantineEmptied { files });
+            }
+            Ok(())
+        })
+        .await?
+    }
+}
+
+/// Moves what the index of a snapshot does not name aside; gives what there is to say of it.
+pub(crate) fn sweep_with(blobs: &Blobs, snapshot: &Snapshot, now: u64) -> Result<Option<Notice>, StoreError> {
+    let mut named: HashSet<BlobId> = HashSet::new();
+    snapshot.rows().each_file(|segment| {
+        named.insert(segment.blob);
+    })?;
+    let Some(aside) = folder_of(now) else { return Ok(None) };
+    let files = sweep(blobs, &named, &aside)?;
+    let folder = aside.display().to_string();
+    Ok((files > 0).then_some(Notice::Quarantined { files, folder }))
+}
+
 /// Moves what belongs to an earlier opening and is not `named` into `aside`; says how many files.
 ///
 /// `named` must hold every blob of an earlier generation that the index named when, or after, the store opened.
 /// Blobs of this generation are never touched, so writes in progress are safe.
-pub(crate) fn sweep(blobs: &Blobs, named: &HashSet<BlobId>, aside: &Path) -> io::Result<usize> {
+fn sweep(blobs: &Blobs, named: &HashSet<BlobId>, aside: &Path) -> io::Result<usize> {
     let disk = blobs.disk();
     let mut moved = 0;
     for folder in disk.list(Path::new(BLOBS))? {

@@ -1,0 +1,48 @@
+//! How the store is, for those who watch over it.
+
+use tokio::task::spawn_blocking;
+
+use crate::Store;
+use crate::error::StoreError;
+use crate::footer::Label;
+use crate::watch::Trouble;
+
+/// Whether the store can do its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Bytes that can still be written; `None` where the system does not say.
+    pub free: Option<u64>,
+    /// Why nothing can be stored, with what the system says.
+    pub trouble: Option<(Trouble, String)>,
+    /// Damaged objects that were met since the start.
+    pub damaged: usize,
+}
+
+impl Store {
+    /// How the store is. Where its last write failed, another one is tried.
+    pub async fn health(&self) -> Health {
+        let free = self.room().free().ok();
+        if self.watch().trouble().is_some() {
+            // What comes of it is noted by the watch.
+            let _ = self.probe().await;
+        }
+        let moved = self.writer().apply(|_| Ok(Ok(()))).await.err();
+        let full = self.room().admit(0).err();
+        let trouble = moved.or(full).and_then(|error| Some((Trouble::of(&error)?, error.to_string())));
+        Health { free, trouble: trouble.or_else(|| self.watch().trouble()), damaged: self.watch().damaged_count() }
+    }
+
+    /// Writes a file and a row.
+    async fn probe(&self) -> Result<(), StoreError> {
+        let blobs = self.blobs().clone();
+        let write = move || {
+            let mut draft = blobs.begin()?;
+            draft.append(b"probe")?;
+            draft.finish(&Label::Part { upload: String::new(), number: 0 }).map(drop)
+        };
+        let written = spawn_blocking(write).await?;
+        self.noting(written.map_err(StoreError::from))?;
+        let now = i64::try_from(self.now()).unwrap_or(i64::MAX);
+        self.writer().apply(move |tables| Ok(Ok(tables.rows.set("probe", &now)?))).await
+    }
+}
