@@ -63,7 +63,7 @@ impl BlobId {
         Some(Self { generation, sequence }).filter(|id| id.to_string() == name)
     }
 
-    fn folder(self) -> PathBuf {
+    pub(crate) fn folder(self) -> PathBuf {
         Path::new(BLOBS).join(format!("{:08x}-{:x}", self.generation, self.sequence >> FOLDER_BITS))
     }
 
@@ -75,6 +75,11 @@ impl BlobId {
     fn label_path(self) -> PathBuf {
         self.folder().join(format!("{self}{LABEL}"))
     }
+}
+
+/// The opening that the files of a folder are of.
+pub(crate) fn generation_of(folder: &str) -> Option<u32> {
+    u32::from_str_radix(folder.split_once('-')?.0, 16).ok()
 }
 
 /// The folder. Cheap to clone.
@@ -181,12 +186,12 @@ impl Blobs {
 
     /// Removes a blob the index no longer names.
     pub(crate) fn remove(&self, id: BlobId) {
-        // Few have a label of their own, and one without its blob means nothing.
-        let _ = self.0.disk.remove(&id.label_path());
         // A file that is gone already is what was wanted; one that cannot be removed is found by the next sweep.
         if matches!(self.0.disk.remove(&id.path()), Err(error) if error.kind() != io::ErrorKind::NotFound) {
             self.adopt(1);
         }
+        // Few have a label of their own. Last: without it the file would be taken for what its footer says.
+        let _ = self.0.disk.remove(&id.label_path());
     }
 
     /// Counts files that the index gave up and that wait for removal.

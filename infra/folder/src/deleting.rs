@@ -48,6 +48,7 @@ impl Tables<'_> {
             // Whoever deletes need not read. Its files, if there are any, are left for the quarantine.
             Err(StoreError::Damaged { .. }) if matches.is_none() => {
                 self.rows.remove_damaged(at)?;
+                self.after.strays += 1;
                 return Ok(Ok(()));
             }
             present => present?,

@@ -88,13 +88,13 @@ impl Store {
     pub async fn open_on(disk: Arc<dyn Disk>, name: &Path, options: StoreOptions) -> Result<Self, OpenError> {
         opening::lock(&*disk, name).await?;
         let opened = opening::open(&*disk, name).and_then(|opened| {
-            let (is_unclean, log_is_gone) = (opened.is_unclean, opened.log_is_gone);
+            let (is_unclean, is_suspect) = (opened.is_unclean, opened.identity.is_suspect);
             let started = Self::start(Arc::clone(&disk), opened, &options);
             let store = started.map_err(|source| OpenError::Io { folder: name.to_owned(), source })?;
-            Ok((store, is_unclean, log_is_gone))
+            Ok((store, is_unclean, is_suspect))
         });
-        let (store, is_unclean, log_is_gone) = opened.inspect_err(|_| disk.unlock())?;
-        if is_unclean && !log_is_gone {
+        let (store, is_unclean, is_suspect) = opened.inspect_err(|_| disk.unlock())?;
+        if is_unclean && !is_suspect {
             store.sweep();
         }
         Ok(store)
@@ -121,7 +121,7 @@ impl Store {
             watch: Arc::clone(&watch),
         };
         let (writer, thread) = Writer::start(shared, connection)?;
-        let readers = Arc::new(Readers::new(Arc::clone(&disk)));
+        let readers = Arc::new(Readers::new(Arc::clone(&disk)).map_err(io::Error::other)?);
         let store = Self(Arc::new(Inner {
             disk,
             readers,
@@ -188,7 +188,7 @@ impl Store {
         }
         // Until this is done there may be files that the index does not name, so the next opening has to look again.
         blobs.adopt(1);
-        let run = move || match sweep::sweep_with(&blobs, &snapshot, now) {
+        let run = move || match sweep::sweep_with(&blobs, snapshot, now) {
             Ok(notice) => {
                 blobs.settle(1);
                 notice.iter().for_each(|notice| watch.say(notice));
@@ -235,7 +235,7 @@ impl Store {
         self.0.inside
     }
 
-    pub(crate) fn room(&self) -> &Room {
+    pub(crate) fn room(&self) -> &Arc<Room> {
         &self.0.room
     }
 

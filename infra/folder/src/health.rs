@@ -26,10 +26,16 @@ impl Store {
             // What comes of it is noted by the watch.
             let _ = self.probe().await;
         }
-        let moved = self.writer().apply(|_| Ok(Ok(()))).await.err();
-        let full = self.room().admit(0).err();
-        let trouble = moved.or(full).and_then(|error| Some((Trouble::of(&error)?, error.to_string())));
-        Health { free, trouble: trouble.or_else(|| self.watch().trouble()), damaged: self.watch().damaged_count() }
+        let failed = self.writer().apply(|_| Ok(Ok(()))).await.err();
+        let error = failed.or_else(|| self.room().admit(0).err());
+        let known = self.watch().trouble();
+        let trouble = match error.map(|error| (Trouble::of(&error), error.to_string())) {
+            Some((Some(trouble), cause)) => Some((trouble, cause)),
+            // A writer that has ended is no trouble of the disk's, and nothing can be stored all the same.
+            Some((None, cause)) => known.or(Some((Trouble::Failing, cause))),
+            None => known,
+        };
+        Health { free, trouble, damaged: self.watch().damaged_count() }
     }
 
     /// Writes a file and a row.

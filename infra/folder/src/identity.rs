@@ -37,6 +37,9 @@ pub(crate) struct Identity {
     /// How often the store has been opened. The index has it, too, and neither ever counts back.
     pub generation: u32,
     pub state: State,
+    /// The log of the index was gone once, so files that it does not name may be acknowledged ones. Until a repair.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_suspect: bool,
 }
 
 impl Identity {
@@ -49,7 +52,8 @@ impl Identity {
         let len = usize::try_from(file.length()?.min(MAX_BYTES)).map_err(io::Error::other)?;
         let mut bytes = vec![0; len];
         file.read_at(&mut bytes, 0)?;
-        Ok(Some(serde_json::from_slice(&bytes)?))
+        // One that ends early is an I/O error to serde.
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
     /// Whole and durable, or not at all.

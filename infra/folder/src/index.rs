@@ -53,7 +53,16 @@ fn prepare(connection: &Connection, cache_kib: u32) -> rusqlite::Result<()> {
 
 /// Opens the one connection that writes.
 pub(crate) fn writer(disk: &dyn Disk) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    writer_with(disk, OpenFlags::SQLITE_OPEN_CREATE)
+}
+
+/// The same for an index that is there.
+pub(crate) fn writer_again(disk: &dyn Disk) -> rusqlite::Result<Connection> {
+    writer_with(disk, OpenFlags::empty())
+}
+
+fn writer_with(disk: &dyn Disk, create: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
     let connection = Connection::open_with_flags(disk.index(), flags)?;
     prepare(&connection, 4096)?;
     // The log stays when the connection is closed, so that a log that is gone can be noticed.
@@ -68,7 +77,12 @@ pub(crate) fn writer(disk: &dyn Disk) -> rusqlite::Result<Connection> {
 
 /// Takes the write-ahead log into the index and closes it.
 pub(crate) fn close(connection: Connection) -> rusqlite::Result<()> {
-    connection.query_row("PRAGMA wal_checkpoint(truncate)", [], |_| Ok(()))?;
+    let busy = connection.query_row("PRAGMA wal_checkpoint(truncate)", [], |row| row.get::<_, bool>(0))?;
+    if busy {
+        // Somebody reads: the log stays, and the next opening takes it in.
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        return Err(rusqlite::Error::SqliteFailure(code, None));
+    }
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     connection.close().map_err(|(_, error)| error)
 }
@@ -114,11 +128,17 @@ pub(crate) struct Readers {
     disk: Arc<dyn Disk>,
     /// `None` once closed.
     idle: Mutex<Option<Vec<Connection>>>,
+    /// Keeps what SQLite's connections share in memory. Without it a writer that is opened again after a failed sync would
+    /// take from the log what never reached the disk.
+    keeper: Mutex<Option<Connection>>,
 }
 
 impl Readers {
-    pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
-        Self { disk, idle: Mutex::new(Some(Vec::new())) }
+    /// Needs the index to be there.
+    pub(crate) fn new(disk: Arc<dyn Disk>) -> rusqlite::Result<Self> {
+        let keeper = reader(&disk.index())?;
+        Rows(&keeper).get::<i64>("generation")?;
+        Ok(Self { disk, idle: Mutex::new(Some(Vec::new())), keeper: Mutex::new(Some(keeper)) })
     }
 
     /// A consistent view of the index, from its first read on.
@@ -138,6 +158,7 @@ impl Readers {
     /// Closes those that are idle; those that are busy follow.
     pub(crate) fn close(&self) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     fn put_back(&self, connection: Connection) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::blobs::BLOBS;
+use crate::blobs::{BLOBS, generation_of};
 use crate::disk::Disk;
 use crate::error::OpenError;
 use crate::identity::{FORMAT, Identity, State};
@@ -68,14 +68,16 @@ impl Opening<'_> {
         let found = self.id_and_generation(&mut connection, identity.as_ref())?;
         let (id, generation) = self.agreed(identity.as_ref(), found)?;
         let state = identity.as_ref().map_or(State::Open, |identity| identity.state);
-        let next = Identity { format: FORMAT, id, generation: generation + 1, state: State::Open };
+        let same_generation = identity.as_ref().is_some_and(|identity| identity.generation == generation);
+        let log_is_gone = identity.is_some() && state == State::Open && same_generation && !log_was_there;
+        let is_suspect = log_is_gone || identity.as_ref().is_some_and(|identity| identity.is_suspect);
+        let next = Identity { format: FORMAT, id, generation: generation + 1, state: State::Open, is_suspect };
         self.begin(&mut connection, &next).map_err(|error| self.damaged(&error))?;
         next.write(self.disk).map_err(|error| self.io(error))?;
-        let same_generation = identity.as_ref().is_some_and(|identity| identity.generation == generation);
         Ok(Opened {
             connection,
             is_unclean: state != State::Clean,
-            log_is_gone: identity.is_some() && state == State::Open && same_generation && !log_was_there,
+            log_is_gone,
             identity_was_gone: identity.is_none() && generation > 0,
             identity: next,
         })
@@ -177,8 +179,19 @@ impl Opening<'_> {
         match identity {
             Some(identity) if identity.id != id => Err(self.foreign("it belongs to another folder")),
             Some(identity) if identity.generation > generation => Err(self.foreign("it is an older copy")),
+            // Both may be copies: then the files are of later openings.
+            _ if self.latest_blobs()? > generation => Err(self.foreign("it is an older copy")),
             _ => Ok((id, generation)),
         }
+    }
+
+    /// The latest opening that files are of, told by the names of their folders.
+    fn latest_blobs(&self) -> Result<u32, OpenError> {
+        let folders = match self.disk.list(Path::new(BLOBS)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            listed => listed.map_err(|error| self.io(error))?,
+        };
+        Ok(folders.iter().filter_map(|name| generation_of(name)).max().unwrap_or(0))
     }
 
     fn begin(&self, connection: &mut Connection, identity: &Identity) -> rusqlite::Result<()> {

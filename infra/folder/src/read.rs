@@ -18,6 +18,8 @@ use crate::objects::Found;
 use crate::record::{Digest, Place, Segment};
 use crate::watch::Watch;
 
+/// What the system says of a sector that it cannot read.
+const EIO: i32 = 5;
 /// Whole blocks, so that each is checked once.
 const BUFFER_BYTES: u64 = 4 * BLOCK;
 /// Up to so many files are opened at once, which frees the epoch: a slow reader then holds up only its own files.
@@ -69,6 +71,10 @@ impl Reader {
     fn failed(&self, error: ReadError) -> StoreError {
         let error = match error {
             ReadError::Damaged(damage) => StoreError::Damaged { what: self.object.clone(), cause: damage.to_string() },
+            // A bad sector is this object's affair, not the disk's.
+            ReadError::Io(error) if error.raw_os_error() == Some(EIO) => {
+                StoreError::Damaged { what: self.object.clone(), cause: format!("it cannot be read: {error}") }
+            }
             ReadError::Io(error) => StoreError::Io(error),
         };
         self.watch.failed(&error);

@@ -1,23 +1,25 @@
 //! Makes the index again: from what of it can be read, and from what the files say of themselves.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OpenFlags, Transaction};
+use bytes::Bytes;
+use rusqlite::{Connection, OpenFlags};
 
-use crate::blobs::{BLOBS, BlobId, Blobs, LABEL};
+use crate::blobs::{BLOBS, BlobId, LABEL};
 use crate::disk::{Disk, FileSystem};
 use crate::error::{OpenError, StoreError};
-use crate::footer::{Checked, Label};
+use crate::footer::{Checked, Label, ReadError};
 use crate::identity::{FORMAT, Identity, State};
 use crate::index::{self, Kind};
 use crate::objects::Address;
 use crate::opening::{self, log_of};
 use crate::record::{BucketRecord, Digest, ObjectHead, ObjectRecord, Place, Segment};
 use crate::rows::Rows;
+use crate::sweep;
 
 /// What has come of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,122 +57,196 @@ pub async fn rebuild(dir: &Path) -> Result<Rebuilt, OpenError> {
 }
 
 fn run(disk: &FileSystem) -> Result<Rebuilt, StoreError> {
-    let mut rebuilt = Rebuilt::default();
     let identity = Identity::read(disk).ok().flatten();
+    sweep::take_back(disk)?;
     let files = Files::read(disk)?;
-    let mut salvaged = Salvage::default();
-    let kept = kept_index(disk, identity.as_ref());
-    let (mut connection, id, counted) = match kept {
-        Some(kept) => kept,
+    let (mut connection, id, counted, old) = match kept_index(disk, identity.as_ref()) {
+        Some((connection, id, counted)) => (connection, id, counted, Vec::new()),
         None => {
-            rebuilt.old_index = set_aside(disk)?;
-            if let Some(old) = &rebuilt.old_index {
-                salvaged = Salvage::from(old);
-            }
+            set_aside(disk)?;
             let mut random = [0; 16];
             getrandom::fill(&mut random).map_err(StoreError::Random)?;
             let id = hex::encode(random);
             let mut connection = index::writer(disk)?;
             index::create(disk, &mut connection, &id)?;
-            (connection, id, 0)
+            (connection, id, 0, with_end(disk, DAMAGED)?)
         }
     };
     let generation = counted.max(identity.map_or(0, |identity| identity.generation)).max(files.generation) + 1;
     let transaction = connection.transaction()?;
-    fill(&transaction, salvaged, &files, &mut rebuilt)?;
+    let mut fill = Fill { rows: Rows(&transaction), disk, rebuilt: Rebuilt::default() };
+    fill.count()?;
+    // What was set aside last is the newest.
+    old.iter().rev().for_each(|old| fill.salvage(old));
+    fill.take_files(&files)?;
+    let mut rebuilt = fill.rebuilt;
     Rows(&transaction).set("generation", &generation)?;
     transaction.commit()?;
     rebuilt.unreadable = files.unreadable;
-    Identity { format: FORMAT, id, generation, state: State::Closing }.write(disk)?;
+    Identity { format: FORMAT, id, generation, state: State::Closing, is_suspect: false }.write(disk)?;
     index::close(connection)?;
+    for old in &old {
+        // Another repair must not bring back what is deleted from now on.
+        let replaced = old.with_extension(REPLACED);
+        rename_index(old, &replaced)?;
+        rebuilt.old_index = Some(replaced);
+    }
     Ok(rebuilt)
 }
 
-/// The index that is there, if it is whole and belongs here; with its id and how often it was opened.
+/// What the name of an index ends with that could not be kept, until what can be read of it is in the new one, and then.
+const DAMAGED: &str = "damaged";
+const REPLACED: &str = "replaced";
+
+/// The files beside the index whose names end so, oldest first.
+fn with_end(disk: &FileSystem, end: &str) -> io::Result<Vec<PathBuf>> {
+    let names = disk.list(Path::new(""))?.into_iter().filter(|name| name.starts_with("index-"));
+    let paths = names.map(|name| disk.index().with_file_name(name));
+    Ok(paths.filter(|path| path.extension().is_some_and(|found| found == end)).collect())
+}
+
+/// The index that is there, if it is whole and belongs here; with its id and how often it was opened. Changes nothing else.
 fn kept_index(disk: &FileSystem, identity: Option<&Identity>) -> Option<(Connection, String, u32)> {
     if !disk.index().is_file() {
         return None;
     }
-    let connection = index::writer(disk).ok()?;
-    let is_ours = matches!(index::kind(&connection), Ok(Kind::Ours));
-    let sound = |connection: &Connection| {
-        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0)).is_ok_and(|it| it == "ok")
-    };
-    if !is_ours || !sound(&connection) {
+    let reader = index::reader(&disk.index()).ok()?;
+    let is_ours = matches!(index::kind(&reader), Ok(Kind::Ours));
+    let verdict = || reader.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0));
+    if !is_ours || !verdict().is_ok_and(|verdict| verdict == "ok") {
         return None;
     }
-    let id = Rows(&connection).get::<String>("id").ok().flatten()?;
-    let generation = Rows(&connection).get::<u32>("generation").ok().flatten()?;
+    let id = Rows(&reader).get::<String>("id").ok().flatten()?;
+    let generation = Rows(&reader).get::<u32>("generation").ok().flatten()?;
     let belongs = identity.is_none_or(|identity| identity.id == id);
-    belongs.then_some((connection, id, generation))
+    let writer = index::writer_again(disk).ok()?;
+    belongs.then_some((writer, id, generation))
 }
 
-/// Gives the old index another name, with its log; `None` where there is none.
-fn set_aside(disk: &FileSystem) -> io::Result<Option<PathBuf>> {
+/// Gives the old index another name, with its log, or a log without its index: SQLite would delete that.
+fn set_aside(disk: &FileSystem) -> io::Result<()> {
     let index = disk.index();
-    if !index.try_exists()? {
-        return Ok(None);
-    }
     let stamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let old = index.with_file_name(format!("index-{stamp}.damaged"));
-    if log_of(&index).try_exists()? {
-        fs::rename(log_of(&index), log_of(&old))?;
-    }
+    rename_index(&index, &index.with_file_name(format!("index-{stamp:015}.{DAMAGED}")))?;
     let mut shared = index.as_os_str().to_owned();
     shared.push("-shm");
     // Made again by whoever opens the index.
     let _ = fs::remove_file(shared);
-    fs::rename(&index, &old)?;
-    Ok(Some(old))
+    disk.sync_dir(Path::new(""))
 }
 
-/// What can be read of an index that is damaged.
-#[derive(Default)]
-struct Salvage {
-    buckets: Vec<(String, BucketRecord)>,
-    objects: HashMap<(String, String), (ObjectRecord, bytes::Bytes)>,
-}
-
-impl Salvage {
-    fn from(old: &Path) -> Self {
-        let mut salvage = Self::default();
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let Ok(connection) = Connection::open_with_flags(old, flags) else { return salvage };
-        salvage.buckets = Rows(&connection).buckets().unwrap_or_default();
-        // From both ends, as far as the damage lets it.
-        for order in ["id", "id DESC", "bucket, key", "bucket DESC, key DESC"] {
-            // What ends it is the damage that it is made for.
-            let _ = salvage.take_objects(&connection, order);
+fn rename_index(from: &Path, to: &Path) -> io::Result<()> {
+    for (from, to) in [(from.to_owned(), to.to_owned()), (log_of(from), log_of(to))] {
+        match fs::rename(from, to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
-        salvage
+    }
+    Ok(())
+}
+
+/// Puts into the new index what is found, the surer sources first.
+struct Fill<'t> {
+    rows: Rows<'t>,
+    disk: &'t FileSystem,
+    rebuilt: Rebuilt,
+}
+
+impl Fill<'_> {
+    fn count(&mut self) -> Result<(), StoreError> {
+        let kept = self.rows.0.query_row("SELECT count(*) FROM objects", [], |row| row.get::<_, i64>(0))?;
+        self.rebuilt.kept = kept.unsigned_abs();
+        Ok(())
     }
 
-    fn take_objects(&mut self, connection: &Connection, order: &str) -> Result<(), StoreError> {
-        let mut statement = connection.prepare(&format!("SELECT bucket, key FROM objects ORDER BY {order}"))?;
+    /// What can be read of an index that is damaged.
+    fn salvage(&mut self, old: &Path) {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let Ok(connection) = Connection::open_with_flags(old, flags) else { return };
+        for name in names(&connection).unwrap_or_default() {
+            if let (Ok(Some(record)), Ok(None)) = (Rows(&connection).bucket(&name), self.rows.bucket(&name)) {
+                let _ = self.rows.put_bucket(&name, &record);
+            }
+        }
+        // From both ends, as far as the damage lets it: what ends it is the damage that it is made for.
+        for order in ["id", "id DESC", "bucket, key", "bucket DESC, key DESC"] {
+            let _ = self.salvage_objects(&connection, order);
+        }
+    }
+
+    fn salvage_objects(&mut self, old: &Connection, order: &str) -> Result<(), StoreError> {
+        let mut statement = old.prepare(&format!("SELECT bucket, key FROM objects ORDER BY {order}"))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let (bucket, key): (String, String) = match (row.get(0), row.get(1)) {
-                (Ok(bucket), Ok(key)) => (bucket, key),
-                _ => continue,
-            };
-            if self.objects.contains_key(&(bucket.clone(), key.clone())) {
+            let (Ok(bucket), Ok(key)) = (row.get(0), row.get(1)) else { continue };
+            let at = Address { bucket, key };
+            if self.has_whole(&at) {
                 continue;
             }
-            let at = Address { bucket: bucket.clone(), key: key.clone() };
-            let Ok(Some(stored)) = Rows(connection).object(&at) else { continue };
+            let Ok(Some(stored)) = Rows(old).object(&at) else { continue };
             let body = match stored.record.place {
-                Place::Inside => Rows(connection).body(&stored).unwrap_or_default(),
-                Place::Files(_) => bytes::Bytes::new(),
+                Place::Inside => Rows(old).body(&stored).unwrap_or_default(),
+                Place::Files(_) => Bytes::new(),
             };
-            let head = &stored.record.head;
-            let is_whole = stored.record.place != Place::Inside
-                || (head.size == body.len() as u64 && head.sha256.is_none_or(|sha256| sha256 == Digest::of(&body)));
-            if is_whole {
-                self.objects.insert((bucket, key), (stored.record, body));
+            if self.is_whole(&stored.record, &body) {
+                self.put(&at, &stored.record, Some(&body))?;
             }
         }
         Ok(())
     }
+
+    fn take_files(&mut self, files: &Files) -> Result<(), StoreError> {
+        for ((bucket, key), (head, segments)) in &files.objects {
+            let at = Address { bucket: bucket.clone(), key: key.clone() };
+            if !self.has_whole(&at) {
+                let record = ObjectRecord { head: head.clone(), place: Place::Files(segments.clone()) };
+                self.put(&at, &record, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the index has an object there whose bytes can be there.
+    fn has_whole(&self, at: &Address) -> bool {
+        let Ok(Some(stored)) = self.rows.object(at) else { return false };
+        let body = self.rows.body(&stored).unwrap_or_default();
+        self.is_whole(&stored.record, &body)
+    }
+
+    fn is_whole(&self, record: &ObjectRecord, body: &Bytes) -> bool {
+        let head = &record.head;
+        match &record.place {
+            Place::Inside => {
+                head.size == body.len() as u64 && head.sha256.is_none_or(|sha256| sha256 == Digest::of(body))
+            }
+            Place::Files(segments) => segments.iter().all(|segment| has(self.disk, segment)),
+        }
+    }
+
+    fn put(&mut self, at: &Address, record: &ObjectRecord, body: Option<&Bytes>) -> Result<(), StoreError> {
+        if self.rows.remove_damaged(at)? {
+            self.rebuilt.kept = self.rebuilt.kept.saturating_sub(1);
+        }
+        if !matches!(self.rows.bucket(&at.bucket), Ok(Some(_))) {
+            let created = record.head.modified;
+            self.rows.put_bucket(&at.bucket, &BucketRecord { created, ..BucketRecord::default() })?;
+        }
+        self.rebuilt.restored += 1;
+        self.rebuilt.restored_bytes += record.head.size;
+        self.rows.put_object(at, record, body, None)
+    }
+}
+
+fn names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare("SELECT name FROM buckets")?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    names.collect()
+}
+
+/// Whether a file is there, as long as it was.
+fn has(disk: &FileSystem, segment: &Segment) -> bool {
+    let opened = disk.open(&segment.blob.path()).map_err(ReadError::from);
+    opened.and_then(|file| Checked::of(file, String::new())?.of_length(segment.len)).is_ok()
 }
 
 /// What the files say.
@@ -186,7 +262,6 @@ struct Files {
 impl Files {
     fn read(disk: &FileSystem) -> Result<Self, StoreError> {
         let mut files = Self::default();
-        let blobs = Blobs::reading(disk);
         let names = match disk.list(Path::new(BLOBS)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
             listed => listed?,
@@ -204,14 +279,14 @@ impl Files {
                 if labelled.contains(&id) {
                     continue;
                 }
-                let read = disk.open(&folder.join(&name)).map_err(crate::footer::ReadError::from);
+                let read = disk.open(&folder.join(&name)).map_err(ReadError::from);
                 let file = read.and_then(|file| Checked::of(file, name.clone()));
                 match file.and_then(|file| Ok((file.len(), file.label()?))) {
                     Ok((len, label)) => {
                         if is_label {
                             labelled.insert(id);
                         }
-                        files.take(&blobs, id, len, label);
+                        files.take(disk, id, len, label);
                     }
                     Err(_) => files.unreadable += 1,
                 }
@@ -220,75 +295,22 @@ impl Files {
         Ok(files)
     }
 
-    fn take(&mut self, blobs: &Reading<'_>, id: BlobId, len: u64, label: Label) {
+    fn take(&mut self, disk: &FileSystem, id: BlobId, len: u64, label: Label) {
         let Label::Object { bucket, key, head, mut segments } = label else { return };
         if segments.is_empty() {
             let Some(sha256) = head.sha256.filter(|_| head.size == len) else { return };
             segments.push(Segment { blob: id, len, sha256 });
         }
-        let is_whole = segments.iter().all(|segment| blobs.has(segment));
+        let is_whole = segments.iter().all(|segment| has(disk, segment));
         if !is_whole {
             self.unreadable += 1;
             return;
         }
         let at = (bucket, key);
-        if self.objects.get(&at).is_none_or(|(known, _)| known.modified < head.modified) {
+        // Names of files count up, and clocks may be set.
+        let is_newer = |(_, known): &(ObjectHead, Vec<Segment>)| known.first().map(|first| first.blob) < Some(id);
+        if self.objects.get(&at).is_none_or(is_newer) {
             self.objects.insert(at, (head, segments));
         }
     }
-}
-
-/// Looks at blobs without taking the folder.
-struct Reading<'d>(&'d FileSystem);
-
-impl Reading<'_> {
-    fn has(&self, segment: &Segment) -> bool {
-        let opened = self.0.open(&segment.blob.path()).map_err(crate::footer::ReadError::from);
-        opened.and_then(|file| Checked::of(file, String::new())?.of_length(segment.len)).is_ok()
-    }
-}
-
-impl Blobs {
-    fn reading(disk: &FileSystem) -> Reading<'_> {
-        Reading(disk)
-    }
-}
-
-fn fill(
-    transaction: &Transaction<'_>,
-    salvage: Salvage,
-    files: &Files,
-    rebuilt: &mut Rebuilt,
-) -> Result<(), StoreError> {
-    let rows = Rows(transaction);
-    let kept = transaction.query_row("SELECT count(*) FROM objects", [], |row| row.get::<_, i64>(0))?;
-    rebuilt.kept = kept.unsigned_abs();
-    for (name, record) in &salvage.buckets {
-        rows.put_bucket(name, record)?;
-    }
-    let mut put = |at: Address, record: ObjectRecord, body: Option<&bytes::Bytes>| -> Result<(), StoreError> {
-        match rows.object(&at) {
-            Ok(Some(_)) => return Ok(()),
-            Ok(None) => {}
-            Err(StoreError::Damaged { .. }) => {
-                rows.remove_damaged(&at)?;
-                rebuilt.kept = rebuilt.kept.saturating_sub(1);
-            }
-            Err(error) => return Err(error),
-        }
-        if !matches!(rows.bucket(&at.bucket), Ok(Some(_))) {
-            rows.put_bucket(&at.bucket, &BucketRecord { created: record.head.modified, ..BucketRecord::default() })?;
-        }
-        rebuilt.restored += 1;
-        rebuilt.restored_bytes += record.head.size;
-        rows.put_object(&at, &record, body, None)
-    };
-    for ((bucket, key), (record, body)) in salvage.objects {
-        put(Address { bucket, key }, record, Some(&body))?;
-    }
-    for ((bucket, key), (head, segments)) in &files.objects {
-        let at = Address { bucket: bucket.clone(), key: key.clone() };
-        put(at, ObjectRecord { head: head.clone(), place: Place::Files(segments.clone()) }, None)?;
-    }
-    Ok(())
 }

@@ -8,6 +8,7 @@ use crate::Store;
 use crate::blobs::{Blobs, Draft};
 use crate::error::{Refusal, StoreError};
 use crate::record::Digest;
+use crate::room::Promise;
 
 /// Bytes gathered before they are handed to a blocking thread. Two such batches are in memory at a time.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -72,11 +73,16 @@ impl Store {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
         O: Observer,
     {
-        self.room().admit(length).inspect_err(|error| self.watch().failed(error))?;
+        let promise = self.room().promise(length).inspect_err(|error| {
+            // One that is too large for what is left says nothing about the disk.
+            if self.room().admit(0).is_err() {
+                self.watch().failed(error);
+            }
+        })?;
         if length <= self.inside() {
             return small(body, length, observer).await;
         }
-        let received = large(self.blobs().clone(), body, length, observer).await;
+        let received = large(self.blobs().clone(), body, promise, length, observer).await;
         received.inspect_err(|error| self.watch().failed(error))
     }
 }
@@ -111,13 +117,19 @@ where
     Ok((Body::small(whole.freeze()), observer))
 }
 
-async fn large<S, E, O>(blobs: Blobs, mut body: S, length: u64, observer: O) -> Result<(Body, O), StoreError>
+async fn large<S, E, O>(
+    blobs: Blobs,
+    mut body: S,
+    promise: Promise,
+    length: u64,
+    observer: O,
+) -> Result<(Body, O), StoreError>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
     O: Observer,
 {
-    let sink = Box::new(Sink { blobs, draft: None, observer });
+    let sink = Box::new(Sink { blobs, draft: None, promise, observer });
     let mut intake = Intake { at: At::Idle(sink), batch: Vec::new(), crumbs: BytesMut::new(), batched: 0, received: 0 };
     while let Some(piece) = body.next().await {
         intake.take(next(piece)?, length).await?;
@@ -135,6 +147,7 @@ where
 struct Sink<O> {
     blobs: Blobs,
     draft: Option<Box<Draft>>,
+    promise: Promise,
     observer: O,
 }
 
@@ -148,6 +161,7 @@ impl<O: Observer> Sink<O> {
             if let Some(draft) = &mut self.draft {
                 draft.append(bytes)?;
             }
+            self.promise.take(bytes.len() as u64);
         }
         Ok(())
     }

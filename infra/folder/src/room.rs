@@ -2,6 +2,7 @@
 //! others have filled the disk. SQLite writes before it can delete.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::disk::Disk;
@@ -20,12 +21,36 @@ pub(crate) struct Room {
     /// Size of the file that is given up when the disk is full.
     reserve: u64,
     held: Mutex<bool>,
+    /// Bytes of uploads that were let in and are not written yet.
+    promised: AtomicU64,
+}
+
+/// Room that an upload under way will take.
+#[derive(Debug)]
+pub(crate) struct Promise {
+    room: Arc<Room>,
+    left: u64,
+}
+
+impl Promise {
+    /// So many bytes of it are taken.
+    pub(crate) fn take(&mut self, bytes: u64) {
+        let bytes = bytes.min(self.left);
+        self.left -= bytes;
+        self.room.promised.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        self.take(self.left);
+    }
 }
 
 impl Room {
     pub(crate) fn new(disk: Arc<dyn Disk>, floor: u64, reserve: u64) -> Self {
         let held = disk.open(Path::new(RESERVE)).is_ok();
-        Self { disk, floor, reserve, held: Mutex::new(held) }
+        Self { disk, floor, reserve, held: Mutex::new(held), promised: AtomicU64::new(0) }
     }
 
     pub(crate) fn floor(&self) -> u64 {
@@ -41,10 +66,18 @@ impl Room {
         let held = *self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = if held { self.floor } else { self.floor.saturating_add(self.reserve) };
         let free = self.disk.free()?;
-        if free < kept.saturating_add(bytes) {
+        let promised = self.promised.load(Ordering::Relaxed);
+        if free < kept.saturating_add(promised).saturating_add(bytes) {
             return Err(StoreError::Full { free, floor: kept });
         }
         Ok(())
+    }
+
+    /// Promises room for an upload, if there is some.
+    pub(crate) fn promise(self: &Arc<Self>, bytes: u64) -> Result<Promise, StoreError> {
+        self.admit(bytes)?;
+        self.promised.fetch_add(bytes, Ordering::Relaxed);
+        Ok(Promise { room: Arc::clone(self), left: bytes })
     }
 
     /// Gives the reserve up where a commit might not find room, and takes it again once there is enough.

@@ -220,19 +220,26 @@ impl Rows<'_> {
         Ok(objects || self.0.prepare_cached("SELECT 1 FROM uploads WHERE bucket = ?1 LIMIT 1")?.exists([bucket])?)
     }
 
-    /// Shows every file that the index names.
+    /// Shows every file that the index names. On the word of a damaged row nothing may be taken for unknown.
     pub(crate) fn each_file(&self, mut visit: impl FnMut(Segment)) -> Result<(), StoreError> {
-        let mut all = |query: &str, unpack: fn(&str) -> Option<Vec<Segment>>| -> Result<(), StoreError> {
-            let mut statement = self.0.prepare(query)?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                // On the word of a damaged row nothing may be taken for unknown.
-                let segments = unpack(&text(row, 0)?).ok_or_else(|| damaged("the index".into()))?;
-                segments.into_iter().for_each(&mut visit);
-            }
-            Ok(())
-        };
-        all("SELECT files FROM objects WHERE files IS NOT NULL", |json| serde_json::from_str(json).ok())?;
-        all("SELECT record FROM parts", |json| Some(serde_json::from_str::<PartRecord>(json).ok()?.segments))
+        let mut objects =
+            self.0.prepare("SELECT bucket, key, files, files_sum FROM objects WHERE files IS NOT NULL")?;
+        let mut rows = objects.query([])?;
+        while let Some(row) = rows.next()? {
+            let (bucket, key, json) = (text(row, 0)?, text(row, 1)?, text(row, 2)?);
+            let segments: Option<Vec<Segment>> = decode(&json, row.get(3)?, &[&bucket, &key, &json]);
+            segments.ok_or_else(|| damaged(format!("{bucket}/{key}")))?.into_iter().for_each(&mut visit);
+        }
+        let mut parts = self.0.prepare("SELECT upload, number, record, sum FROM parts")?;
+        let mut rows = parts.query([])?;
+        while let Some(row) = rows.next()? {
+            let (upload, number, json) = (text(row, 0)?, row.get::<_, u32>(1)?, text(row, 2)?);
+            let part: Option<PartRecord> = decode(&json, row.get(3)?, &[&upload, &number.to_string(), &json]);
+            part.ok_or_else(|| damaged(format!("part {number} of an upload")))?
+                .segments
+                .into_iter()
+                .for_each(&mut visit);
+        }
+        Ok(())
     }
 }

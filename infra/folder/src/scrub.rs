@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Store;
 use crate::error::StoreError;
-use crate::footer::{BLOCK, Damage, ReadError};
+use crate::footer::{BLOCK, Checked, Damage, ReadError};
 use crate::objects::{Address, Found};
 use crate::record::{Digest, Place, Segment};
 
@@ -21,6 +21,8 @@ const FIRST_LOOK: Duration = Duration::from_secs(600);
 const REST: u32 = 9;
 /// Objects that are looked at between two notes of how far it is.
 const PAGE: usize = 100;
+/// Files that are open at once; of an object of more, what others delete meanwhile waits.
+const OPEN_AT_ONCE: usize = 8;
 /// Bytes read at once.
 const STRIDE: u64 = 16 * BLOCK;
 const CURSOR: &str = "scrub_cursor";
@@ -85,7 +87,8 @@ impl Store {
         let (bucket, after) = cursor.split_once('/').unwrap_or((cursor, ""));
         for (name, _) in self.buckets()?.into_iter().filter(|(name, _)| name.as_str() >= bucket) {
             let after = if name == bucket { after } else { "" };
-            let entries = self.snapshot()?.rows().objects_from(&name, after.as_bytes(), after.is_empty(), PAGE)?;
+            let entries = self.snapshot()?.rows().objects_from(&name, after.as_bytes(), after.is_empty(), PAGE);
+            let entries = self.noting(entries)?;
             let Some((last, _)) = entries.last() else { continue };
             let cursor = format!("{name}/{last}");
             let mut page = Scrubbed::default();
@@ -100,7 +103,7 @@ impl Store {
     fn scrub_object(&self, at: &Address, rest: &mut dyn FnMut() -> bool) -> Result<Scrubbed, StoreError> {
         let what = at.to_string();
         let checked = match self.find(at) {
-            Ok(found) => self.check(&found, rest),
+            Ok(found) => self.check(found, rest),
             // Deleted meanwhile.
             Err(StoreError::Refused(_)) => return Ok(Scrubbed::default()),
             Err(StoreError::Damaged { .. }) => return Ok(Scrubbed { damaged: 1, ..Scrubbed::default() }),
@@ -112,40 +115,54 @@ impl Store {
                 self.watch().damaged(&what, &damage.to_string());
                 Ok(Scrubbed { damaged: 1, ..Scrubbed::default() })
             }
-            Err(ReadError::Io(error)) => Err(error.into()),
+            // A bad sector, as a rule: what is behind it is read all the same.
+            Err(ReadError::Io(error)) => {
+                self.watch().damaged(&what, &format!("it cannot be read: {error}"));
+                Ok(Scrubbed { damaged: 1, ..Scrubbed::default() })
+            }
         }
     }
 
-    fn check(&self, found: &Found, rest: &mut dyn FnMut() -> bool) -> Result<u64, ReadError> {
+    fn check(&self, found: Found, rest: &mut dyn FnMut() -> bool) -> Result<u64, ReadError> {
         match &found.record.place {
             Place::Inside => {
                 let sound = found.record.head.sha256.is_none_or(|sha256| sha256 == Digest::of(&found.body));
                 let sound = sound && found.record.head.size == found.body.len() as u64;
                 if sound { Ok(found.record.head.size) } else { Err(Damage::Digest.into()) }
             }
+            Place::Files(segments) if segments.len() <= OPEN_AT_ONCE => {
+                let open = |segment: &Segment| Ok((self.open_segment(segment)?, *segment));
+                let files = segments.iter().map(open).collect::<Result<Vec<_>, ReadError>>()?;
+                // Reading takes long, and what others delete meanwhile need not wait for it.
+                drop(found.guard);
+                files.iter().map(|(file, segment)| check_file(file, segment, rest)).sum()
+            }
             Place::Files(segments) => {
-                segments.iter().map(|segment| self.check_segment(segment, rest)).sum::<Result<u64, _>>()
+                segments.iter().map(|segment| check_file(&self.open_segment(segment)?, segment, rest)).sum()
             }
         }
     }
 
-    fn check_segment(&self, segment: &Segment, rest: &mut dyn FnMut() -> bool) -> Result<u64, ReadError> {
-        let file = self.blobs().open_blob(segment.blob)?.of_length(segment.len)?;
-        let (mut hasher, mut at) = (Sha256::new(), 0);
-        while at < segment.len {
-            let end = segment.len.min(at + STRIDE);
-            hasher.update(file.read(at..end)?);
-            at = end;
-            if rest() {
-                // The store closes; what was read was sound.
-                return Ok(at);
-            }
-        }
-        if Digest(hasher.finalize().into()) != segment.sha256 {
-            return Err(Damage::Digest.into());
-        }
-        Ok(segment.len)
+    fn open_segment(&self, segment: &Segment) -> Result<Checked, ReadError> {
+        self.blobs().open_blob(segment.blob)?.of_length(segment.len)
     }
+}
+
+fn check_file(file: &Checked, segment: &Segment, rest: &mut dyn FnMut() -> bool) -> Result<u64, ReadError> {
+    let (mut hasher, mut at) = (Sha256::new(), 0);
+    while at < segment.len {
+        let end = segment.len.min(at + STRIDE);
+        hasher.update(file.read(at..end)?);
+        at = end;
+        if rest() {
+            // The store closes; what was read was sound.
+            return Ok(at);
+        }
+    }
+    if Digest(hasher.finalize().into()) != segment.sha256 {
+        return Err(Damage::Digest.into());
+    }
+    Ok(segment.len)
 }
 
 impl Scrubbed {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
 
 use crate::Store;
-use crate::blobs::{BLOBS, BlobId, Blobs, LABEL};
+use crate::blobs::{BLOBS, BlobId, Blobs, LABEL, generation_of};
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::index::Snapshot;
@@ -50,11 +50,13 @@ impl Store {
 }
 
 /// Moves what the index of a snapshot does not name aside; gives what there is to say of it.
-pub(crate) fn sweep_with(blobs: &Blobs, snapshot: &Snapshot, now: u64) -> Result<Option<Notice>, StoreError> {
+pub(crate) fn sweep_with(blobs: &Blobs, snapshot: Snapshot, now: u64) -> Result<Option<Notice>, StoreError> {
     let mut named: HashSet<BlobId> = HashSet::new();
     snapshot.rows().each_file(|segment| {
         named.insert(segment.blob);
     })?;
+    // A view that is kept keeps the write-ahead log.
+    drop(snapshot);
     let Some(aside) = folder_of(now) else { return Ok(None) };
     let files = sweep(blobs, &named, &aside)?;
     let folder = aside.display().to_string();
@@ -96,8 +98,38 @@ fn sweep(blobs: &Blobs, named: &HashSet<BlobId>, aside: &Path) -> io::Result<usi
 /// Whether no more files come into a folder.
 fn is_old(folder: &Path, generation: u32) -> bool {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let of = name.split('-').next().and_then(|digits| u32::from_str_radix(digits, 16).ok());
-    of.is_some_and(|of| of < generation)
+    generation_of(name).is_some_and(|of| of < generation)
+}
+
+/// Moves what is aside back to its places, for a repair to look at. What is still nobody's is put aside again by the next
+/// start.
+pub(crate) fn take_back(disk: &dyn Disk) -> io::Result<()> {
+    let list = |path: &Path| match disk.list(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        listed => listed,
+    };
+    for day in list(Path::new(QUARANTINE))?.iter().filter(|day| is_day(day)) {
+        let aside = Path::new(QUARANTINE).join(day);
+        for name in list(&aside)? {
+            let Some(id) = BlobId::parse(name.strip_suffix(LABEL).unwrap_or(&name)) else { continue };
+            disk.create_dir(Path::new(BLOBS))?;
+            disk.create_dir(&id.folder())?;
+            let place = id.folder().join(&name);
+            if disk.open(&place).is_err() {
+                disk.rename(&aside.join(&name), &place)?;
+                disk.sync_dir(&id.folder())?;
+            }
+        }
+        // One in which something is left stays.
+        let _ = disk.remove_dir(&aside);
+    }
+    Ok(())
+}
+
+/// Whether a name is a day's, and not somebody's own.
+fn is_day(name: &str) -> bool {
+    let is_shaped = |(at, byte): (usize, u8)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
+    name.len() == 10 && name.bytes().enumerate().all(is_shaped)
 }
 
 /// Removes what has been aside for longer than [`QUARANTINE_DAYS`]; says how many files.
@@ -109,7 +141,7 @@ pub(crate) fn empty(disk: &dyn Disk, now: u64) -> io::Result<usize> {
     };
     let mut removed = 0;
     // Names of days sort as the days do.
-    for day in days.iter().filter(|day| **day < oldest) {
+    for day in days.iter().filter(|day| is_day(day) && **day < oldest) {
         let folder = Path::new(QUARANTINE).join(day);
         for name in disk.list(&folder)? {
             disk.remove(&folder.join(name))?;

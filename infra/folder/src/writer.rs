@@ -78,6 +78,8 @@ pub(crate) struct AfterCommit {
     pub created: Vec<ObjectCreated>,
     /// What the totals do not know yet.
     pub changed: Vec<Change>,
+    /// Rows that were given up unread: their files are nobody's now.
+    pub strays: usize,
 }
 
 impl AfterCommit {
@@ -222,14 +224,18 @@ impl Run {
             Ok(()) => {
                 after.published.into_iter().for_each(Loose::keep);
                 shared.blobs.adopt(after.garbage.len());
+                shared.blobs.adopt(after.strays);
                 shared.epochs.retire(after.garbage);
                 shared.usages.apply(&after.changed);
                 shared.subscribers.publish(after.created);
-                shared.watch.worked();
+                if shared.room.admit(0).is_ok() {
+                    shared.watch.worked();
+                }
             }
             Err(error) => {
                 // The commit may have reached the disk all the same, so its blobs stay for the next opening to judge.
                 after.published.into_iter().for_each(Loose::abandon);
+                shared.blobs.adopt(after.garbage.len());
                 shared.watch.failed(&error);
                 self.connection = None;
             }
@@ -265,7 +271,7 @@ impl Run {
         shared.room.before_commit();
         let connection = match connection {
             Some(connection) => connection,
-            none => none.insert(index::writer(&*shared.disk)?),
+            none => none.insert(index::writer_again(&*shared.disk)?),
         };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut tables = Tables { rows: Rows(&transaction), after: std::mem::take(after) };

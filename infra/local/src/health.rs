@@ -54,10 +54,11 @@ impl Condition {
         *self == Self::Ok
     }
 
-    /// Whether it does some good to go on: files can be downloaded, and room is made by what expires.
+    /// Whether it does some good to go on: files can be downloaded, and room is made by what expires. A new start would not
+    /// bring a folder back that is gone: it would begin an empty one in its place, and shadow the files.
     #[must_use]
     pub fn still_serves(&self) -> bool {
-        matches!(self, Self::Ok | Self::Full | Self::ReadOnly)
+        !matches!(self, Self::Failing(_))
     }
 }
 

@@ -194,7 +194,11 @@ impl Stack {
         let front = Front::new(configs.s3(), objects, options.s3_patience).map_err(StackError::Tls)?;
         let functions = Arc::new(Functions::new(configs, &settings, &options.clock).with_notices(&notices));
         let of_one_client = limits.of_one_client();
-        let doors = Doors { proxies: proxies.clone(), of_one_client, spool: Spool::new(options.data.clone()) };
+        let doors = Doors {
+            proxies: proxies.clone(),
+            of_one_client,
+            spool: Spool::new(options.data.clone(), limits.min_free_bytes()),
+        };
         let gateway = Gateway::new(Arc::clone(&functions), front, doors, options.strict_aws, Arc::clone(&status));
         let gateway = Arc::new(gateway);
         let housekeeper = Arc::new(Housekeeper::new(Arc::clone(&functions), store, Arc::clone(&journal)));

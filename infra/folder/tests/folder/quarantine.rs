@@ -124,3 +124,39 @@ async fn foreign_files_are_left_alone() {
     assert!(matches!(&heard_when_done(&folder).await[..], [Notice::Quarantined { files: 1, .. }]));
     assert!(foreign.iter().all(|name| folder.path().join("blobs/00000001-0").join(name).exists()));
 }
+
+#[tokio::test]
+async fn after_a_lost_log_nothing_is_moved_until_a_repair() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    put(&store, "first", &pattern(LARGE)).await.unwrap();
+    store.close().await.unwrap();
+    let store = folder.open().await;
+    put(&store, "large", &pattern(LARGE)).await.unwrap();
+    let folder = folder.killed();
+    drop(store);
+    std::fs::remove_file(folder.path().join("index.sqlite-wal")).unwrap();
+    let _ = std::fs::remove_file(folder.path().join("index.sqlite-shm"));
+    let mut folder = folder;
+    for _ in 0..2 {
+        let Ok(store) = folder.try_open().await else { break };
+        store.settle().await;
+        folder = folder.killed();
+        drop(store);
+    }
+    assert_eq!((folder.blobs().len(), folder.aside().len()), (2, 0));
+    satchel_folder::rebuild(&folder.path()).await.unwrap();
+    let store = folder.open().await;
+    assert!(get(&store, "large").await.unwrap() == pattern(LARGE));
+}
+
+#[tokio::test]
+async fn what_somebody_keeps_in_the_quarantine_stays() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let own = folder.path().join("quarantine/0-mine");
+    std::fs::create_dir_all(&own).unwrap();
+    std::fs::write(own.join("notes"), b"mine").unwrap();
+    store.tidy().await.unwrap();
+    assert!(own.join("notes").exists());
+}

@@ -123,6 +123,75 @@ async fn an_older_copy_of_the_index_is_completed_from_the_files() {
 }
 
 #[tokio::test]
+async fn what_is_in_the_quarantine_comes_back_if_it_says_what_it_is() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    put(&store, "large", &pattern(LARGE)).await.unwrap();
+    store.close().await.unwrap();
+    let file = folder.blobs().remove(0);
+    let aside = folder.path().join("quarantine/2026-11-20");
+    fs::create_dir_all(&aside).unwrap();
+    fs::rename(&file, aside.join(file.file_name().unwrap())).unwrap();
+    let index = rusqlite::Connection::open(folder.index()).unwrap();
+    index.execute("DELETE FROM objects", []).unwrap();
+    index.close().unwrap();
+    assert_eq!(rebuild(&folder.path()).await.unwrap().restored, 1);
+    let store = folder.open().await;
+    assert!(get(&store, "large").await.unwrap() == pattern(LARGE));
+    assert!(!aside.exists());
+}
+
+#[tokio::test]
+async fn a_row_whose_file_is_gone_gives_way_to_the_file_that_is_there() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    put(&store, "k", &pattern(LARGE)).await.unwrap();
+    store.close().await.unwrap();
+    let copy = fs::read(folder.index()).unwrap();
+    let store = folder.open().await;
+    // The clock was set back meanwhile.
+    folder.clock.fetch_sub(86_400_000, std::sync::atomic::Ordering::SeqCst);
+    put(&store, "k", &pattern(LARGE + 1)).await.unwrap();
+    store.close().await.unwrap();
+    fs::write(folder.index(), copy).unwrap();
+    assert_eq!(rebuild(&folder.path()).await.unwrap().restored, 1);
+    let store = folder.open().await;
+    assert!(get(&store, "k").await.unwrap() == pattern(LARGE + 1));
+}
+
+#[tokio::test]
+async fn a_repair_that_was_stopped_is_repeated_and_saves_the_same() {
+    let folder = filled().await;
+    let mut index = fs::read(folder.index()).unwrap();
+    let last = index.len() - 4096;
+    index[last..last + 8].fill(0xff);
+    // As it is after the old index was set aside, and a new one begun.
+    fs::write(folder.path().join("index-000000000000001.damaged"), index).unwrap();
+    fs::remove_file(folder.index()).unwrap();
+    rusqlite::Connection::open(folder.index()).unwrap().execute_batch("CREATE TABLE half (a)").unwrap();
+    let rebuilt = rebuild(folder.path().as_path()).await.unwrap();
+    assert!(rebuilt.restored >= 3, "{rebuilt:?}");
+    let store = folder.open().await;
+    assert!(get(&store, "large").await.unwrap() == pattern(LARGE));
+    assert!(get(&store, "small").await.is_ok_and(|small| small == b"hello"), "what was in the old index alone");
+    let left = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(left.filter(|name| name.ends_with(".damaged")).count(), 0, "another repair does not take it again");
+}
+
+#[tokio::test]
+async fn a_log_without_its_index_is_kept() {
+    let folder = filled().await;
+    fs::remove_file(folder.index()).unwrap();
+    fs::write(folder.path().join("index.sqlite-wal"), b"a log").unwrap();
+    rebuild(&folder.path()).await.unwrap();
+    let logs = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    assert!(
+        logs.filter(|path| path.extension().is_some_and(|it| it == "damaged-wal"))
+            .any(|log| fs::read(log).unwrap() == b"a log")
+    );
+}
+
+#[tokio::test]
 async fn a_sound_folder_stays_as_it_is() {
     let folder = filled().await;
     let rebuilt = rebuild(&folder.path()).await.unwrap();

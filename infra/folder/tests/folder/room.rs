@@ -81,3 +81,55 @@ async fn a_disk_that_takes_no_writes_is_one_notice_and_works_again_without_a_res
         store.close().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_full_disk_is_said_once_and_its_end_once_whatever_else_is_done() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    put(&store, "k", b"x").await.unwrap();
+    store.close().await.unwrap();
+    let full = StoreOptions { floor: u64::MAX / 2, ..folder.options() };
+    let store = Store::open_with(&folder.path(), full).await.unwrap();
+    for _ in 0..3 {
+        assert!(put(&store, "new", b"x").await.unwrap_err().is_full());
+        store.delete(at("nothing"), None).await.unwrap();
+        store.health().await;
+    }
+    assert!(matches!(&folder.heard()[..], [Notice::Trouble { trouble: Trouble::Full, .. }]));
+}
+
+#[tokio::test]
+async fn an_upload_that_is_too_large_for_the_disk_says_nothing_about_it() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let body = futures_util::stream::pending::<Result<bytes::Bytes, StoreError>>();
+    let refused = store.receive(Box::pin(body), u64::MAX / 2, ()).await.unwrap_err();
+    assert!(refused.is_full(), "{refused}");
+    assert_eq!((folder.heard(), store.health().await.trouble), (Vec::new(), None));
+}
+
+#[tokio::test]
+async fn uploads_are_not_promised_the_same_room_twice() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let free = store.health().await.free.unwrap();
+    let half = free / 10 * 6;
+    let under_way = {
+        let store = store.clone();
+        let body = futures_util::stream::pending::<Result<bytes::Bytes, StoreError>>();
+        tokio::spawn(async move { store.receive(Box::pin(body), half, ()).await.map(drop) })
+    };
+    // It is let in with its first step.
+    let refused = loop {
+        tokio::task::yield_now().await;
+        let second = store.receive(stalling(1), half, ());
+        if let Ok(done) = tokio::time::timeout(std::time::Duration::ZERO, second).await {
+            break done.unwrap_err();
+        }
+    };
+    assert!(refused.is_full(), "{refused}");
+    under_way.abort();
+    let _ = under_way.await;
+    let third = tokio::time::timeout(std::time::Duration::ZERO, store.receive(stalling(1), half, ()));
+    assert!(third.await.is_err(), "what was promised to one that is gone is free again");
+}

@@ -10,6 +10,7 @@ use satchel_aws::{
     answer::refusal,
     event,
     log::{self, Seen},
+    storage::StorageError,
 };
 use satchel_core::problem::Problem;
 use satchel_s3::listener::Unreadable;
@@ -73,12 +74,19 @@ impl GatewayError {
             Self::Spool(_) => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
             Self::Failed => (StatusCode::BAD_GATEWAY, "function_failed"),
         };
-        let mut response = refuse(method, status, code, self);
+        let mut response = match self {
+            Self::Spool(cause) if is_full(cause) => refusal(method, &StorageError::full()),
+            other => refuse(method, status, code, other),
+        };
         if let Self::Spool(cause) = self {
             log::note(&mut response, "cause", cause.to_string());
         }
         response
     }
+}
+
+fn is_full(cause: &io::Error) -> bool {
+    matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// A refusal of the gateway itself.

@@ -31,6 +31,8 @@ const WRITERS: usize = 8;
 #[derive(Debug)]
 pub struct Spool {
     folder: PathBuf,
+    /// Bytes of the disk that bodies leave free.
+    min_free: u64,
     writers: Semaphore,
     loader: mpsc::Sender<Load>,
 }
@@ -48,8 +50,8 @@ pub enum Whole {
 }
 
 impl Spool {
-    /// Keeps bodies in `folder`.
-    pub fn new(folder: PathBuf) -> Self {
+    /// Keeps bodies in `folder`, as long as `min_free` bytes stay free there.
+    pub fn new(folder: PathBuf, min_free: u64) -> Self {
         let (loader, mut loads) = mpsc::channel::<Load>(1);
         // One thread makes all large buffers: each thread's allocator keeps what its largest ones took. It ends with the
         // sender.
@@ -59,11 +61,20 @@ impl Spool {
                 let _ = loaded.send(read(&file));
             }
         });
-        Self { folder, writers: Semaphore::new(WRITERS), loader }
+        Self { folder, min_free, writers: Semaphore::new(WRITERS), loader }
+    }
+
+    fn has_room_for(&self, bytes: u64) -> io::Result<()> {
+        let system = rustix::fs::statvfs(&self.folder)?;
+        let free = system.f_bavail.saturating_mul(system.f_frsize);
+        if free < self.min_free.saturating_add(bytes) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     /// Reads a body of `announced` bytes to its end.
     pub async fn take(&self, body: Incoming, announced: u64) -> Result<Whole, GatewayError> {
+        if announced > READ_FIRST {
+            self.has_room_for(announced).map_err(GatewayError::Spool)?;
+        }
         let (mut body, mut file, mut before) = (Arriving::new(body), None, 0);
         let room = if announced <= READ_FIRST { READ_FIRST as usize } else { PIECE };
         let mut gathered = BytesMut::with_capacity(announced.min(room as u64) as usize);

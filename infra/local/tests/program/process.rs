@@ -86,6 +86,14 @@ impl Program {
         status(&mut self.begin_put(path, body, body))
     }
 
+    /// What a health check gets.
+    pub fn health(&self) -> u16 {
+        let mut stream = self.connect();
+        let host = &self.address;
+        write!(stream, "GET /_satchel/health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+        status(&mut stream)
+    }
+
     /// Returns once the program has read all that it was sent.
     pub fn has_read(&self) {
         let port = self.address.rsplit_once(':').unwrap().1.parse::<u16>().unwrap();

@@ -81,6 +81,7 @@ fn check_rule(rule: &LifecycleRule) -> S3Result<()> {
     if rule.prefix.is_some() && rule.filter.is_some() {
         return Err(s3_error!(MalformedXML, "A rule has a Filter or a Prefix, not both"));
     }
+    rule.filter.as_ref().map_or(Ok(()), check_filter)?;
     let (expiration, abort) = (rule.expiration.as_ref(), rule.abort_incomplete_multipart_upload.as_ref());
     if expiration.is_none() && abort.is_none() && rule.noncurrent_version_expiration.is_none() {
         return Err(s3_error!(InvalidArgument, "At least one action needs to be specified in a rule"));
@@ -90,6 +91,27 @@ fn check_rule(rule: &LifecycleRule) -> S3Result<()> {
         None | Some(Some(1..)) => Ok(()),
         Some(_) => Err(s3_error!(InvalidArgument, "'DaysAfterInitiation' must be a positive integer")),
     }
+}
+
+/// A filter that is read otherwise than it was meant deletes what should stay.
+fn check_filter(filter: &LifecycleRuleFilter) -> S3Result<()> {
+    let LifecycleRuleFilter { and, object_size_greater_than, object_size_less_than, prefix, tag } = filter;
+    let given = [
+        and.is_some(),
+        object_size_greater_than.is_some(),
+        object_size_less_than.is_some(),
+        prefix.is_some(),
+        tag.is_some(),
+    ];
+    if given.iter().filter(|given| **given).count() > 1 {
+        return Err(s3_error!(MalformedXML, "A Filter has one of Prefix, Tag, the sizes and And"));
+    }
+    let of_and = and.iter().flat_map(|and| [and.object_size_greater_than, and.object_size_less_than]);
+    let mut sizes = of_and.chain([*object_size_greater_than, *object_size_less_than]).flatten();
+    if sizes.any(|size| size < 0) {
+        return Err(s3_error!(InvalidArgument, "The sizes of a Filter are not negative"));
+    }
+    Ok(())
 }
 
 fn check_expiration(expiration: &LifecycleExpiration) -> S3Result<()> {
