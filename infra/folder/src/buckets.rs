@@ -3,7 +3,7 @@
 use crate::Store;
 use crate::error::{Refusal, StoreError};
 use crate::record::BucketRecord;
-use crate::writer::Tables;
+use crate::tables::Tables;
 
 impl Store {
     /// Creates a bucket; one that exists is left as it is.

@@ -5,8 +5,8 @@ use crate::condition::WriteCondition;
 use crate::error::{Refusal, StoreError};
 use crate::objects::Address;
 use crate::rows::Stored;
+use crate::tables::Tables;
 use crate::usage::Change;
-use crate::writer::Tables;
 
 impl Store {
     /// Deletes an object; one that is not there is deleted already, unless a condition asks for it.

@@ -9,8 +9,8 @@ use crate::error::{Refusal, StoreError};
 use crate::listing::{Page, Query};
 use crate::objects::Address;
 use crate::record::{ObjectHead, UploadRecord};
+use crate::tables::Tables;
 use crate::uploads::UploadAddress;
-use crate::writer::Tables;
 
 const MILLIS_PER_DAY: u64 = 86_400_000;
 /// Objects that one transaction looks at.

@@ -8,8 +8,8 @@ use crate::error::{Refusal, StoreError};
 use crate::events::CreatedBy;
 use crate::objects::Described;
 use crate::record::{ObjectHead, ObjectRecord, PartRecord, Place, UploadRecord};
+use crate::tables::Tables;
 use crate::uploads::UploadAddress;
-use crate::writer::Tables;
 
 /// S3's lower limit for all parts but the last, in bytes.
 pub const MIN_PART_BYTES: u64 = 5 << 20;

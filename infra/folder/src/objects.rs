@@ -16,8 +16,8 @@ use crate::footer::{Label, ReadError};
 use crate::read::ObjectStream;
 use crate::receive::{Body, Content};
 use crate::record::{Checksum, Headers, ObjectHead, ObjectRecord, Place, Segment};
+use crate::tables::Tables;
 use crate::usage::Change;
-use crate::writer::Tables;
 
 /// Where an object is or is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]

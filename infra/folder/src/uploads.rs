@@ -8,7 +8,7 @@ use crate::footer::Label;
 use crate::objects::{Address, Described};
 use crate::receive::Body;
 use crate::record::{ChecksumAlgorithm, Headers, PartRecord, Segment, UploadRecord};
-use crate::writer::Tables;
+use crate::tables::Tables;
 
 /// More than S3 has.
 const ALL_PARTS: usize = 100_000;

@@ -13,7 +13,7 @@ use crate::Store;
 use crate::error::StoreError;
 use crate::index::Snapshot;
 use crate::record::ObjectHead;
-use crate::writer::Tables;
+use crate::tables::Tables;
 
 /// Totals of the objects under a prefix, as of the last commit. Clones share them.
 #[derive(Debug, Clone)]

@@ -7,17 +7,16 @@ use std::thread::{self, JoinHandle};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use crate::blobs::{BlobId, Blobs, Loose};
+use crate::blobs::{Blobs, Loose};
 use crate::disk::Disk;
 use crate::epoch::Epochs;
 use crate::error::{Refusal, StoreError};
-use crate::events::{ObjectCreated, Subscribers};
-use crate::footer::Label;
+use crate::events::Subscribers;
 use crate::index;
-use crate::record::Segment;
 use crate::room::Room;
 use crate::rows::Rows;
-use crate::usage::{Change, Usages};
+use crate::tables::{AfterCommit, Tables};
+use crate::usage::Usages;
 use crate::watch::Watch;
 
 /// Mutations per commit at most, so that the first of a flood does not wait for the last.
@@ -56,50 +55,6 @@ impl Failure {
             &Self::Full { free, floor } => StoreError::Full { free, floor },
             Self::Other(cause) => StoreError::NotCommitted { cause: cause.clone() },
         }
-    }
-}
-
-/// The index in a write transaction, and what to do once it is committed.
-pub(crate) struct Tables<'txn> {
-    pub rows: Rows<'txn>,
-    pub after: AfterCommit,
-}
-
-/// What takes effect only with the commit.
-#[derive(Default)]
-pub(crate) struct AfterCommit {
-    /// Blobs the index names no longer.
-    pub garbage: Vec<BlobId>,
-    /// Blobs the index names now.
-    pub published: Vec<Loose>,
-    /// What blobs become with it, where their own footers say something else.
-    pub labels: Vec<(BlobId, Label)>,
-    /// Whom to tell about.
-    pub created: Vec<ObjectCreated>,
-    /// What the totals do not know yet.
-    pub changed: Vec<Change>,
-    /// Rows that were given up unread: their files are nobody's now.
-    pub strays: usize,
-}
-
-impl AfterCommit {
-    fn lengths(&self) -> [usize; 5] {
-        [self.garbage.len(), self.published.len(), self.labels.len(), self.created.len(), self.changed.len()]
-    }
-
-    fn cut(&mut self, [garbage, published, labels, created, changed]: [usize; 5]) {
-        self.garbage.truncate(garbage);
-        self.published.truncate(published);
-        self.labels.truncate(labels);
-        self.created.truncate(created);
-        self.changed.truncate(changed);
-    }
-}
-
-impl Tables<'_> {
-    /// Gives up the blobs of a replaced or deleted record.
-    pub(crate) fn discard(&mut self, segments: &[Segment]) {
-        self.after.garbage.extend(segments.iter().map(|segment| segment.blob));
     }
 }
 
