@@ -198,6 +198,7 @@ impl Stack {
             proxies: proxies.clone(),
             of_one_client,
             spool: Spool::new(options.data.clone(), limits.min_free_bytes()),
+            stores_here: embedded,
         };
         let gateway = Gateway::new(Arc::clone(&functions), front, doors, options.strict_aws, Arc::clone(&status));
         let gateway = Arc::new(gateway);

@@ -12,7 +12,7 @@ mod pump;
 mod resume;
 mod spool;
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use bytes::Bytes;
 use http::{Method, StatusCode, request::Parts};
@@ -62,6 +62,8 @@ pub struct Doors {
     pub of_one_client: usize,
     /// Where bodies wait.
     pub spool: Spool,
+    /// Whether S3 is in the same folder.
+    pub stores_here: bool,
 }
 
 /// Turns HTTP requests into events and the functions' answers back.
@@ -72,6 +74,7 @@ pub struct Gateway {
     proxies: TrustedProxies,
     crowd: Crowd,
     spool: Spool,
+    stores_here: bool,
     strict_aws: bool,
     journal: Arc<Journal>,
     status: Arc<Status>,
@@ -83,13 +86,14 @@ impl Gateway {
     /// A gateway in front of `functions`, which refuses what AWS would refuse where it is `strict_aws`.
     #[must_use]
     pub fn new(functions: Arc<Functions>, front: Front, doors: Doors, strict_aws: bool, status: Arc<Status>) -> Self {
-        let Doors { proxies, of_one_client, spool } = doors;
+        let Doors { proxies, of_one_client, spool, stores_here } = doors;
         Self {
             functions,
             front,
             proxies,
             crowd: Crowd::new(of_one_client),
             spool,
+            stores_here,
             strict_aws,
             journal: Arc::clone(status.journal()),
             status,
@@ -160,6 +164,11 @@ impl Gateway {
         let (seen, decision) = self.ask(parts, Bytes::new(), Some(asked_at)).await?;
         match length {
             Some(length) if decision.status() == StatusCode::TEMPORARY_REDIRECT && parts.method == Method::PUT => {
+                if let Err(full) = self.has_room_for(length) {
+                    body::drain(body, &parts.headers);
+                    let response = GatewayError::Spool(full).answer(&parts.method);
+                    return Ok(self.instead(parts, seen, "gateway", response, &decision));
+                }
                 if length > BODY_LIMIT {
                     let response = self.front.stream(parts, body, &decision).await;
                     return Ok(self.instead(parts, seen, "front", response, &decision));
@@ -174,6 +183,11 @@ impl Gateway {
                 Ok(self.called(parts, seen, decision))
             }
         }
+    }
+
+    /// Whether this machine has room for a body, where that is what it takes.
+    fn has_room_for(&self, length: u64) -> io::Result<()> {
+        if length > BODY_LIMIT && !self.stores_here { Ok(()) } else { self.spool.has_room_for(length) }
     }
 
     /// The answer of another part than the function that said yes, in the one line that both have.

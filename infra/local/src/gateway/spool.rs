@@ -19,7 +19,7 @@ use tokio::{
 use super::{
     READ_FIRST,
     answer::GatewayError,
-    body::{Arriving, BodyError},
+    body::{self, Arriving, BodyError},
 };
 
 /// What is gathered before it goes to the file.
@@ -64,7 +64,11 @@ impl Spool {
         Self { folder, min_free, writers: Semaphore::new(WRITERS), loader }
     }
 
-    fn has_room_for(&self, bytes: u64) -> io::Result<()> {
+    /// Whether a body of so many bytes may wait here; small ones do in memory.
+    pub fn has_room_for(&self, bytes: u64) -> io::Result<()> {
+        if bytes <= READ_FIRST {
+            return Ok(());
+        }
         let system = rustix::fs::statvfs(&self.folder)?;
         let free = system.f_bavail.saturating_mul(system.f_frsize);
         if free < self.min_free.saturating_add(bytes) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
@@ -72,8 +76,9 @@ impl Spool {
 
     /// Reads a body of `announced` bytes to its end.
     pub async fn take(&self, body: Incoming, announced: u64) -> Result<Whole, GatewayError> {
-        if announced > READ_FIRST {
-            self.has_room_for(announced).map_err(GatewayError::Spool)?;
+        if let Err(full) = self.has_room_for(announced) {
+            body::linger(body);
+            return Err(GatewayError::Spool(full));
         }
         let (mut body, mut file, mut before) = (Arriving::new(body), None, 0);
         let room = if announced <= READ_FIRST { READ_FIRST as usize } else { PIECE };
