@@ -217,6 +217,7 @@ async fn operations(seed: u64) -> u64 {
 
 #[tokio::test]
 async fn a_death_at_any_operation_loses_nothing_and_leaves_nothing_half() {
+    let mut runs = 0;
     for seed in seeds(14) {
         for at in 1..=operations(seed).await {
             let dir = folder();
@@ -224,12 +225,37 @@ async fn a_death_at_any_operation_loses_nothing_and_leaves_nothing_half() {
             run.steps().await;
             assert!(run.disk.has_met_its_fate());
             survives(run, &format!("seed {seed}, dies at operation {at}")).await;
+            runs += 1;
         }
     }
+    eprintln!("{runs} deaths");
+}
+
+/// Not every operation of each, but many workloads: what they do, and where they die or fail, is drawn.
+#[tokio::test]
+async fn of_thousands_of_workloads_none_loses_anything_at_an_operation_that_is_drawn() {
+    let mut met = 0;
+    for seed in seeds(2_000) {
+        let mut dice = Dice::new(seed);
+        let at = 1 + dice.below(90);
+        let kinds = [ErrorKind::Other, ErrorKind::StorageFull, ErrorKind::ReadOnlyFilesystem];
+        let fate = match kinds.get(usize::try_from(dice.below(6)).unwrap()) {
+            Some(kind) => Fate::FailsAt(at, *kind),
+            None => Fate::DiesAt(at),
+        };
+        let dir = folder();
+        let mut run = Run::new(&dir.path().join("index.sqlite"), seed, fate);
+        run.steps().await;
+        met += usize::from(run.disk.has_met_its_fate());
+        survives(run, &format!("seed {seed}, {fate:?}")).await;
+    }
+    eprintln!("{met} workloads met their fate");
+    assert!(met > 0);
 }
 
 #[tokio::test]
 async fn a_failure_of_any_operation_fails_one_request_and_the_next_ones_work() {
+    let mut runs = 0;
     for seed in seeds(9) {
         for at in 1..=operations(seed).await {
             for kind in [ErrorKind::Other, ErrorKind::StorageFull] {
@@ -248,7 +274,9 @@ async fn a_failure_of_any_operation_fails_one_request_and_the_next_ones_work() {
                 assert_eq!(store.health().await.trouble, None, "{context}");
                 run.store = Some(store);
                 survives(run, &context).await;
+                runs += 1;
             }
         }
     }
+    eprintln!("{runs} failures");
 }
