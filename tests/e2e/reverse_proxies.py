@@ -202,8 +202,10 @@ class Site:
         return self
 
     def __exit__(self, *_):
-        self.proxy.stop()
-        self.stack.stop()
+        try:
+            self.proxy.stop()
+        finally:
+            self.stack.stop()
         self.sockets.cleanup()
 
     def signed(self, path: str, size: int) -> str:

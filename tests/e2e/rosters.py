@@ -58,8 +58,14 @@ class Rosters:
         return self
 
     def __exit__(self, *_):
-        self.prosody.stop()
-        self.satchel.stop()
+        try:
+            self.prosody.stop()
+        finally:
+            self.satchel.stop()
+
+    def has_refreshed(self) -> bool:
+        """Whether Satchel has told Prosody of an edit."""
+        return " EVENT roster-refresh " in self.satchel.log.read_text()
 
     def url(self, path: str) -> str:
         return f"http://{HOST}:{self.satchel.port}/{path}"

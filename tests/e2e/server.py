@@ -1,5 +1,6 @@
 """Real servers as child processes: each with a folder, a log and free ports of its own, stopped by its process id."""
 
+import random
 import signal
 import socket
 import subprocess
@@ -95,10 +96,24 @@ def wait_until(condition, seconds: float, what: str):
     return value
 
 
+# Below the range that the system takes ports of outgoing connections from: nothing takes one of these by chance before
+# the server that it was chosen for has it.
+FREE_PORTS = range(10_000, 32_000)
+given: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return listener.getsockname()[1]
+    """A port that nobody listens on, and that this process has given to no other server."""
+    while True:
+        port = random.choice(FREE_PORTS)
+        with socket.socket() as listener:
+            try:
+                listener.bind((HOST, port))
+            except OSError:
+                continue
+        if port not in given:
+            given.add(port)
+            return port
 
 
 def accepts_connections(port: int) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from prosody import DOMAIN
 from rosters import PROBER, REMOVED, App, Item, Rosters, Viewer
+from server import wait_until
 from xmpp import login
 
 # What an admin is promised: an edit is on the screen of whoever is online.
@@ -238,6 +239,8 @@ async def test_either_of_two_lines_keeps_rosters_from_vanishing(tmp_path, http, 
     with rosters:
         app = App(rosters, http)
         await app.put(rosters.contacts("john"), {jid("marie"): {}})
+        # Told later, it would bring back what the requests have pushed out.
+        wait_until(rosters.has_refreshed, 60, "Prosody to be told of the edit")
         await requests_both_ways(rosters)
         async with viewing(rosters, "john") as john:
             assert set(await john.roster()) == {jid(seen)}
