@@ -6,15 +6,23 @@ use tokio::{
 };
 
 use crate::support::{
-    Answer, Request, Setup, World, bytes,
+    Answer, PlainS3, Request, Setup, World, bytes,
     tokens::{self, bearer, claims},
 };
 
 const LARGE: usize = 5_000_000;
 
 #[tokio::test]
-async fn large_files_are_streamed_sealed_and_answered_with_201() {
-    let world = World::new().await;
+async fn large_files_are_streamed_and_answered_with_201() {
+    let s3 = PlainS3::start().await;
+    for world in [World::new().await, s3.world(Vec::new()).await] {
+        streams_large_files(&world).await;
+        world.stop().await;
+    }
+    s3.stop().await;
+}
+
+async fn streams_large_files(world: &World) {
     let body = bytes(LARGE);
     assert_eq!(world.put(&tokens::v1("u/a.bin", LARGE), &body).await.status, 201);
     assert_eq!(world.keys("").await, ["uploads/u/a.bin"]);
@@ -27,22 +35,24 @@ async fn large_files_are_streamed_sealed_and_answered_with_201() {
         world.s3().head_object().bucket("satchel").key("uploads/s/b.png").send().await.unwrap().metadata.unwrap();
     assert_eq!(metadata["filename"], "b.png");
     assert_eq!(metadata["owner"].len(), 40);
-    world.stop().await;
 }
 
 /// Around the limits between a body that is read first, one that is asked for, and one that is streamed.
 #[tokio::test]
 async fn sizes_around_every_limit_are_stored_alike() {
-    let world = World::new().await;
-    for limit in [64 * 1024, 4_669_440, 4_718_592] {
-        for size in [limit - 1, limit, limit + 1] {
-            let (path, body) = (format!("u/{size}"), bytes(size));
-            world.store(&path, &body).await;
-            assert!(world.fetch(&tokens::target(&path)).await.body == body, "{size}");
+    let s3 = PlainS3::start().await;
+    for world in [World::new().await, s3.world(Vec::new()).await] {
+        for limit in [32 * 1024, 64 * 1024, 4_669_440, 4_718_592] {
+            for size in [limit - 1, limit, limit + 1] {
+                let (path, body) = (format!("u/{size}"), bytes(size));
+                world.store(&path, &body).await;
+                assert!(world.fetch(&tokens::target(&path)).await.body == body, "{size}");
+            }
         }
+        assert!(world.keys("incoming/").await.is_empty());
+        world.stop().await;
     }
-    assert!(world.keys("incoming/").await.is_empty());
-    world.stop().await;
+    s3.stop().await;
 }
 
 #[tokio::test]

@@ -9,9 +9,9 @@ use tokio::{
 };
 
 use crate::support::{
-    Answer, Request, Setup, World, bytes,
+    Answer, PlainS3, Request, Setup, World, bytes,
     component::{self, ROMEO, chat, iq, slot_request},
-    elsewhere, emf, rosters, tokens,
+    elsewhere, emf, follow_with, rosters, tokens,
 };
 
 /// What every line has, and what those of requests have besides.
@@ -76,10 +76,10 @@ async fn every_function_has_its_fields() {
         ("upload", "token_missing", Request::new("PUT", "/authorize/upload/u/c"), vec!["reason", "true_status"]),
         ("upload", "method_not_allowed", Request::new("PATCH", "/upload/u/a"), vec!["reason"]),
         ("upload", "mac_mismatch", delete("another"), vec!["protocol", "reason"]),
-        ("front", "digest_mismatch", jwt("s3", &large).header("Content-Digest", wrong_digest), refused_owner.to_vec()),
-        ("front", "stored", jwt("s2", &large), ["owner", "protocol", "sealed", "sealed_bytes", "size_bytes"].to_vec()),
-        ("download", "redirected", Request::new("GET", "/upload/s1/a.txt"), vec!["owner", "size_bytes"]),
-        ("download", "redirected", Request::new("HEAD", "/upload/u/a"), vec!["size_bytes"]),
+        ("upload", "digest_mismatch", jwt("s3", &large).header("Content-Digest", wrong_digest), refused_owner.to_vec()),
+        ("upload", "stored", jwt("s2", &large), upload.to_vec()),
+        ("download", "served", Request::new("GET", "/upload/s1/a.txt"), vec!["owner", "size_bytes"]),
+        ("download", "served", Request::new("HEAD", "/upload/u/a"), vec!["size_bytes"]),
         ("download", "file_not_found", Request::new("GET", "/upload/u/none"), vec!["reason"]),
         ("upload", "deleted", delete(DELETE_SECRET.1), vec!["protocol"]),
         ("upload", "file_not_found", delete(DELETE_SECRET.1), vec!["protocol", "reason"]),
@@ -102,14 +102,20 @@ async fn every_function_has_its_fields() {
         world.send(&request).await;
         let line = the_one(world.lines.all().split_off(before));
         assert_eq!((&line["function"], &line["code"]), (&json!(function), &json!(code)), "{line}");
-        if (function, code) != ("front", "stored") {
-            assert_eq!(fields(&line), owed(true, &own), "{line}");
-        } else {
-            // Where S3's event has sealed it first, the two about sealing are in that line.
-            let noted = fields(&line);
-            assert!(owed(true, &upload).iter().all(|name| noted.contains(name)), "{line}");
-        }
+        assert_eq!(fields(&line), owed(true, &own), "{line}");
     }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_fields_of_an_upload_that_went_to_the_store_are_in_the_line_of_its_sealing() {
+    let world = World::new().await;
+    let announced = Request::new("PUT", &tokens::v1("u/a", 5)).header("X-Upload-Length", "5");
+    let redirect = world.send(&announced).await;
+    let line = world.lines.last();
+    assert_eq!((&line["function"], &line["code"]), (&json!("upload"), &json!("redirected")), "{line}");
+    assert_eq!(fields(&line), owed(true, &["protocol", "size_bytes"]), "{line}");
+    assert_eq!(follow_with(&redirect, "PUT", &[], b"hello").await.status, 200);
     let counts = ["discarded", "gone", "sealed", "sealed_before", "sealed_bytes", "wrong_size"];
     assert_eq!(fields(&world.lines.of_function("seal").await), owed(false, &counts));
     world.stop().await;
@@ -266,12 +272,17 @@ async fn what_reaches_no_function_has_a_line_too() {
 /// The owner is known where a function has said yes before the body was read.
 #[tokio::test]
 async fn a_body_that_ends_early_has_a_line_with_what_was_tried() {
-    for (length, function, own) in [
-        (1_000, "gateway", &["protocol", "reason", "size_bytes"][..]),
-        (100_000, "gateway", &["owner", "protocol", "reason", "size_bytes"]),
-        (5_000_000, "front", &["owner", "protocol", "reason", "size_bytes"]),
+    let s3 = PlainS3::start().await;
+    let owned = &["owner", "protocol", "reason", "size_bytes"][..];
+    for (elsewhere, length, function, own) in [
+        (false, 1_000, "upload", owned),
+        (false, 100_000, "upload", owned),
+        (false, 5_000_000, "upload", owned),
+        (true, 1_000, "gateway", &owned[1..]),
+        (true, 100_000, "gateway", owned),
+        (true, 5_000_000, "front", owned),
     ] {
-        let world = World::new().await;
+        let world = if elsewhere { s3.world(Vec::new()).await } else { World::new().await };
         let put = Request::new("PUT", "/upload/s1/a.txt").header("Authorization", bearer("s1", length));
         let host = world.stack.address().to_string();
         let mut socket = TcpStream::connect(&host).await.unwrap();
@@ -284,6 +295,7 @@ async fn a_body_that_ends_early_has_a_line_with_what_was_tried() {
         the_one(world.lines.all());
         world.stop().await;
     }
+    s3.stop().await;
 }
 
 /// Whatever the gateway asks a function before it reads the body.
@@ -369,7 +381,8 @@ async fn a_call_is_cold_once_for_each_function() {
 /// Though its own line is not written, it was the function's first call.
 #[tokio::test]
 async fn a_large_upload_can_be_a_cold_start() {
-    let world = World::new().await;
+    let s3 = PlainS3::start().await;
+    let world = s3.world(Vec::new()).await;
     for (path, cold) in [("u/a", true), ("u/b", false)] {
         let large = bytes(5_000_000);
         assert_eq!(world.put(&tokens::v1(path, large.len()), &large).await.status, 201);
@@ -379,6 +392,7 @@ async fn a_large_upload_can_be_a_cold_start() {
     world.store("u/c", b"hello").await;
     assert_eq!(world.lines.last()["cold_start"], false);
     world.stop().await;
+    s3.stop().await;
 }
 
 #[tokio::test]

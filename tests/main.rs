@@ -22,6 +22,7 @@ mod retention;
 mod rosters;
 mod sealing;
 mod secrets;
+mod serving;
 mod status;
 mod support;
 mod template;

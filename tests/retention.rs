@@ -27,7 +27,7 @@ async fn upload(world: &World, name: &str, now: u64, expires: u64) -> Answer {
 
 #[tokio::test]
 async fn an_upload_that_expires_before_its_rule_is_noted_and_costs_a_second_request() {
-    let world = world_at(NOW, &[]).await;
+    let world = World::with(Setup { now: Some(NOW), strict_aws: true, ..Setup::default() }).await;
     let month = 30 * DAY;
     for (name, expires, requests) in [
         ("soon", NOW + 100, 2),
@@ -45,6 +45,17 @@ async fn an_upload_that_expires_before_its_rule_is_noted_and_costs_a_second_requ
     let before = world.s3_requests();
     world.store("u/v1", b"hello").await;
     assert_eq!(world.s3_requests() - before, 1, "the rule is enough for a token without expiry");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_upload_into_the_folder_is_noted_with_it() {
+    let world = world_at(NOW, &[]).await;
+    for (name, expires, noted) in [("soon", NOW + 100, true), ("with the rule", NOW + 30 * DAY, false)] {
+        assert_eq!(upload(&world, name, NOW, expires).await.status, 201, "{name}");
+        let key = entry(expires, &format!("uploads/slot/{name}"));
+        assert_eq!(world.keys("expiry/").await.contains(&key), noted, "{name}");
+    }
     world.stop().await;
 }
 
@@ -101,7 +112,7 @@ async fn a_file_is_refused_from_the_second_of_its_expiry_and_deleted_by_the_next
     let world = world_at(NOW, &[]).await;
     let expires = NOW + 100;
     assert_eq!(upload(&world, "a", NOW, expires).await.status, 201);
-    for (at, status) in [(expires - 1, 307), (expires, 410), (expires + 1, 410)] {
+    for (at, status) in [(expires - 1, 200), (expires, 410), (expires + 1, 410)] {
         world.set_clock(at);
         assert_eq!(world.get("/upload/slot/a").await.status, status, "{at}");
         assert_eq!(world.keys("uploads/").await.len(), 1, "nothing has been deleted yet");
@@ -130,7 +141,7 @@ async fn a_path_that_is_deleted_and_uploaded_again_keeps_its_new_file() {
     world.set_clock(NOW + DAY);
     let summary = world.stack.housekeeper().once().await.unwrap();
     assert_eq!((summary.expired.objects, summary.stale_entries, summary.errors), (0, 1, 0));
-    assert_eq!(world.get("/upload/slot/a").await.status, 307);
+    assert_eq!(world.get("/upload/slot/a").await.status, 200);
     assert_eq!(world.keys("expiry/").await, [] as [&str; 0]);
     world.stop().await;
 }
@@ -142,7 +153,7 @@ async fn a_put_that_lost_its_path_does_not_shorten_the_winners_life() {
     assert_eq!(upload(&world, "a", NOW, NOW + 100).await.status, 409);
     world.set_clock(NOW + DAY);
     assert_eq!(world.stack.housekeeper().once().await.unwrap().expired, Tally::default());
-    assert_eq!(world.get("/upload/slot/a").await.status, 307);
+    assert_eq!(world.get("/upload/slot/a").await.status, 200);
     world.stop().await;
 }
 
@@ -187,7 +198,7 @@ async fn a_token_without_expiry_is_kept_as_long_as_the_stacks_rule() {
         let world = world_at(NOW, &extra).await;
         world.store("u/a", b"hello").await;
         let end = NOW + days * DAY;
-        for (at, status) in [(end - 1, 307), (end, 410)] {
+        for (at, status) in [(end - 1, 200), (end, 410)] {
             world.set_clock(at);
             assert_eq!(world.get("/upload/u/a").await.status, status, "{variable:?}");
         }

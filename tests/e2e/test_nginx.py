@@ -25,7 +25,8 @@ LIMIT = 400 * MIB
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "OPTIONS, HEAD, GET, PUT",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Content-Digest, Repr-Digest, X-Checksum-SHA256",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Content-Digest, Repr-Digest, X-Checksum-SHA256, "
+    "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Cache-Control",
     "Access-Control-Max-Age": "7200",
 }
 PARTS_OF_SECRETS = ("X-Amz", "Signature", "v=", "v2=", "token=", "Bearer", "eyJ")

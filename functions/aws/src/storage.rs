@@ -5,13 +5,19 @@ mod entries;
 mod error;
 pub mod incomplete;
 pub mod multipart;
+mod objects;
 pub mod pieces;
 pub mod report;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use aws_credential_types::Credentials;
-use aws_sdk_s3::{Client, operation::head_object::HeadObjectOutput, primitives::ByteStream, types::MetadataDirective};
+use aws_sdk_s3::{
+    Client,
+    operation::{head_object::HeadObjectOutput, put_object::builders::PutObjectFluentBuilder},
+    primitives::ByteStream,
+    types::MetadataDirective,
+};
 use bytes::Bytes;
 use satchel_core::{
     config::S3Config,
@@ -21,11 +27,13 @@ use satchel_core::{
     metadata::Metadata,
     object_key::{Key, StoredObject},
     slot::Retention,
+    time::Timestamp,
     upload_path::{UploadPath, encode_path},
 };
 
 pub use error::StorageError;
-use error::{back_off, failed, status};
+use error::{OfS3, back_off, failed, status};
+pub use satchel_store::{Creation, Stored};
 
 use crate::{
     clock::Clock,
@@ -36,15 +44,6 @@ use crate::{
 /// S3 answers 409 where two conditional writes of one key meet (AWS: "Conditional requests").
 const CONFLICT_TRIES: u32 = 5;
 
-/// What storing a body came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Creation {
-    /// The object is there now, and it is ours.
-    Created,
-    /// Another object was first.
-    Exists,
-}
-
 /// What copying an upload to its place came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Promotion {
@@ -52,25 +51,6 @@ pub enum Promotion {
     Promoted,
     /// There is an object already, or the source is not what it was, or gone.
     Refused,
-}
-
-/// A sealed object, as HeadObject tells.
-#[derive(Debug, Clone)]
-pub struct Stored {
-    /// Bytes.
-    pub size: u64,
-    /// The type to serve.
-    pub content_type: ContentType,
-    /// Owner, expiry, upload id.
-    pub metadata: Metadata,
-}
-
-impl Stored {
-    /// Whether it was made by this very upload.
-    #[must_use]
-    pub fn is_of(&self, grant: &Grant) -> bool {
-        self.metadata.upload == Some(grant.id)
-    }
 }
 
 /// An upload that waits under `incoming/`.
@@ -142,12 +122,9 @@ impl Storage {
     }
 
     async fn put(&self, grant: &Grant, body: Bytes, digest: Option<Sha256Digest>) -> Result<Creation, StorageError> {
-        let key = Key::of_upload(&grant.path);
         for attempt in 0..CONFLICT_TRIES {
             back_off(attempt).await;
-            let put = self.client.put_object().bucket(&*self.bucket).key(key.as_str()).if_none_match("*");
-            let put = put.content_type(grant.content_type.as_str()).set_metadata(Some(metadata(grant)));
-            let put = put.set_checksum_sha256(digest.map(Sha256Digest::to_base64)).body(ByteStream::from(body.clone()));
+            let put = self.put_request(grant, digest).body(ByteStream::from(body.clone()));
             // TLS protects the body; hashing it once more for the signature would double the work.
             match put.customize().disable_payload_signing().config_override(within(DEADLINE)).send().await {
                 Ok(_) => return Ok(Creation::Created),
@@ -158,6 +135,14 @@ impl Storage {
             }
         }
         self.own_or_other(grant).await
+    }
+
+    /// What becomes the object of a grant where there is none, but for its body.
+    fn put_request(&self, grant: &Grant, digest: Option<Sha256Digest>) -> PutObjectFluentBuilder {
+        let key = Key::of_upload(&grant.path);
+        let put = self.client.put_object().bucket(&*self.bucket).key(key.as_str()).if_none_match("*");
+        let put = put.content_type(grant.content_type.as_str()).set_metadata(Some(metadata(grant)));
+        put.set_checksum_sha256(digest.map(Sha256Digest::to_base64))
     }
 
     async fn own_or_other(&self, grant: &Grant) -> Result<Creation, StorageError> {
@@ -276,6 +261,8 @@ fn stored(head: &HeadObjectOutput) -> Stored {
         size: head.content_length.unwrap_or_default().unsigned_abs(),
         content_type: ContentType::parse(content_type).unwrap_or_default(),
         metadata: read_metadata(head.metadata.as_ref()),
+        modified: Timestamp::from_seconds(head.last_modified.map_or(0, |at| at.secs().max(0).unsigned_abs())),
+        etag: head.e_tag.clone().unwrap_or_default(),
     }
 }
 

@@ -10,8 +10,12 @@ use http::{
 
 /// Methods a page may use.
 pub const ALLOWED_METHODS: &str = "OPTIONS, HEAD, GET, PUT";
-/// Headers a page may send: what the XMPP servers' modules allow, and the digests Satchel checks.
-pub const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Content-Digest, Repr-Digest, X-Checksum-SHA256";
+/// Headers a page may send: what the XMPP servers' modules allow, the digests Satchel checks, and what asks for a part
+/// of a file or whether it has changed.
+pub const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Content-Digest, Repr-Digest, X-Checksum-SHA256, \
+    Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Cache-Control";
+/// Headers of a file that a page may see.
+const FILE_HEADERS: &str = "Content-Length, Content-Range, Content-Disposition, ETag, Accept-Ranges";
 /// Seconds a browser may keep the answer to a preflight.
 pub const MAX_AGE: &str = "7200";
 
@@ -21,6 +25,11 @@ pub fn allow_any_origin(headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(ALLOWED_METHODS));
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE));
+}
+
+/// Lets a page see what is said about a file.
+pub fn expose_file(headers: &mut HeaderMap) {
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(FILE_HEADERS));
 }
 
 /// The same for rosters, which pages may edit and whose ETags they may read.

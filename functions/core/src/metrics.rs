@@ -102,10 +102,13 @@ pub const METRICS: [Metric; 12] = [
     },
     Metric {
         name: "downloads",
-        meaning: "Downloads redirected to S3",
+        meaning: "Downloads redirected to S3 or answered with the file, the later parts of one not counted",
         unit: Unit::Count,
         by_code: false,
-        counted: &[Counted { on: &["download"], methods: &["GET"], when: When::Code("redirected"), ..ANY }],
+        counted: &[
+            Counted { on: &["download"], methods: &["GET"], when: When::Code("redirected"), ..ANY },
+            Counted { on: &["download"], methods: &["GET"], when: When::Code("served"), ..ANY },
+        ],
     },
     Metric {
         name: "slots",

@@ -38,7 +38,9 @@ impl DownloadError {
         Problem::new(status, code, self.to_string())
     }
 
-    pub(crate) fn answer(&self, method: &Method) -> Response<Body> {
+    /// The answer, with what the log line should say beyond it.
+    #[must_use]
+    pub fn answer(&self, method: &Method) -> Response<Body> {
         let mut response = answer::refusal(method, &self.problem());
         match self {
             Self::Storage(cause) => log::note(&mut response, "cause", cause.to_string()),

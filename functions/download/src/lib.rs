@@ -3,15 +3,19 @@
 
 mod error;
 
-use http::Method;
+use http::{
+    HeaderName, Method,
+    header::{self, CONTENT_DISPOSITION, CONTENT_TYPE},
+};
 use lambda_http::{Body, Request, Response};
 use satchel_aws::{
     answer, event, log,
     presign::{PresignedUrl, UrlTerms},
-    seal::{self, Found},
-    storage::Stored,
 };
-use satchel_core::{config::DownloadConfig, object_key::Key, upload_path::UploadPath, window::SigningWindow};
+use satchel_core::{
+    config::DownloadConfig, object_key::Key, time::Timestamp, upload_path::UploadPath, window::SigningWindow,
+};
+use satchel_store::{Found, Objects, Stored};
 
 pub use error::DownloadError;
 
@@ -32,49 +36,82 @@ pub async fn handle(state: &State, request: Request) -> Response<Body> {
     answered.unwrap_or_else(|error| error.answer(&method))
 }
 
+/// A file that may be handed out now.
+#[derive(Debug)]
+pub struct File<R> {
+    /// Where it is.
+    pub path: UploadPath,
+    /// What is known of it.
+    pub stored: Stored,
+    /// Bytes of the upload that has become it on the way.
+    pub sealed: Option<u64>,
+    /// Its bytes.
+    pub reader: R,
+}
+
+impl<R> File<R> {
+    /// Cache-Control, Content-Disposition and Content-Type, whoever sends the bytes.
+    #[must_use]
+    pub fn headers(&self, config: &DownloadConfig) -> [(HeaderName, String); 3] {
+        let Self { path, stored, .. } = self;
+        [
+            (header::CACHE_CONTROL, CACHE_CONTROL.to_owned()),
+            (CONTENT_DISPOSITION, config.safe_types.disposition(&stored.content_type, path.file_name())),
+            (CONTENT_TYPE, stored.content_type.as_str().to_owned()),
+        ]
+    }
+
+    /// Adds what the line of its answer says about it.
+    pub fn note(&self, response: &mut Response<Body>) {
+        log::note(response, "size_bytes", self.stored.size);
+        log::note_owner(response, self.stored.metadata.owner);
+        if let Some(size) = self.sealed {
+            log::note_sealed(response, size);
+        }
+    }
+}
+
+/// The file that a request asks for, under the first reading of its path that leads to one.
+///
+/// # Errors
+/// The address is none; there is no such file, or its time is over; the store failed.
+pub async fn look<O: Objects>(
+    config: &DownloadConfig,
+    files: &O,
+    request: &Request,
+    now: Timestamp,
+) -> Result<File<O::Reader>, DownloadError> {
+    for path in event::upload_paths(request, config.public_path.as_deref())? {
+        if let Some(Found { stored, sealed, reader }) = files.find(&path).await? {
+            let is_over = stored.metadata.expires.is_some_and(|at| at.is_reached(now));
+            return if is_over { Err(DownloadError::Expired) } else { Ok(File { path, stored, sealed, reader }) };
+        }
+    }
+    Err(DownloadError::NotFound)
+}
+
 async fn redirect(state: &State, request: &Request) -> Result<Response<Body>, DownloadError> {
-    let paths = event::upload_paths(request, state.config.public_path.as_deref())?;
-    let (path, Found { stored, sealed }) = first_found(state, &paths).await?.ok_or(DownloadError::NotFound)?;
     let now = state.clock.now();
-    let expires = stored.metadata.expires;
-    if expires.is_some_and(|at| at.is_reached(now)) {
-        return Err(DownloadError::Expired);
-    }
-    let window = SigningWindow::at(now, expires);
-    let url = presign(state, request.method(), path, &stored, window)?;
+    let file = look(&state.config, &state.storage, request, now).await?;
+    let window = SigningWindow::at(now, file.stored.metadata.expires);
+    let url = presign(state, request.method(), &file, window)?;
     let mut response = answer::redirect(&url, window.max_age);
-    log::note(&mut response, "size_bytes", stored.size);
-    log::note_owner(&mut response, stored.metadata.owner);
-    if let Some(size) = sealed {
-        log::note_sealed(&mut response, size);
-    }
+    file.note(&mut response);
     Ok(response)
 }
 
-/// The first reading of the path that leads to a file.
-async fn first_found<'a>(
-    state: &State,
-    paths: &'a [UploadPath],
-) -> Result<Option<(&'a UploadPath, Found)>, DownloadError> {
-    for path in paths {
-        if let Some(found) = seal::find(&state.storage, path).await? {
-            return Ok(Some((path, found)));
-        }
-    }
-    Ok(None)
-}
-
-fn presign(
+fn presign<R>(
     state: &State,
     method: &Method,
-    path: &UploadPath,
-    stored: &Stored,
+    file: &File<R>,
     window: SigningWindow,
 ) -> Result<PresignedUrl, DownloadError> {
+    // GetObject's and HeadObject's own parameters, in the order that they are signed in.
+    let headers = file.headers(&state.config).map(|(name, value)| (parameter(&name), value));
     let terms = UrlTerms {
         method: method.clone(),
-        key: &Key::of_upload(path),
-        response: &response_headers(state, path, stored),
+        key: &Key::of_upload(&file.path),
+        response: &headers,
         content_length: None,
         checksum: None,
         at: window.signed_at,
@@ -83,12 +120,10 @@ fn presign(
     Ok(state.presigner.presign(&terms)?)
 }
 
-/// What S3 is to answer with, in its own parameters (AWS: GetObject, HeadObject).
-fn response_headers(state: &State, path: &UploadPath, stored: &Stored) -> [(&'static str, String); 3] {
-    let disposition = state.config.safe_types.disposition(&stored.content_type, path.file_name());
-    [
-        ("response-cache-control", CACHE_CONTROL.to_owned()),
-        ("response-content-disposition", disposition),
-        ("response-content-type", stored.content_type.as_str().to_owned()),
-    ]
+fn parameter(header: &HeaderName) -> &'static str {
+    match *header {
+        CONTENT_TYPE => "response-content-type",
+        CONTENT_DISPOSITION => "response-content-disposition",
+        _ => "response-cache-control",
+    }
 }

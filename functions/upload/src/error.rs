@@ -11,6 +11,7 @@ use satchel_core::{
     route::RouteError,
     upload_path::PathError,
 };
+use satchel_store::{BodyError, CreateError};
 
 /// Why an upload or deletion failed.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +37,10 @@ pub enum UploadError {
     /// Nothing to delete.
     #[error("there is no file at this address")]
     NotFound,
-    /// S3 failed.
+    /// The client's side of a streamed body broke off.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The store failed.
     #[error("the file store is not available; nothing is lost, try again")]
     Storage(#[from] StorageError),
     /// Signing failed.
@@ -53,6 +57,16 @@ impl From<CredentialError> for UploadError {
     }
 }
 
+impl From<CreateError> for UploadError {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::Store(error) => error.into(),
+            CreateError::Body(error) => error.into(),
+            CreateError::Digest(error) => error.into(),
+        }
+    }
+}
+
 impl From<PathError> for UploadError {
     fn from(error: PathError) -> Self {
         PutRefusal::from(error).into()
@@ -63,6 +77,7 @@ impl UploadError {
     fn problem(&self) -> Problem {
         let (status, code) = match self {
             Self::Refused(refusal) => return refusal.problem(),
+            Self::Body(error) => return error.problem(),
             Self::Storage(error) if error.is_full() => return StorageError::full(),
             Self::Route(RouteError::NotFound) => (StatusCode::NOT_FOUND, "no_such_address"),
             Self::Route(RouteError::Path(_)) => (StatusCode::BAD_REQUEST, "path_malformed"),

@@ -1,20 +1,22 @@
 //! `upload`: PUT and DELETE below `/upload/`. A body that came with the event is stored in one S3
-//! request; without one, the client or the front before us is sent to a presigned URL.
+//! request; without one, the client or the front before us is sent to a presigned URL. The program decides by the same
+//! [`decide`], and carries out by itself.
 
 mod error;
 
 use http::{Method, StatusCode};
 use lambda_http::{Body, Request, Response};
-use satchel_aws::{answer, clock::fresh_upload_id, event, log, presign::UrlTerms, seal, storage::Creation};
+use satchel_aws::{answer, clock::fresh_upload_id, event, log, presign::UrlTerms, seal};
 use satchel_core::{
     config::UploadConfig,
-    digest::Sha256Digest,
     grant::Grant,
     object_key::Key,
     put::{self, PutRequest},
     route::Resource,
     slot::PUT_URL_LIFE,
+    time::Timestamp,
 };
+use satchel_store::{Body as StoredBody, CreateError, Creation, NewUpload, Objects};
 
 pub use error::UploadError;
 
@@ -24,24 +26,14 @@ pub type State = satchel_aws::state::State<UploadConfig>;
 /// Answers one request.
 pub async fn handle(state: &State, request: Request) -> Response<Body> {
     let method = request.method().clone();
-    let route = event::route(&request, state.config.public_path.as_deref());
-    let resource = route.map_or(Resource::Upload, |route| route.resource);
-    let protocol = event::protocol_tried(&request);
-    let size = event::upload_length(&request).ok().flatten().filter(|_| method == Method::PUT);
-    let answered = match method {
-        Method::OPTIONS => Ok(answer::preflight()),
-        Method::PUT => put(state, request, resource).await,
-        Method::DELETE if state.config.delete_secrets.is_some() && resource == Resource::Upload => {
-            delete(state, &request).await
+    let attempt = Attempt::of(&state.config, &request);
+    match method {
+        Method::OPTIONS => attempt.answered(Ok(answer::preflight())),
+        Method::PUT => put(state, request, &attempt).await,
+        Method::DELETE if state.config.delete_secrets.is_some() && attempt.resource == Resource::Upload => {
+            attempt.answered(delete(state, &request).await)
         }
-        _ => return answer::method_not_allowed(&method, methods(&state.config)),
-    };
-    let mut response = answered.unwrap_or_else(|error| error.answer(&method));
-    log::note_attempt(&mut response, protocol, size);
-    match resource {
-        // Nothing of the tus protocol is answered here, so this is a refusal.
-        Resource::Upload | Resource::Resume => response,
-        Resource::Authorize => answer::for_front(response),
+        _ => answer::method_not_allowed(&method, methods(&state.config)),
     }
 }
 
@@ -49,36 +41,96 @@ fn methods(config: &UploadConfig) -> &'static str {
     if config.delete_secrets.is_some() { "OPTIONS, HEAD, GET, PUT, DELETE" } else { "OPTIONS, HEAD, GET, PUT" }
 }
 
-async fn put(state: &State, request: Request, resource: Resource) -> Result<Response<Body>, UploadError> {
-    let method = request.method().clone();
-    let grant = authorize(state, &request)?;
-    let answered = granted(state, &grant, request, resource).await;
-    let mut response = answered.unwrap_or_else(|error| error.answer(&method));
-    log::note_owner(&mut response, grant.owner);
-    Ok(response)
+/// What a request has tried, for its answer and its line.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    method: Method,
+    resource: Resource,
+    protocol: Option<&'static str>,
+    size: Option<u64>,
 }
 
-async fn granted(
-    state: &State,
-    grant: &Grant,
-    request: Request,
-    resource: Resource,
-) -> Result<Response<Body>, UploadError> {
-    let digest = event::announced_digest(request.headers())?;
-    if resource == Resource::Authorize || (request.body().is_empty() && grant.size > 0) {
-        redirect(state, grant, digest).await
-    } else {
-        store(state, grant, digest, request.into_body()).await
+impl Attempt {
+    /// Reads it off the head.
+    #[must_use]
+    pub fn of(config: &UploadConfig, request: &Request) -> Self {
+        let method = request.method().clone();
+        let route = event::route(request, config.public_path.as_deref());
+        let size = event::upload_length(request).ok().flatten().filter(|_| method == Method::PUT);
+        Self {
+            resource: route.map_or(Resource::Upload, |route| route.resource),
+            protocol: event::protocol_tried(request),
+            size,
+            method,
+        }
+    }
+
+    /// The answer to it, as a front wants it where a front has asked.
+    #[must_use]
+    pub fn answered(&self, answered: Result<Response<Body>, UploadError>) -> Response<Body> {
+        let mut response = answered.unwrap_or_else(|error| error.answer(&self.method));
+        log::note_attempt(&mut response, self.protocol, self.size);
+        match self.resource {
+            // Nothing of the tus protocol is answered here, so this is a refusal.
+            Resource::Upload | Resource::Resume => response,
+            Resource::Authorize => answer::for_front(response),
+        }
+    }
+
+    /// The same of an upload that was granted, which has an owner.
+    #[must_use]
+    pub fn granted(&self, grant: &Grant, answered: Result<Response<Body>, UploadError>) -> Response<Body> {
+        let mut response = answered.unwrap_or_else(|error| error.answer(&self.method));
+        log::note_owner(&mut response, grant.owner);
+        self.answered(Ok(response))
     }
 }
 
-fn authorize(state: &State, request: &Request) -> Result<Grant, UploadError> {
-    let paths = event::upload_paths(request, state.config.public_path.as_deref())?;
+/// What is to be done about a PUT, from its head alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The body is here, or on its way: store it.
+    Store(NewUpload),
+    /// A front keeps the body back: it, or the client, is to be told where to send it.
+    SendTo(NewUpload),
+}
+
+/// Decides about a PUT. `has_body`: one is here or on its way.
+///
+/// # Errors
+/// The token allows no such upload; the head makes no sense.
+pub fn decide(
+    config: &UploadConfig,
+    request: &Request,
+    attempt: &Attempt,
+    has_body: bool,
+    now: Timestamp,
+) -> Result<Decision, UploadError> {
+    let grant = authorize(config, request, now)?;
+    let upload = NewUpload { digest: event::announced_digest(request.headers())?, grant };
+    let is_kept_back = attempt.resource == Resource::Authorize || (!has_body && upload.grant.size > 0);
+    Ok(if is_kept_back { Decision::SendTo(upload) } else { Decision::Store(upload) })
+}
+
+async fn put(state: &State, request: Request, attempt: &Attempt) -> Response<Body> {
+    let has_body = !request.body().is_empty();
+    match decide(&state.config, &request, attempt, has_body, state.clock.now()) {
+        Err(error) => attempt.answered(Err(error)),
+        Ok(Decision::SendTo(upload)) => attempt.granted(&upload.grant, redirect(state, &upload).await),
+        Ok(Decision::Store(upload)) => {
+            let stored = store(state, &upload, request.into_body()).await;
+            attempt.granted(&upload.grant, stored)
+        }
+    }
+}
+
+fn authorize(config: &UploadConfig, request: &Request, now: Timestamp) -> Result<Grant, UploadError> {
+    let paths = event::upload_paths(request, config.public_path.as_deref())?;
     let (credential, paths) = event::credential_and_paths(request, paths)?;
     let length = event::upload_length(request)?;
     let content_type = content_type(request)?;
     let put = PutRequest { paths: &paths, credential: &credential, length, content_type };
-    Ok(put::authorize(&put, &state.config.policy, state.clock.now(), fresh_upload_id()?)?)
+    Ok(put::authorize(&put, &config.policy, now, fresh_upload_id()?)?)
 }
 
 /// A header that is no text cannot be the one that was signed, nor be stored.
@@ -87,22 +139,30 @@ fn content_type(request: &Request) -> Result<Option<&str>, UploadError> {
     header.transpose().map_err(|_| UploadError::ContentTypeNotText)
 }
 
-async fn store(
-    state: &State,
-    grant: &Grant,
-    digest: Option<Sha256Digest>,
-    body: Body,
-) -> Result<Response<Body>, UploadError> {
+async fn store(state: &State, upload: &NewUpload, body: Body) -> Result<Response<Body>, UploadError> {
     let body = event::into_bytes(body);
-    digest.map_or(Ok(()), |announced| announced.check(&body))?;
-    match state.storage.create(grant, body, digest).await? {
+    upload.digest.map_or(Ok(()), |announced| announced.check(&body))?;
+    stored(Objects::create(&state.storage, upload, StoredBody::Whole(body)).await)
+}
+
+/// What storing an upload has come to: 201, or why not.
+///
+/// # Errors
+/// There is a file already; the body or the store failed.
+pub fn stored(created: Result<Creation, CreateError>) -> Result<Response<Body>, UploadError> {
+    match created? {
         Creation::Created => Ok(answer::empty(StatusCode::CREATED, "stored")),
         Creation::Exists => Err(UploadError::Exists),
     }
 }
 
-/// The grant goes along as an extension of the response, for a front in the same process.
-async fn redirect(state: &State, grant: &Grant, checksum: Option<Sha256Digest>) -> Result<Response<Body>, UploadError> {
+/// Where the body is to be sent to. The grant goes along as an extension of the response, for a front in the same
+/// process.
+///
+/// # Errors
+/// There is a file already; the store or the signing failed.
+pub async fn redirect(state: &State, upload: &NewUpload) -> Result<Response<Body>, UploadError> {
+    let NewUpload { grant, digest: checksum } = upload;
     let key = Key::of_grant(grant)?;
     if state.storage.head(&grant.path).await?.is_some() {
         return Err(UploadError::Exists);
@@ -112,7 +172,7 @@ async fn redirect(state: &State, grant: &Grant, checksum: Option<Sha256Digest>) 
         key: &key,
         response: &[],
         content_length: Some(grant.size),
-        checksum,
+        checksum: *checksum,
         at: state.clock.now(),
         expires_in: PUT_URL_LIFE,
     })?;

@@ -46,7 +46,7 @@ pub struct Described {
 }
 
 /// An object found, with its bytes held in place.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Found {
     pub(crate) at: Address,
     pub(crate) record: ObjectRecord,
@@ -134,6 +134,21 @@ impl Store {
         body: Body,
         condition: WriteCondition,
     ) -> Result<ObjectHead, StoreError> {
+        self.put_beside(at, described, body, condition, None).await
+    }
+
+    /// The same; with it, in one commit, an empty object at `beside`, whatever is there.
+    ///
+    /// # Errors
+    /// As [`Store::put`]; then neither is there.
+    pub async fn put_beside(
+        &self,
+        at: Address,
+        described: Described,
+        body: Body,
+        condition: WriteCondition,
+        beside: Option<Address>,
+    ) -> Result<ObjectHead, StoreError> {
         let Described { etag, checksum, headers } = described;
         let (size, sha256) = (body.size, Some(body.sha256));
         let head = ObjectHead { size, etag, modified: self.now(), sha256, checksum, headers };
@@ -154,7 +169,7 @@ impl Store {
                 }
             }
         };
-        self.store(at, ready, condition, CreatedBy::Put).await
+        self.store(at, ready, condition, CreatedBy::Put, beside).await
     }
 
     /// Makes a copy of `found` at `to`, with its own headers or `headers`. Takes the same time for any size: the
@@ -182,7 +197,7 @@ impl Store {
                 Ready { record: ObjectRecord { head, place: Place::Files(segments) }, body: None, files }
             }
         };
-        self.store(to, ready, condition, CreatedBy::Copy).await
+        self.store(to, ready, condition, CreatedBy::Copy, None).await
     }
 
     async fn link(
@@ -211,11 +226,20 @@ impl Store {
         ready: Ready,
         condition: WriteCondition,
         by: CreatedBy,
+        beside: Option<Address>,
     ) -> Result<ObjectHead, StoreError> {
         let mutation = move |tables: &mut Tables<'_>| {
             let Ready { record, body, files } = ready;
             if let Err(refusal) = tables.put_object(&at, &record, body.as_ref(), &condition, by)? {
                 return Ok(Err(refusal));
+            }
+            if let Some(beside) = beside {
+                let (empty, always) = (ObjectRecord::empty(record.head.modified), WriteCondition::default());
+                if let Err(refusal) =
+                    tables.put_object(&beside, &empty, Some(&Bytes::new()), &always, CreatedBy::Put)?
+                {
+                    return Ok(Err(refusal));
+                }
             }
             if by != CreatedBy::Put {
                 tables.label(&at, &record);

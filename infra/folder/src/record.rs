@@ -123,6 +123,18 @@ pub(crate) struct ObjectRecord {
     pub place: Place,
 }
 
+impl ObjectRecord {
+    /// That of an object whose key says everything.
+    pub(crate) fn empty(modified: u64) -> Self {
+        let (etag, sha256) = (EMPTY_MD5.to_owned(), Some(Digest::of(b"")));
+        let head = ObjectHead { size: 0, etag, modified, sha256, checksum: None, headers: Headers::default() };
+        Self { head, place: Place::Inside }
+    }
+}
+
+/// What S3 has for an ETag of no bytes.
+const EMPTY_MD5: &str = "d41d8cd98f00b204e9800998ecf8427e";
+
 /// A bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,7 +1,7 @@
 //! The functions behind the gateway: configured together, and found by method and path as the API's routes do it.
 
 use futures_util::future::BoxFuture;
-use http::Method;
+use http::{Method, request::Parts};
 use lambda_http::{Body, Request, Response};
 use satchel_aws::{clock::Clock, log::Seen, sink::Sink, state::State};
 use satchel_core::{
@@ -172,6 +172,29 @@ impl Functions {
     pub fn is_resume(&self, path: &str) -> bool {
         let route = Route::of(path, self.resume.config.public_path.as_deref(), None);
         route.is_some_and(|route| route.resource == Resource::Resume)
+    }
+
+    /// What downloads go by.
+    #[must_use]
+    pub fn download(&self) -> &DownloadConfig {
+        &self.download.config
+    }
+
+    /// The function of uploads.
+    #[must_use]
+    pub fn upload(&self) -> &satchel_upload::State {
+        &self.upload
+    }
+
+    /// The method of a request for a file: PUT, GET or HEAD, and at none of the other functions' addresses.
+    #[must_use]
+    pub fn of_files(&self, request: &Parts) -> Option<Method> {
+        let (method, path) = (&request.method, request.uri.path());
+        let of_others = self.component.is_some() && is_component(path)
+            || self.rosters.at(method, path).is_some()
+            || self.is_resume(path);
+        let is_ours = [Method::PUT, Method::GET, Method::HEAD].contains(method) && !of_others;
+        is_ours.then(|| method.clone())
     }
 
     /// Hands a request to the function of its route, as of another moment than now where one is given; also gives

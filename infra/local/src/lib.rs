@@ -6,6 +6,7 @@ pub mod cli;
 mod embedded_s3;
 mod expire;
 pub mod exporter;
+pub mod files;
 pub mod functions;
 pub mod gateway;
 pub mod health;

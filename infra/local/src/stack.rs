@@ -18,6 +18,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
     embedded_s3::{EmbeddedS3, open_s3},
+    files::Files,
     functions::{Configs, Functions},
     gateway::{Doors, Gateway, Spool, front::Front},
     health::{Check, Checkup},
@@ -191,6 +192,8 @@ impl Stack {
         let checkup = Arc::new(Checkup::new(check));
         let status = Status::new(Arc::clone(&journal), shelves, callers, public_path, facts, Arc::clone(&checkup));
         let status = Arc::new(status);
+        let files = store.clone().filter(|_| !options.strict_aws);
+        let files = files.map(|store| Files::new(store, configs.s3(), options.clock.clone(), objects.clone()));
         let front = Front::new(configs.s3(), objects, options.s3_patience).map_err(StackError::Tls)?;
         let functions = Arc::new(Functions::new(configs, &settings, &options.clock).with_notices(&notices));
         let of_one_client = limits.of_one_client();
@@ -199,6 +202,7 @@ impl Stack {
             of_one_client,
             spool: Spool::new(options.data.clone(), limits.min_free_bytes()),
             stores_here: embedded,
+            files,
         };
         let gateway = Gateway::new(Arc::clone(&functions), front, doors, options.strict_aws, Arc::clone(&status));
         let gateway = Arc::new(gateway);

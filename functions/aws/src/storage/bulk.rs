@@ -12,7 +12,7 @@ use aws_sdk_s3::{
 };
 use satchel_core::{date_time, expiry::report::Fate, metadata::Metadata, time::Timestamp};
 
-use super::{Storage, StorageError, back_off, failed, read_metadata, status};
+use super::{Storage, StorageError, back_off, error::OfS3, failed, read_metadata, status};
 
 /// Keys that S3 takes in one batch (AWS: "DeleteObjects").
 pub const BATCH: usize = 1_000;

@@ -22,11 +22,11 @@ impl Storage {
     ///
     /// # Errors
     /// What `write` fails with; the entry could not be written and no rule would delete the object.
-    pub(crate) async fn indexed<T>(
+    pub(crate) async fn indexed<T, E: From<StorageError>>(
         &self,
         grant: &Grant,
-        write: impl Future<Output = Result<T, StorageError>>,
-    ) -> Result<T, StorageError> {
+        write: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let Some(entry) = Entry::of(grant, &self.retention, self.clock.now()) else { return write.await };
         if self.retention.of(grant.path.purpose()).is_none() {
             self.write_entry(&entry).await?;

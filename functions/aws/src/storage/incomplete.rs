@@ -13,7 +13,9 @@ use satchel_core::{
     upload_path::UploadPath,
 };
 
-use super::{CONFLICT_TRIES, Storage, StorageError, back_off, failed, multipart::Multipart, pieces::Pieces, status};
+use super::{
+    CONFLICT_TRIES, Storage, StorageError, back_off, error::OfS3, failed, multipart::Multipart, pieces::Pieces, status,
+};
 use crate::{
     clock,
     s3_client::{DEADLINE, within},

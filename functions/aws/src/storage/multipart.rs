@@ -12,7 +12,7 @@ use satchel_core::{
     resume::{progress::Progress, session::MultipartId},
 };
 
-use super::{CONFLICT_TRIES, Storage, StorageError, back_off, failed, metadata, pieces::Pieces, status};
+use super::{CONFLICT_TRIES, Storage, StorageError, back_off, error::OfS3, failed, metadata, pieces::Pieces, status};
 use crate::s3_client::{DEADLINE, within};
 
 /// A multipart upload and the object that it is to become.

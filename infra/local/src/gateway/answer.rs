@@ -2,9 +2,11 @@
 
 use std::{io, sync::Arc};
 
+use bytes::Bytes;
+use futures_util::{TryStreamExt, stream::MapOk};
 use http::{Method, StatusCode};
-use http_body_util::Full;
-use hyper::Response;
+use http_body_util::{Either, Full, StreamBody};
+use hyper::{Response, body::Frame};
 use lambda_http::Body;
 use satchel_aws::{
     answer::refusal,
@@ -14,14 +16,17 @@ use satchel_aws::{
 };
 use satchel_core::problem::Problem;
 use satchel_s3::listener::Unreadable;
+use satchel_store::{Pieces, StoreError};
 
 use super::{
-    Answer,
     body::BodyError,
     event::{EventError, request_id},
     proxies::Client,
 };
 use crate::journal::Journal;
+
+/// An answer to a client.
+pub type Answer = Response<Either<Full<Bytes>, StreamBody<MapOk<Pieces<StoreError>, fn(Bytes) -> Frame<Bytes>>>>>;
 
 /// Why a request reaches no function, or comes back from none.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +70,7 @@ impl GatewayError {
     /// The answer to the client.
     pub fn answer(&self, method: &Method) -> Response<Body> {
         let (status, code) = match self {
-            Self::Body(error) => return error.answer(method),
+            Self::Body(error) => return refuse_with(method, &error.problem()),
             Self::Event(_) | Self::Unreadable => (StatusCode::BAD_REQUEST, "request_malformed"),
             Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"),
             Self::Host => (StatusCode::BAD_REQUEST, "host_malformed"),
@@ -89,6 +94,13 @@ fn is_full(cause: &io::Error) -> bool {
     matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
+/// A refusal whose line says what the client is told.
+pub fn refuse_with(method: &Method, problem: &Problem) -> Response<Body> {
+    let mut response = refusal(method, problem);
+    log::note(&mut response, "reason", problem.detail.clone());
+    response
+}
+
 /// A refusal of the gateway itself.
 pub fn refuse(
     method: &Method,
@@ -96,9 +108,7 @@ pub fn refuse(
     code: &'static str,
     cause: &dyn std::error::Error,
 ) -> Response<Body> {
-    let mut response = refusal(method, &Problem::new(status, code, cause.to_string()));
-    log::note(&mut response, "reason", cause.to_string());
-    response
+    refuse_with(method, &Problem::new(status, code, cause.to_string()))
 }
 
 /// The answers to what cannot be read as a request, in the words and with the line of all other refusals.
@@ -115,7 +125,28 @@ pub fn unreadable(journal: Arc<Journal>) -> Unreadable {
     })
 }
 
-/// A function's answer, as the client gets it.
-pub fn of(response: Response<Body>) -> Answer {
-    response.map(|body| Full::new(event::into_bytes(body)))
+/// An answer whose line is written: what a function says, or the bytes of a file in its place.
+pub struct Reply {
+    /// Status, headers, and the body where there is no file.
+    pub response: Response<Body>,
+    /// A file's bytes.
+    pub bytes: Option<Pieces<StoreError>>,
+}
+
+impl From<Response<Body>> for Reply {
+    fn from(response: Response<Body>) -> Self {
+        Self { response, bytes: None }
+    }
+}
+
+impl Reply {
+    /// The answer, as the client gets it.
+    pub fn into_answer(self) -> Answer {
+        let (head, body) = self.response.into_parts();
+        let body = match self.bytes {
+            None => Either::Left(Full::new(event::into_bytes(body))),
+            Some(bytes) => Either::Right(StreamBody::new(bytes.map_ok(Frame::data as fn(Bytes) -> _))),
+        };
+        Response::from_parts(head, body)
+    }
 }

@@ -3,58 +3,28 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::{
-    HeaderMap, Method, StatusCode,
+    HeaderMap,
     header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING},
 };
 use http_body_util::BodyExt;
-use hyper::{Response, body::Incoming};
-use lambda_http::Body;
-use tokio::time::{Instant, timeout_at};
-
-use super::answer::refuse;
+use hyper::body::Incoming;
+pub use satchel_store::BodyError;
+use satchel_store::{Pieces, SLOWEST};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
 
 /// How long a client may send nothing while its body is under way.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a client is waited for before its pace is looked at, and the slowest that is let go on in bytes a second: a
-/// modem's tenth. Slower ones hold a connection and nothing else.
+/// How long a client is waited for before its pace is looked at.
 const PACE_WINDOW: Duration = Duration::from_secs(60);
-const SLOWEST: u64 = 256;
 /// For how long, and how many bytes, a refused body is still read, so that the client gets to see the refusal:
 /// closing a socket with unread bytes in it resets the connection.
 const LINGER: Duration = Duration::from_secs(10);
 const LINGER_BYTES: usize = 256 * 1024 * 1024;
-
-/// Why a body could not be read.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-pub enum BodyError {
-    /// The client went away, or sent less than it said.
-    #[error("the body ended early; nothing was stored, send it again")]
-    Incomplete,
-    /// Nothing came for a minute.
-    #[error("no byte of the body came for a minute; nothing was stored, send it again")]
-    Stalled,
-    /// It came, but hardly.
-    #[error(
-        "the body came at less than {SLOWEST} bytes a second; nothing was stored, send it again over a faster line"
-    )]
-    TooSlow,
-    /// More than announced, or than the gateway takes.
-    #[error("the body is longer than allowed")]
-    TooLong,
-}
-
-impl BodyError {
-    /// The answer, should there be anybody left to read it.
-    pub fn answer(&self, method: &Method) -> Response<Body> {
-        let (status, code) = match self {
-            Self::Incomplete => (StatusCode::BAD_REQUEST, "body_incomplete"),
-            Self::Stalled | Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body_stalled"),
-            Self::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
-        };
-        refuse(method, status, code, self)
-    }
-}
 
 /// Content-Length; an error where it is no number, which the function then says.
 pub fn announced_length(headers: &HeaderMap) -> Result<Option<u64>, ()> {
@@ -107,6 +77,16 @@ impl<B: hyper::body::Body<Data = Bytes> + Unpin> Arriving<B> {
         }
     }
 
+    /// Whether any of it was asked for: until then a client may wait for permission.
+    pub fn has_begun(&self) -> bool {
+        self.since.is_some() || !self.waited.is_zero()
+    }
+
+    /// Whether all of it has come.
+    pub fn is_over(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
     /// The wait is not the client's any more: its pieces are being passed on.
     pub fn rest(&mut self) {
         self.waited += self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
@@ -119,6 +99,31 @@ impl<B: hyper::body::Body<Data = Bytes> + Unpin> Arriving<B> {
         }
         let (came, waited) = (std::mem::take(&mut self.came), std::mem::take(&mut self.waited));
         if came < SLOWEST * waited.as_secs() { Err(BodyError::TooSlow) } else { Ok(()) }
+    }
+}
+
+/// A body as a stream, and what gives the rest of it back once the stream is dropped.
+pub fn lent(body: Incoming) -> (Pieces<BodyError>, oneshot::Receiver<Arriving<Incoming>>) {
+    let (back, rest) = oneshot::channel();
+    let lent = Lent { arriving: Some(Arriving::new(body)), back: Some(back) };
+    let pieces = stream::unfold(lent, async |mut lent| {
+        let piece = lent.arriving.as_mut()?.next().await.transpose()?;
+        Some((piece, lent))
+    });
+    (pieces.boxed(), rest)
+}
+
+struct Lent {
+    arriving: Option<Arriving<Incoming>>,
+    back: Option<oneshot::Sender<Arriving<Incoming>>>,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let (Some(arriving), Some(back)) = (self.arriving.take(), self.back.take()) {
+            // Nobody may be interested.
+            let _ = back.send(arriving);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use satchel_aws::{answer::refusal, log, storage::StorageError};
 use satchel_core::{digest::DigestError, problem::Problem};
 use satchel_upload::UploadError;
 
-use super::body::BodyError;
+use super::{answer::refuse_with, body::BodyError};
 
 /// Why a body did not arrive.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,7 @@ impl FrontError {
     /// The answer to the client.
     pub fn answer(&self, method: &Method) -> Response<Body> {
         let mut response = match self {
-            Self::Body(error) => return error.answer(method),
+            Self::Body(error) => return refuse_with(method, &error.problem()),
             Self::Upload(error) => return error.answer(method),
             Self::Refused(StatusCode::INSUFFICIENT_STORAGE) => refusal(method, &StorageError::full()),
             other => refusal(method, &other.problem()),

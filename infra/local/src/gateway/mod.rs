@@ -4,19 +4,22 @@ mod answer;
 mod attempt;
 mod body;
 mod crowd;
+mod download;
 pub mod event;
 pub mod front;
 mod front_error;
 pub mod proxies;
 mod pump;
 mod resume;
+mod selection;
 mod spool;
+mod upload;
 
 use std::{io, sync::Arc};
 
 use bytes::Bytes;
 use http::{Method, StatusCode, request::Parts};
-use http_body_util::Full;
+use http_body_util::Either;
 use hyper::{Request, Response, body::Incoming};
 use lambda_http::Body;
 use satchel_aws::log::{self, Seen};
@@ -24,15 +27,15 @@ use satchel_core::time::Timestamp;
 use satchel_s3::listener::Peer;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use answer::GatewayError;
-pub use answer::unreadable;
+pub use answer::{Answer, unreadable};
+use answer::{GatewayError, Reply};
 use crowd::Crowd;
 use front::Front;
 use proxies::{Client, TrustedProxies};
 pub use spool::Spool;
 use spool::Whole;
 
-use crate::{functions::Functions, journal::Journal, status::Status};
+use crate::{files::Files, functions::Functions, journal::Journal, status::Status};
 
 /// What Lambda takes in one synchronous invocation, in bytes of JSON (AWS: "Lambda quotas").
 const INVOKE_LIMIT: usize = 6_291_456;
@@ -46,9 +49,6 @@ const READ_FIRST: u64 = 64 * 1024;
 const LARGE_EVENTS: usize = 2;
 /// Bytes of small bodies whose events are handled at the same time; each takes several times its bytes while it is made.
 const SMALL_EVENTS: usize = 2 * 1024 * 1024;
-
-/// An answer to a client.
-pub type Answer = Response<Full<Bytes>>;
 
 /// A function's answer, whose line is written.
 type Answered = Result<Response<Body>, GatewayError>;
@@ -64,6 +64,8 @@ pub struct Doors {
     pub spool: Spool,
     /// Whether S3 is in the same folder.
     pub stores_here: bool,
+    /// The files in that folder, where they are handed out from here; `None`: by redirects, as on AWS.
+    pub files: Option<Files>,
 }
 
 /// Turns HTTP requests into events and the functions' answers back.
@@ -75,6 +77,7 @@ pub struct Gateway {
     crowd: Crowd,
     spool: Spool,
     stores_here: bool,
+    files: Option<Files>,
     strict_aws: bool,
     journal: Arc<Journal>,
     status: Arc<Status>,
@@ -86,7 +89,7 @@ impl Gateway {
     /// A gateway in front of `functions`, which refuses what AWS would refuse where it is `strict_aws`.
     #[must_use]
     pub fn new(functions: Arc<Functions>, front: Front, doors: Doors, strict_aws: bool, status: Arc<Status>) -> Self {
-        let Doors { proxies, of_one_client, spool, stores_here } = doors;
+        let Doors { proxies, of_one_client, spool, stores_here, files } = doors;
         Self {
             functions,
             front,
@@ -94,6 +97,7 @@ impl Gateway {
             crowd: Crowd::new(of_one_client),
             spool,
             stores_here,
+            files,
             strict_aws,
             journal: Arc::clone(status.journal()),
             status,
@@ -108,7 +112,7 @@ impl Gateway {
         let (mut parts, body) = request.into_parts();
         if self.status.serves(parts.uri.path()) && event::names_one_host(&parts) {
             // With the headers as they came: they tell whether a proxy has passed it on.
-            return self.status.answer(&parts, peer).await;
+            return self.status.answer(&parts, peer).await.map(Either::Left);
         }
         let client = self.proxies.settle(peer, &mut parts);
         parts.extensions.insert(client);
@@ -118,7 +122,7 @@ impl Gateway {
         let routed = Arc::clone(&parts);
         let answered = tokio::spawn(async move { gateway.admit(&routed, body).await }).await;
         let answered = answered.unwrap_or(Err(GatewayError::Failed));
-        answer::of(answered.unwrap_or_else(|error| self.refused(&parts, &error)))
+        answered.unwrap_or_else(|error| self.refused(&parts, &error).into()).into_answer()
     }
 
     fn refused(&self, parts: &Parts, error: &GatewayError) -> Response<Body> {
@@ -127,12 +131,18 @@ impl Gateway {
         self.logged(parts, &arrived(parts), response)
     }
 
-    async fn admit(&self, parts: &Parts, body: Incoming) -> Answered {
+    async fn admit(&self, parts: &Parts, body: Incoming) -> Result<Reply, GatewayError> {
         let turn = parts.extensions.get().and_then(|client: &Client| self.crowd.enter(*client));
         let refusal = match turn {
             _ if !event::names_one_host(parts) => GatewayError::Host,
             None => GatewayError::TooMany,
-            Some(_) => return self.route(parts, body).await,
+            Some(_) => {
+                return match (&self.files, self.functions.of_files(parts)) {
+                    (Some(files), Some(Method::PUT)) => Ok(self.upload(files, parts, body).await?.into()),
+                    (Some(files), Some(_)) => self.download(files, parts).await,
+                    _ => Ok(self.route(parts, body).await?.into()),
+                };
+            }
         };
         body::drain(body, &parts.headers);
         Err(refusal)

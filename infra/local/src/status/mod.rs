@@ -32,7 +32,7 @@ use satchel_s3::listener::Peer;
 use serde_json::json;
 
 use crate::{
-    gateway::{Answer, event::request_id},
+    gateway::event::request_id,
     health::{Checkup, Health},
     journal::Journal,
 };
@@ -53,6 +53,9 @@ const METHODS: &str = "GET, HEAD";
 /// No script, nothing from elsewhere, in no frame; the icon is a data: URL.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
+
+/// What is answered here: small and whole.
+type Page = Response<Full<Bytes>>;
 
 /// Everything that the pages need.
 #[derive(Debug)]
@@ -103,7 +106,7 @@ impl Status {
 
     /// Answers one request. Only refusals and failures are logged: a scraper comes several times a minute.
     /// `peer` is who connected, and the headers are as they came.
-    pub async fn answer(&self, request: &Parts, peer: Peer) -> Answer {
+    pub async fn answer(&self, request: &Parts, peer: Peer) -> Page {
         let seen = Seen::at_gateway("status", request.method.clone(), request_id());
         let peer = match peer {
             Peer::Ip(address) => Some(address),
@@ -129,7 +132,7 @@ impl Status {
         guarded(answer)
     }
 
-    async fn read(&self, request: &Parts, seen: &Seen) -> Answer {
+    async fn read(&self, request: &Parts, seen: &Seen) -> Page {
         match request.uri.path() {
             METRICS => self.metrics(&request.headers).await,
             STYLE => of_type("text/css; charset=utf-8", page::STYLE_SHEET),
@@ -139,7 +142,7 @@ impl Status {
     }
 
     /// Whether files can be stored; how much and why not is for those who may see the metrics.
-    async fn health(&self, seen: &Seen, method: &Method, with_details: bool) -> Answer {
+    async fn health(&self, seen: &Seen, method: &Method, with_details: bool) -> Page {
         let Health { free_bytes, condition } = self.checkup.health().await;
         if condition.is_ok() {
             let free = free_bytes.filter(|_| with_details);
@@ -154,7 +157,7 @@ impl Status {
         with(problem_of(method, &problem, StatusCode::SERVICE_UNAVAILABLE), RETRY_AFTER, "5")
     }
 
-    async fn metrics(&self, headers: &HeaderMap) -> Answer {
+    async fn metrics(&self, headers: &HeaderMap) -> Page {
         let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
         let stored = match &self.shelves {
             // A store that cannot be read is told by the requests that need it; all other figures still stand.
@@ -166,7 +169,7 @@ impl Status {
         of_type(content_type, body)
     }
 
-    async fn page(&self, seen: &Seen) -> Answer {
+    async fn page(&self, seen: &Seen) -> Page {
         let (now, health) = (log::now() / 1_000, self.checkup.health().await);
         let rendered = page::render(&self.facts, &self.journal, self.shelves.as_ref(), &health, now).await;
         match rendered {
@@ -181,7 +184,7 @@ impl Status {
     }
 
     /// As every refusal, but without CORS.
-    fn refuse(&self, seen: &Seen, method: &Method, error: AccessError) -> Answer {
+    fn refuse(&self, seen: &Seen, method: &Method, error: AccessError) -> Page {
         let (status, code) = match error {
             AccessError::NotLocal => (StatusCode::FORBIDDEN, "status_not_local"),
             AccessError::Unauthorized => (StatusCode::UNAUTHORIZED, "basic_required"),
@@ -198,31 +201,31 @@ impl Status {
     }
 }
 
-fn problem_of(method: &Method, problem: &Problem, status: StatusCode) -> Answer {
+fn problem_of(method: &Method, problem: &Problem, status: StatusCode) -> Page {
     let body = if method == Method::HEAD { String::new() } else { problem.to_json() };
     with_status(of_type(PROBLEM_JSON, body), status)
 }
 
-fn plain(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+fn plain(status: StatusCode, body: impl Into<Bytes>) -> Page {
     with_status(of_type("text/plain; charset=utf-8", body), status)
 }
 
-fn of_type(content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+fn of_type(content_type: &'static str, body: impl Into<Bytes>) -> Page {
     with(Response::new(Full::new(body.into())), CONTENT_TYPE, content_type)
 }
 
-fn with(mut answer: Answer, name: HeaderName, value: &'static str) -> Answer {
+fn with(mut answer: Page, name: HeaderName, value: &'static str) -> Page {
     answer.headers_mut().insert(name, HeaderValue::from_static(value));
     answer
 }
 
-fn with_status(mut answer: Answer, status: StatusCode) -> Answer {
+fn with_status(mut answer: Page, status: StatusCode) -> Page {
     *answer.status_mut() = status;
     answer
 }
 
 /// What keeps other pages from reading, framing or running any of it. No CORS here: only uploads are for all origins.
-fn guarded(answer: Answer) -> Answer {
+fn guarded(answer: Page) -> Page {
     let headers = [
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -73,10 +73,16 @@ impl Program {
 
     /// Sends a PUT's head and so much of its body.
     pub fn begin_put(&self, path: &str, size: usize, sent: usize) -> TcpStream {
+        self.begin_put_with("", path, size, sent)
+    }
+
+    /// The same with further lines in its head.
+    pub fn begin_put_with(&self, lines: &str, path: &str, size: usize, sent: usize) -> TcpStream {
         let mut stream = self.connect();
         let (target, host) = (v1(path, size), &self.address);
-        let head =
-            format!("PUT {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n");
+        let head = format!(
+            "PUT {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{lines}Content-Length: {size}\r\n\r\n"
+        );
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(&vec![b'a'; sent]).unwrap();
         stream

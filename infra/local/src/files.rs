@@ -1,0 +1,202 @@
+//! The folder as the store of files that the functions ask for.
+
+use std::{ops::Range, sync::Arc};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use satchel_aws::{clock::Clock, seal, storage::Storage};
+use satchel_core::{
+    config::S3Config,
+    content_type::ContentType,
+    digest::{DigestError, Sha256Digest},
+    expiry::entry::Entry,
+    grant::Grant,
+    metadata::Metadata,
+    object_key::{Key, StoredObject},
+    slot::Retention,
+    time::Timestamp,
+    upload_path::UploadPath,
+};
+use satchel_folder::{
+    Address, Checksum, ChecksumAlgorithm, Described, Digest, Found as Held, Headers, ObjectHead, Query, Refusal, Store,
+    StoreError as FolderError, WriteCondition,
+};
+use satchel_store::{
+    Body, BodyError, CreateError, Creation, Found, NewUpload, Objects, Pieces, Reader, StoreError, Stored,
+};
+
+/// The files in one bucket of a folder. What is stored through it is in its place at once: nothing waits to be sealed.
+#[derive(Debug, Clone)]
+pub struct Files {
+    store: Store,
+    bucket: Arc<str>,
+    retention: Retention,
+    clock: Clock,
+    sealer: Storage,
+}
+
+impl Files {
+    /// Those of the bucket of `config`, which must exist. The clock says which files need an entry in the index of
+    /// expiries; `sealer` makes files of what the folder's S3 has taken in.
+    #[must_use]
+    pub fn new(store: Store, config: &S3Config, clock: Clock, sealer: Storage) -> Self {
+        Self { store, bucket: config.bucket.as_str().into(), retention: config.retention, clock, sealer }
+    }
+
+    /// Makes a file of what waits for its path, if anything does, and gives its bytes.
+    async fn seal(&self, path: &UploadPath) -> Result<Option<u64>, StoreError> {
+        let waiting = Query { prefix: StoredObject::incoming_prefix(path), limit: 1, ..Query::default() };
+        let waiting =
+            self.store.list_objects(&self.bucket, &waiting).map_err(|error| failed("look for uploads", &error))?;
+        if waiting.entries.is_empty() {
+            return Ok(None);
+        }
+        Ok(seal::find(&self.sealer, path).await?.and_then(|found| found.sealed))
+    }
+
+    fn open(&self, path: &UploadPath) -> Result<Option<Held>, StoreError> {
+        let found = absent(self.store.find(&self.at(&Key::of_upload(path))));
+        found.map_err(|error| failed("find a file", &error))
+    }
+
+    fn at(&self, key: &Key) -> Address {
+        Address { bucket: self.bucket.to_string(), key: key.as_str().to_owned() }
+    }
+
+    fn look(&self, path: &UploadPath) -> Result<Option<ObjectHead>, StoreError> {
+        absent(self.store.head(&self.at(&Key::of_upload(path)))).map_err(|error| failed("look at a file", &error))
+    }
+
+    /// Takes the whole body in before anything is said about it.
+    async fn receive(&self, size: u64, body: Body) -> Result<satchel_folder::Body, CreateError> {
+        let received = match body {
+            Body::Whole(bytes) => {
+                let pieces = stream::iter([Ok::<_, BodyError>(bytes)]);
+                self.store.receive(pieces, size, ()).await
+            }
+            Body::Streamed(pieces) => self.store.receive(pieces, size, ()).await,
+        };
+        match received {
+            Ok((body, ())) => Ok(body),
+            Err(FolderError::Body(cause)) => match cause.downcast::<BodyError>() {
+                Ok(error) => Err((*error).into()),
+                Err(cause) => Err(failed("take a body", &FolderError::Body(cause)).into()),
+            },
+            Err(FolderError::Refused(Refusal::IncompleteBody { received, announced })) => {
+                Err(if received > announced { BodyError::TooLong } else { BodyError::Incomplete }.into())
+            }
+            Err(error) => Err(failed("take a body", &error).into()),
+        }
+    }
+
+    async fn keep(
+        &self,
+        grant: &Grant,
+        checksum: Option<Checksum>,
+        body: satchel_folder::Body,
+    ) -> Result<Creation, StoreError> {
+        let entry = Entry::of(grant, &self.retention, self.clock.now()).map(|entry| self.at(&Key::of_entry(&entry)));
+        let described = Described { etag: tag(body.sha256), checksum, headers: headers(grant) };
+        let absent = WriteCondition { absent: true, matches: None };
+        let at = self.at(&Key::of_upload(&grant.path));
+        match self.store.put_beside(at, described, body, absent, entry).await {
+            Ok(_) => Ok(Creation::Created),
+            Err(FolderError::Refused(Refusal::PreconditionFailed { .. })) => Ok(Creation::Exists),
+            Err(error) => Err(failed("store a file", &error)),
+        }
+    }
+}
+
+impl Objects for Files {
+    type Reader = Opened;
+
+    async fn create(&self, upload: &NewUpload, body: Body) -> Result<Creation, CreateError> {
+        let NewUpload { grant, digest } = upload;
+        // Before the body: whoever waits for permission need not send it.
+        if self.look(&grant.path)?.is_some() {
+            return Ok(Creation::Exists);
+        }
+        let body = self.receive(grant.size, body).await?;
+        if digest.is_some_and(|announced| announced != Sha256Digest::from_bytes(body.sha256.0)) {
+            return Err(DigestError::Mismatch.into());
+        }
+        // What was announced can be asked for again, over S3.
+        let digest = digest.map(|_| body.sha256.0.to_vec());
+        let checksum = digest.map(|digest| Checksum { algorithm: ChecksumAlgorithm::Sha256, digest, parts: 0 });
+        Ok(self.keep(grant, checksum, body).await?)
+    }
+
+    async fn head(&self, path: &UploadPath) -> Result<Option<Stored>, StoreError> {
+        Ok(self.look(path)?.map(|head| stored(&head)))
+    }
+
+    async fn find(&self, path: &UploadPath) -> Result<Option<Found<Opened>>, StoreError> {
+        let (held, sealed) = match self.open(path)? {
+            Some(held) => (Some(held), None),
+            None => {
+                let sealed = self.seal(path).await?;
+                (self.open(path)?, sealed)
+            }
+        };
+        Ok(held.map(|held| {
+            let stored = stored(held.head());
+            Found { stored, sealed, reader: Opened { store: self.store.clone(), held } }
+        }))
+    }
+
+    async fn remove(&self, path: &UploadPath) -> Result<bool, StoreError> {
+        let there = self.look(path)?.is_some();
+        let deleted = self.store.delete(self.at(&Key::of_upload(path)), None).await;
+        deleted.map(|()| there).map_err(|error| failed("delete a file", &error))
+    }
+}
+
+/// A file whose bytes are held in place.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    store: Store,
+    held: Held,
+}
+
+impl Reader for Opened {
+    async fn read(&self, range: Range<u64>) -> Result<Pieces<StoreError>, StoreError> {
+        let opened = self.store.read(self.held.clone(), range).await.map_err(|error| failed("read a file", &error))?;
+        Ok(opened.map_err(|error| failed("read a file", &error)).boxed())
+    }
+}
+
+/// Not being there is no error.
+fn absent<T>(found: Result<T, FolderError>) -> Result<Option<T>, FolderError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(FolderError::Refused(Refusal::NoSuchKey)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn failed(operation: &'static str, error: &FolderError) -> StoreError {
+    StoreError { store: "the data folder: to", operation, cause: error.to_string(), is_full: error.is_full() }
+}
+
+/// Of another form than an MD5, so that no S3 tool takes it for one; a folder's files need none.
+fn tag(sha256: Digest) -> String {
+    format!("{}-1", hex::encode(&sha256.0[..16]))
+}
+
+fn headers(grant: &Grant) -> Headers {
+    Headers {
+        content_type: Some(grant.content_type.as_str().to_owned()),
+        metadata: Metadata::of(grant).entries().map(|(name, value)| (name.to_owned(), value)).collect(),
+        ..Headers::default()
+    }
+}
+
+fn stored(head: &ObjectHead) -> Stored {
+    let content_type = head.headers.content_type.as_deref().unwrap_or_default();
+    Stored {
+        size: head.size,
+        content_type: ContentType::parse(content_type).unwrap_or_default(),
+        metadata: Metadata::read(|name| head.headers.metadata.get(name).map(String::as_str)),
+        modified: Timestamp::from_seconds(head.modified / 1_000),
+        etag: format!("\"{}\"", head.etag),
+    }
+}

@@ -1,0 +1,58 @@
+//! PUT into this machine's folder: decided from the head, streamed to its place, durable before the client hears 201.
+
+use bytes::Bytes;
+use http::request::Parts;
+use hyper::body::Incoming;
+use satchel_store::{Body, NewUpload, Objects};
+use satchel_upload::{Attempt, Decision, UploadError};
+
+use super::{
+    Answered, Gateway, arrived,
+    body::{self, expects_continue},
+    event,
+};
+
+impl Gateway {
+    /// Stores the body, or says why not; a front that keeps it back is told where to send it.
+    pub(super) async fn upload(&self, files: &impl Objects, parts: &Parts, body: Incoming) -> Answered {
+        let request = event::parse(event::of(parts, Bytes::new())?)?;
+        let (state, seen) = (self.functions.upload(), arrived(parts).answered_by("upload"));
+        let attempt = Attempt::of(&state.config, &request);
+        // What is no length is for the decision to refuse.
+        let has_body =
+            body::is_chunked(&parts.headers) || !matches!(body::announced_length(&parts.headers), Ok(None | Some(0)));
+        let decided = satchel_upload::decide(&state.config, &request, &attempt, has_body, self.functions.now());
+        let response = match decided {
+            Ok(Decision::Store(upload)) => {
+                let stored = store(files, parts, &upload, body).await;
+                attempt.granted(&upload.grant, stored)
+            }
+            Ok(Decision::SendTo(upload)) => {
+                body::drain(body, &parts.headers);
+                attempt.granted(&upload.grant, satchel_upload::redirect(state, &upload).await)
+            }
+            Err(error) => {
+                body::drain(body, &parts.headers);
+                attempt.answered(Err(error))
+            }
+        };
+        Ok(self.called(parts, seen, response))
+    }
+}
+
+async fn store(
+    files: &impl Objects,
+    parts: &Parts,
+    upload: &NewUpload,
+    body: Incoming,
+) -> Result<lambda_http::Response<lambda_http::Body>, UploadError> {
+    let (pieces, mut rest) = body::lent(body);
+    let created = files.create(upload, Body::Streamed(pieces)).await;
+    if let Ok(rest) = rest.try_recv()
+        && !rest.is_over()
+        && (rest.has_begun() || !expects_continue(&parts.headers))
+    {
+        body::linger_on(rest);
+    }
+    satchel_upload::stored(created)
+}
