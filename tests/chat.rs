@@ -2,7 +2,7 @@
 
 use crate::support::{
     Setup, World,
-    component::{ROMEO, chat, iq, put, said, slot_request, stanza, target, uploaded, url, world},
+    component::{ROMEO, chat, iq, put_slot, said, slot_request, stanza, target, uploaded, url, world},
 };
 
 const JULIET: &str = "juliet@example.org/balcony";
@@ -91,7 +91,7 @@ async fn a_file_that_was_never_fetched_can_be_deleted_too() {
     let s3 = crate::support::PlainS3::start().await;
     let world = s3.world(vec![("SATCHEL_COMPONENT_CREDENTIALS", "prosody:pass".to_owned())]).await;
     let slot = stanza(&world.send(&iq(&slot_request("a", 5, ""), ROMEO)).await);
-    assert_eq!(put(&url(&slot, "put"), &[], b"hello").await.status, 200);
+    assert_eq!(put_slot(&slot, &[], b"hello").await.status, 201);
     let get = url(&slot, "get");
     assert!(said(&world, &format!("delete {get}"), JULIET).await.contains("no such file"));
     assert_eq!(said(&world, &format!("delete {get}"), ROMEO).await, "Deleted: a");

@@ -1,8 +1,9 @@
-//! Slots from Satchel itself: the slot carries the S3 URL, so that every client can upload files of any size.
+//! Slots from Satchel itself: they lead to its own address, or straight to S3, so that every client can upload files of
+//! any size.
 
 use crate::support::{
     Answer, Request, Setup, World, bytes,
-    component::{ROMEO, iq, put, slot_request, stanza, target, url, world},
+    component::{ROMEO, iq, put, put_slot, slot_request, stanza, target, url, world},
     tokens,
 };
 
@@ -14,7 +15,14 @@ async fn upload_and_fetch(world: &World, to: &str, get: &str, body: &[u8]) -> An
 
 #[tokio::test]
 async fn a_slot_takes_files_of_any_size_without_a_redirect() {
-    let world = world(&[]).await;
+    for (slot_put, status) in [("front", 201), ("s3", 200)] {
+        let world = world(&[("SATCHEL_SLOT_PUT", slot_put)]).await;
+        takes_files_of_any_size(&world, status).await;
+        world.stop().await;
+    }
+}
+
+async fn takes_files_of_any_size(world: &World, status: u16) {
     for size in [1, 5 * 1024 * 1024] {
         let requests = world.s3_requests();
         let answer = world.send(&iq(&slot_request("très &amp; cool.jpg", size, ""), ROMEO)).await;
@@ -24,23 +32,39 @@ async fn a_slot_takes_files_of_any_size_without_a_redirect() {
         let slot = stanza(&answer);
         let get = url(&slot, "get");
         assert!(get.ends_with("/tr%C3%A8s%20%26%20cool.jpg"), "{get}");
-        let fetched = upload_and_fetch(&world, &url(&slot, "put"), &get, &bytes(size)).await;
+        // Siskin and Beagle take 201 alone.
+        assert_eq!(put_slot(&slot, &[("Content-Type", "x/ignored")], &bytes(size)).await.status, status);
+        let fetched = world.fetch(&target(&get)).await;
         assert!(fetched.body == bytes(size));
         assert_eq!(fetched.header("content-type"), Some("image/jpeg"), "the granted type is served");
     }
+}
+
+/// Clients of XEP-0363, version 0.2, send no header that a slot names: it names none.
+#[tokio::test]
+async fn a_client_that_knows_no_headers_gets_a_url_that_is_enough() {
+    let world = world(&[]).await;
+    let request = "<iq xmlns='jabber:client' type='get' id='i1' from='romeo@example.org/r' to='upload.example.org'>\
+        <request xmlns='urn:xmpp:http:upload'><filename>a.jpg</filename><size>5</size></request></iq>";
+    let slot = stanza(&world.send(&iq(request, ROMEO)).await);
+    let of = |name: &str| slot.split_once(&format!("<{name}>")).unwrap().1.split('<').next().unwrap().to_owned();
+    assert_eq!(put(&of("put"), &[], b"hello").await.status, 201, "{slot}");
+    assert_eq!(world.fetch(&target(&of("get"))).await.body, b"hello");
     world.stop().await;
 }
 
 #[tokio::test]
 async fn another_length_than_granted_is_refused() {
-    let world = world(&[]).await;
-    let slot = stanza(&world.send(&iq(&slot_request("a", 5, ""), ROMEO)).await);
-    for body in [b"four".as_slice(), b"sixsix", b""] {
-        assert_eq!(put(&url(&slot, "put"), &[], body).await.status, 403, "{body:?}");
+    for (slot_put, status) in [("front", 413), ("s3", 403)] {
+        let world = world(&[("SATCHEL_SLOT_PUT", slot_put)]).await;
+        let slot = stanza(&world.send(&iq(&slot_request("a", 5, ""), ROMEO)).await);
+        for body in [b"four".as_slice(), b"sixsix", b""] {
+            assert_eq!(put_slot(&slot, &[], body).await.status, status, "{body:?}");
+        }
+        assert!(world.is_empty().await);
+        assert_eq!(world.get(&target(&url(&slot, "get"))).await.status, 404);
+        world.stop().await;
     }
-    assert!(world.is_empty().await);
-    assert_eq!(world.get(&target(&url(&slot, "get"))).await.status, 404);
-    world.stop().await;
 }
 
 #[tokio::test]

@@ -50,12 +50,10 @@ async def test_files_of_every_size_go_up_once_and_come_down(site, http, size):
     # To a client that sends 300 MiB after the stack has said no, Apache answers 502 of its own.
     waits = site.proxy.name == "apache-proxy" and size > 5 * MIB
     await assert_takes_one_file(http, site.signed(path, size), {"Content-Type": "image/jpeg"}, body, waits)
-    async with http.get(site.stack.url(path), allow_redirects=False) as answer:
-        assert answer.status == 307
-        assert answer.headers["Location"].startswith(f"https://{S3}:{site.proxy.port}/")
     if size > 1:
         await assert_served(http, site.stack.url(path), body, "image/jpeg", "photo.jpg")
-    async with http.get(site.stack.url(path)) as answer:
+    async with http.get(site.stack.url(path), allow_redirects=False) as answer:
+        assert answer.status == 200, "one server name is enough"
         assert await answer.read() == body
 
 

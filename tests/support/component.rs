@@ -69,6 +69,13 @@ pub fn url(stanza: &str, element: &str) -> String {
     rest.split('"').next().unwrap().replace("&amp;", "&").replace("&apos;", "'")
 }
 
+/// PUTs as a slot says: to its URL, with its header.
+pub async fn put_slot(slot: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let bearer = slot.split_once("<header name=\"Authorization\">").and_then(|(_, rest)| rest.split_once('<'));
+    let bearer = bearer.map(|(bearer, _)| ("Authorization", bearer));
+    put(&url(slot, "put"), &headers.iter().copied().chain(bearer).collect::<Vec<_>>(), body).await
+}
+
 /// PUTs to a slot's URL.
 pub async fn put(url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let slot = Answer { status: 307, headers: vec![("location".into(), url.to_owned())], body: Vec::new() };
@@ -81,11 +88,11 @@ pub fn target(get: &str) -> String {
     url[url::Position::BeforePath..].to_owned()
 }
 
-/// Uploads a file through a slot; gives its address, once a first download has sealed it.
+/// Uploads a file through a slot; gives its address.
 pub async fn uploaded(world: &World, from: &str, name: &str, inside: &str, body: &[u8]) -> String {
     let answer = world.send(&iq(&slot_request(name, body.len(), inside), from)).await;
     let slot = stanza(&answer);
-    assert_eq!(put(&url(&slot, "put"), &[], body).await.status, 200);
+    assert_eq!(put_slot(&slot, &[], body).await.status, 201);
     let get = url(&slot, "get");
     assert_eq!(world.fetch(&target(&get)).await.body, body);
     get

@@ -19,7 +19,7 @@ use satchel_aws::{
     presign::{PresignedUrl, UrlTerms},
 };
 use satchel_core::{
-    component::{self, Decision, Envelope, GrantedSlot, RefusedSlot, Reply},
+    component::{self, Decision, Envelope, GrantedSlot, PutAddress, RefusedSlot, Reply},
     line::{CAUSE, REASON},
     purpose::Purpose,
     slot::{
@@ -74,8 +74,12 @@ async fn stanza(state: &State, request: Request) -> Result<Response<Body>, Compo
 
 async fn grant(state: &State, granted: &GrantedSlot, public_url: &str) -> Result<Response<Body>, ComponentError> {
     let slot = &granted.slot;
+    let put = match put_address(state, granted, public_url)? {
+        Ok(put) => put,
+        Err(refusal) => return Ok(said(&granted.refusal(&refusal), REASON, refusal.to_string())),
+    };
     let mut response = match quota::reserve(state, slot).await {
-        Ok(()) => posted(&granted.reply(put_url(state, slot)?.as_str(), &slot.get_url(public_url))),
+        Ok(()) => posted(&granted.reply(&put, &slot.get_url(public_url))),
         Err(QuotaError::Reached(reached)) => {
             let refusal = SlotRefusal::from(reached);
             said(&granted.refusal(&refusal), REASON, refusal.to_string())
@@ -84,6 +88,20 @@ async fn grant(state: &State, granted: &GrantedSlot, public_url: &str) -> Result
     };
     note_slot(&mut response, Entry::Component.protocol(), attempt(slot));
     Ok(response)
+}
+
+fn put_address(
+    state: &State,
+    granted: &GrantedSlot,
+    public_url: &str,
+) -> Result<Result<PutAddress, SlotRefusal>, ComponentError> {
+    match &state.config.slot_put {
+        PutTarget::S3 => {
+            let url = put_url(state, &granted.slot)?.as_str().to_owned();
+            Ok(Ok(PutAddress { url, bearer: None }))
+        }
+        PutTarget::Front(secret) => Ok(granted.at_front(public_url, secret, state.clock.now())),
+    }
 }
 
 /// Prosody must get 200, or it would make an error of its own of this one.

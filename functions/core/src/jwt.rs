@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::{
     mac::keyed,
+    purpose::Purpose,
     secret::{Secret, Secrets},
     time::Timestamp,
 };
@@ -37,6 +38,8 @@ pub struct Claims {
     pub exp: Timestamp,
     /// From here on the file is gone; absent where expiry is switched off.
     pub expires: Option<Timestamp>,
+    /// What the file is for. Satchel's own claim: no XMPP server's token has it.
+    pub purpose: Purpose,
 }
 
 /// Why a JWT is refused.
@@ -75,6 +78,7 @@ struct RawClaims {
     exp: Option<serde_json::Number>,
     nbf: Option<serde_json::Number>,
     expires: Option<serde_json::Number>,
+    purpose: Option<String>,
 }
 
 /// What of the header is looked at before its algorithm is.
@@ -94,6 +98,7 @@ pub fn sign(claims: &Claims, secret: &Secret) -> String {
         "sub": claims.sub,
         "exp": claims.exp.as_seconds(),
         "expires": claims.expires.map(Timestamp::as_seconds),
+        "purpose": Some(claims.purpose.as_str()).filter(|_| claims.purpose != Purpose::Message),
     });
     let message = [HS256_HEADER, &claims.to_string()].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part)).join(".");
     let mac = keyed(secret.as_bytes(), message.as_bytes()).finalize().into_bytes();
@@ -176,6 +181,10 @@ fn read(raw: RawClaims) -> Result<Claims, JwtError> {
         sub: raw.sub,
         exp: seconds(&exp, f64::floor)?,
         expires: raw.expires.as_ref().map(|expires| seconds(expires, f64::floor)).transpose()?,
+        purpose: match raw.purpose {
+            Some(name) => Purpose::named(&name).ok_or(JwtError::Malformed)?,
+            None => Purpose::Message,
+        },
     })
 }
 

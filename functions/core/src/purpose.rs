@@ -30,6 +30,12 @@ impl Purpose {
         }
     }
 
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
+    }
+
     /// What the keys of its files begin with. No prefix begins another, so that a rule for one leaves the others alone.
     #[must_use]
     pub const fn key_prefix(self) -> &'static str {

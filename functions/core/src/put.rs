@@ -126,18 +126,23 @@ pub fn authorize(put: &PutRequest<'_>, policy: &PutPolicy, now: Timestamp, id: U
     if put.content_type.is_some_and(|header| header.len() > MAX_CONTENT_TYPE_BYTES) {
         return Err(ContentTypeError::TooLong.into());
     }
-    let mut grant = match put.credential {
-        Credential::Jwt(token) => by_claims(put, &jwt::verify(token, &policy.secrets, now)?, &policy.secrets, id)?,
-        Credential::Mac(protocol, mac) => by_mac(put, *protocol, mac, &policy.secrets, id)?,
+    let (mut grant, purpose) = match put.credential {
+        Credential::Jwt(token) => {
+            let claims = jwt::verify(token, &policy.secrets, now)?;
+            (by_claims(put, &claims, &policy.secrets, id)?, claims.purpose)
+        }
+        Credential::Mac(protocol, mac) => (by_mac(put, *protocol, mac, &policy.secrets, id)?, Purpose::Message),
     };
-    // A token has nothing to say about purposes: it could keep files from their lifecycle rule.
-    if grant.path.purpose() != Purpose::Message {
+    // An XMPP server's token has nothing to say about purposes: it could keep files from their lifecycle rule.
+    if grant.path.purpose() != purpose {
         return Err(PutRefusal::SlotReserved);
     }
     if grant.size > policy.max_size {
         return Err(PutRefusal::TooLarge { max_size: policy.max_size });
     }
-    grant.expires = grant.expires.or_else(|| policy.retention.map(|seconds| now.plus(seconds)));
+    // What is for something else has been given its time with the slot.
+    let retention = policy.retention.filter(|_| purpose == Purpose::Message);
+    grant.expires = grant.expires.or_else(|| retention.map(|seconds| now.plus(seconds)));
     Ok(grant)
 }
 

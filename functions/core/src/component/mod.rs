@@ -24,7 +24,7 @@ use crate::{
 
 use chat::{Chat, Command, MessageType};
 pub use slot_answer::{GrantedSlot, RefusedSlot};
-pub use slot_request::UploadNamespace;
+pub use slot_request::{PutAddress, UploadNamespace};
 
 const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
 const DISCO_ITEMS: &str = "http://jabber.org/protocol/disco#items";

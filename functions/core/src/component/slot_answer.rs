@@ -1,8 +1,9 @@
 //! Requests for slots, and what they are answered with.
 
-use super::{Decision, Reply, UploadNamespace, component_host};
+use super::{Decision, PutAddress, Reply, UploadNamespace, component_host};
 use crate::{
-    slot::{self, Attempt, Chance, Service, Slot, SlotPolicy, SlotRefusal},
+    secret::Secret,
+    slot::{self, Attempt, Chance, Service, Slot, SlotPolicy, SlotRefusal, front},
     stanza::{
         error::{ErrorType, StanzaError},
         iq::{Exchange, Question},
@@ -22,9 +23,27 @@ pub struct GrantedSlot {
 impl GrantedSlot {
     /// The answer, now that there are URLs.
     #[must_use]
-    pub fn reply(&self, put_url: &str, get_url: &str) -> Reply {
-        let slot = self.namespace.slot(put_url, get_url);
+    pub fn reply(&self, put: &PutAddress, get_url: &str) -> Reply {
+        let slot = self.namespace.slot(put, get_url);
         Reply { stanza: self.exchange.result(Some(slot)), code: "slot_granted" }
+    }
+
+    /// Where to PUT and GET at a front: with a token in a header, or in the path for clients that know no headers.
+    ///
+    /// # Errors
+    /// As [`front::urls`].
+    pub fn at_front(&self, public_url: &str, secret: &Secret, now: Timestamp) -> Result<PutAddress, SlotRefusal> {
+        let (slot, from) = (&self.slot, self.exchange.from.as_str());
+        match self.namespace {
+            UploadNamespace::Current => {
+                let bearer = Some(front::token(slot, from, secret, now)?);
+                Ok(PutAddress { url: slot.get_url(public_url), bearer })
+            }
+            UploadNamespace::Legacy => {
+                let [url, _] = front::urls(slot, from, public_url, secret, now)?;
+                Ok(PutAddress { url, bearer: None })
+            }
+        }
     }
 
     /// The answer where there is no slot after all.

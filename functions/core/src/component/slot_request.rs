@@ -12,6 +12,15 @@ use crate::{
     time::Timestamp,
 };
 
+/// Where a client sends its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutAddress {
+    /// The URL.
+    pub url: String,
+    /// A token for its Authorization header, where the URL has none in it.
+    pub bearer: Option<String>,
+}
+
 pub(super) const PURPOSE: &str = "urn:xmpp:http:upload:purpose:0";
 
 /// Which form of XEP-0363 a client speaks.
@@ -73,13 +82,15 @@ impl UploadNamespace {
         }
     }
 
-    /// A `<slot/>`.
-    pub(super) fn slot(self, put_url: &str, get_url: &str) -> Markup {
+    /// A `<slot/>`. The legacy form has no headers (XEP-0363, version 0.2).
+    pub(super) fn slot(self, put: &PutAddress, get_url: &str) -> Markup {
         let url = |name, url: &str| match self {
             Self::Current => Markup::new(name).with("url", url),
             Self::Legacy => Markup::new(name).text(url),
         };
-        Markup::qualified("slot", self.as_str()).child(url("put", put_url)).child(url("get", get_url))
+        let header = |bearer| Markup::new("header").with("name", "Authorization").text(format!("Bearer {bearer}"));
+        let put = url("put", &put.url).children(put.bearer.as_ref().map(header));
+        Markup::qualified("slot", self.as_str()).child(put).child(url("get", get_url))
     }
 
     /// The error that XEP-0363, section 6, has for a refusal, else RFC 6120's (section 8.3.3).
@@ -117,8 +128,7 @@ impl UploadNamespace {
 /// Elements of unknown names are ignored, as everywhere in XMPP (RFC 6120, section 8.4).
 fn purpose(request: &Element) -> Result<(Purpose, Option<Timestamp>), SlotRefusal> {
     let asked = request.children().iter().find(|child| child.namespace() == PURPOSE);
-    let named = |name| Purpose::ALL.into_iter().find(|purpose| purpose.as_str() == name);
-    let Some((element, purpose)) = asked.and_then(|element| Some((element, named(element.name())?))) else {
+    let Some((element, purpose)) = asked.and_then(|element| Some((element, Purpose::named(element.name())?))) else {
         return Ok((Purpose::Message, None));
     };
     if purpose != Purpose::Ephemeral {

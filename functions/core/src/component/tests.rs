@@ -53,7 +53,8 @@ fn answer(body: &[u8]) -> Option<Element> {
         Decision::Refuse(refused) => refused.reply.stanza,
         Decision::Grant(granted) => {
             let get_url = granted.slot.get_url("https://files.example.org/");
-            granted.reply("https://s3.example/put?a=1&b=2", &get_url).stanza
+            let put = PutAddress { url: "https://s3.example/put?a=1&b=2".into(), bearer: None };
+            granted.reply(&put, &get_url).stanza
         }
     };
     Some(Element::parse(&xml).unwrap())

@@ -12,7 +12,7 @@ use crate::{
     upload_path::{UploadPath, encode_path},
 };
 
-/// Where the PUT of ejabberd's slots goes (`SATCHEL_SLOT_PUT`).
+/// Where the PUT of slots goes (`SATCHEL_SLOT_PUT`).
 #[derive(Debug, Clone)]
 pub enum PutTarget {
     /// Straight to S3, by a presigned URL.
@@ -52,6 +52,16 @@ pub fn urls(
     secret: &Secret,
     now: Timestamp,
 ) -> Result<[String; 2], SlotRefusal> {
+    let token = token(slot, from, secret, now)?;
+    let path = UploadPath::from_segments([slot.grant.path.slot(), token.as_str()]).map_err(SlotRefusal::FileName)?;
+    Ok([&path, &slot.grant.path].map(|path| format!("{public_url}{}", encode_path(path.as_str()))))
+}
+
+/// What lets its holder PUT this slot's file: a token of mod_http_file_share's form.
+///
+/// # Errors
+/// The address is none.
+pub fn token(slot: &Slot, from: &str, secret: &Secret, now: Timestamp) -> Result<String, SlotRefusal> {
     let owner = BareJid::of(from).map_err(|_| SlotRefusal::Address)?;
     let claims = Claims {
         slot: slot.grant.path.slot().to_owned(),
@@ -61,10 +71,9 @@ pub fn urls(
         sub: Some(owner.as_str().to_owned()),
         exp: now.plus(PUT_URL_LIFE),
         expires: slot.grant.expires,
+        purpose: slot.grant.path.purpose(),
     };
-    let token = jwt::sign(&claims, secret);
-    let path = UploadPath::from_segments([claims.slot.as_str(), token.as_str()]).map_err(SlotRefusal::FileName)?;
-    Ok([&path, &slot.grant.path].map(|path| format!("{public_url}{}", encode_path(path.as_str()))))
+    Ok(jwt::sign(&claims, secret))
 }
 
 #[cfg(test)]
