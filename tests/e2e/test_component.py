@@ -1,4 +1,5 @@
-"""Slots from Satchel itself: Debian's Prosody posts stanzas to the component, S3 takes the files, recipients download them."""
+"""Slots from Satchel itself: Debian's Prosody posts stanzas to the component, S3 or Satchel's own address takes the files,
+recipients download them."""
 
 import asyncio
 import time
@@ -16,7 +17,7 @@ from server import HOST, free_port, wait_until
 from slots import CURRENT, LEGACY, PURPOSES, put, refusal, request, urls
 from xmpp import login
 
-LOCKED_OUT, UNREACHABLE = f"locked-out.{DOMAIN}", f"unreachable.{DOMAIN}"
+LOCKED_OUT, UNREACHABLE, AT_FRONT = (f"{name}.{DOMAIN}" for name in ("locked-out", "unreachable", "at-front"))
 ELSEWHERE = "example.net"
 LIMIT = 400 * MIB
 PARTS_OF_SECRETS = ("X-Amz-", "Signature", "Basic", PASSWORD)
@@ -24,18 +25,28 @@ PARTS_OF_SECRETS = ("X-Amz-", "Signature", "Basic", PASSWORD)
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
-    with Satchel(tmp_path_factory.mktemp("satchel"), settings(SATCHEL_MAX_SIZE=str(LIMIT))) as running:
+    limits = settings(SATCHEL_MAX_SIZE=str(LIMIT), SATCHEL_SLOT_PUT="s3")
+    with Satchel(tmp_path_factory.mktemp("satchel"), limits) as running:
         yield running
         log = running.log.read_text()
         assert not [part for part in PARTS_OF_SECRETS if part in log], "a secret was logged"
 
 
 @pytest.fixture(scope="module")
-def prosody(tmp_path_factory, stack, debian):
+def front(tmp_path_factory):
+    """A stack as it is by default: slots lead to itself."""
+    with Satchel(tmp_path_factory.mktemp("front"), settings()) as running:
+        yield running
+        assert "Bearer" not in running.log.read_text()
+
+
+@pytest.fixture(scope="module")
+def prosody(tmp_path_factory, stack, front, debian):
     sections = [
         section(SERVICE, stack.port),
         section(LOCKED_OUT, stack.port, "another-password"),
         section(UNREACHABLE, free_port()),
+        section(AT_FRONT, front.port),
         f'VirtualHost "{ELSEWHERE}"\n',
     ]
     server = Prosody(tmp_path_factory.mktemp("prosody"), "\n".join(sections), debian=debian)
@@ -51,7 +62,7 @@ async def alice(prosody):
 
 
 async def test_the_service_is_found_and_says_what_it_takes(alice):
-    found = await alice.stream.plugin["xep_0363"].find_upload_service(timeout=120)
+    found = await alice.stream.plugin["xep_0363"].find_upload_service(domain=SERVICE, timeout=120)
     info = found["disco_info"]
     assert found["from"] == SERVICE
     assert [identity[:2] for identity in info["identities"]] == [("store", "file")]
@@ -71,6 +82,24 @@ async def test_a_shared_file_reaches_the_recipient(prosody, alice, http, filenam
     async with login(prosody, "bob") as bob:
         alice.share(bob, await alice.upload(SERVICE, filename, photo, "image/jpeg"))
         await assert_served(http, await bob.received_url(), photo, "image/jpeg", filename)
+
+
+@pytest.mark.parametrize("size", [1, 5 * MIB], ids=["1B", "5MiB"])
+async def test_a_slot_at_satchels_own_address_is_answered_201(prosody, alice, front, http, size):
+    photo = content(size)
+    async with login(prosody, "bob") as bob:
+        alice.share(bob, await alice.upload(AT_FRONT, AWKWARD, photo, "image/jpeg"))
+        await assert_served(http, await bob.received_url(), photo, "image/jpeg", AWKWARD)
+    slot = await alice.request_slot(AT_FRONT, "photo.jpg", size, "image/jpeg")
+    assert slot.put_url == slot.get_url and slot.put_url.startswith(f"{front.base_url}/")
+    assert slot.headers["Authorization"].startswith("Bearer ")
+    async with http.put(slot.put_url, data=photo, headers=slot.headers) as answer:
+        assert answer.status == 201, "Siskin and Beagle take nothing else"
+    put_url, get_url = urls(await alice.ask(AT_FRONT, request(namespace=LEGACY, size=str(size))), LEGACY)
+    async with http.put(put_url, data=photo) as answer:
+        assert answer.status == 201, "the URL is enough for a client that knows no headers"
+    async with http.get(get_url) as answer:
+        assert await answer.read() == photo
 
 
 async def test_300_mib_reach_the_recipient_in_constant_memory(prosody, alice, stack, http, tmp_path):

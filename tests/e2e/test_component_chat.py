@@ -20,7 +20,7 @@ NUMBERED = re.compile(r"^(\d{5}): (.+)$", re.MULTILINE)
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
-    with Satchel(tmp_path_factory.mktemp("satchel"), settings(SATCHEL_DAILY_QUOTA=str(QUOTA))) as running:
+    with Satchel(tmp_path_factory.mktemp("satchel"), settings(SATCHEL_DAILY_QUOTA=str(QUOTA), SATCHEL_SLOT_PUT="s3")) as running:
         yield running
 
 
