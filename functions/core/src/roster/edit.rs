@@ -7,9 +7,8 @@ use super::{
     contact::{Contact, MAX_CONTACTS},
     document::{Hidden, Roster},
     group::{GroupName, SharedCopy},
-    jid::ContactJid,
 };
-use crate::time::Timestamp;
+use crate::{jid::BareJid, time::Timestamp};
 
 /// Bytes of a roster as it is fetched. Lambda answers at most 6 MiB, in which quotation marks and backslashes count
 /// twice (AWS: "Lambda quotas").
@@ -22,18 +21,18 @@ const MAX_STORED_BYTES: usize = 4_000_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RosterEdit {
     /// These are the user's own contacts, and no others.
-    Replace(BTreeMap<ContactJid, Contact>),
+    Replace(BTreeMap<BareJid, Contact>),
     /// One more, or another name and other groups for one.
-    Put(ContactJid, Contact),
+    Put(BareJid, Contact),
     /// One more, unless they are there already, under whatever name.
-    Befriend(ContactJid),
+    Befriend(BareJid),
     /// One fewer.
-    Remove(ContactJid),
+    Remove(BareJid),
     /// As it was before an edit that could not be completed: one more or one fewer, unless somebody has changed the
     /// contact since.
     Restore {
         /// Who.
-        jid: ContactJid,
+        jid: BareJid,
         /// What the edit had made of it.
         made: Option<Contact>,
         /// What was there before.
@@ -61,12 +60,12 @@ pub enum Edited {
 pub enum EditRefusal {
     /// Nobody to remove.
     #[error("'{0}' is not in this roster")]
-    NoContact(ContactJid),
+    NoContact(BareJid),
     /// Not the user's own to remove.
     #[error("'{jid}' is in this roster through the shared group '{group}' alone: edit the group")]
     Shared {
         /// Who.
-        jid: ContactJid,
+        jid: BareJid,
         /// Where they are a member.
         group: GroupName,
     },
@@ -120,7 +119,7 @@ impl Roster {
 
     /// A roster that has been fetched and is sent back changes nothing: what it says of contacts that shared groups
     /// say, too, does not become the user's own.
-    fn replace(&mut self, contacts: &BTreeMap<ContactJid, Contact>) -> Edited {
+    fn replace(&mut self, contacts: &BTreeMap<BareJid, Contact>) -> Edited {
         let was_empty = self.contacts.is_empty();
         let shared = self.shared_names();
         let own = contacts.iter().filter_map(|(jid, contact)| {
@@ -138,7 +137,7 @@ impl Roster {
     }
 
     /// What the shared groups call their members.
-    fn shared_names(&self) -> BTreeMap<&ContactJid, Option<&str>> {
+    fn shared_names(&self) -> BTreeMap<&BareJid, Option<&str>> {
         let mut names = BTreeMap::new();
         for (jid, member) in self.shared.values().flat_map(|copy| &copy.members) {
             let name: &mut Option<&str> = names.entry(jid).or_default();
@@ -148,7 +147,7 @@ impl Roster {
     }
 
     /// A contact without the groups that are shared: who leaves such a group must not keep its name.
-    fn less_shared(&self, jid: &ContactJid, contact: &Contact) -> Contact {
+    fn less_shared(&self, jid: &BareJid, contact: &Contact) -> Contact {
         let shared = |group: &String| {
             let copy = self.shared.iter().find(|(name, _)| name.as_str() == group);
             copy.is_some_and(|(_, copy)| copy.members.contains_key(jid))
@@ -157,7 +156,7 @@ impl Roster {
         Contact { name: contact.name.clone(), groups }
     }
 
-    fn remove(&mut self, jid: &ContactJid) -> Result<Edited, EditRefusal> {
+    fn remove(&mut self, jid: &BareJid) -> Result<Edited, EditRefusal> {
         match (self.contacts.remove(jid), self.shares(jid)) {
             (Some(_), _) => Ok(Edited::Done),
             (None, Some(group)) => Err(EditRefusal::Shared { jid: jid.clone(), group: group.clone() }),
@@ -165,7 +164,7 @@ impl Roster {
         }
     }
 
-    fn restore(&mut self, jid: &ContactJid, made: Option<&Contact>, before: Option<&Contact>) {
+    fn restore(&mut self, jid: &BareJid, made: Option<&Contact>, before: Option<&Contact>) {
         if self.contacts.get(jid) != made {
             return;
         }
@@ -226,7 +225,7 @@ impl Roster {
 
     fn note_changes(&mut self, before: &Self) {
         let (old, new) = (before.entries(), self.entries());
-        let differs = |jid: &ContactJid| old.get(jid).is_some_and(|entry| new.get(jid) != Some(entry));
+        let differs = |jid: &BareJid| old.get(jid).is_some_and(|entry| new.get(jid) != Some(entry));
         let changed: BTreeSet<_> = new.keys().filter(|jid| differs(jid)).map(|jid| (*jid).clone()).collect();
         let there: BTreeSet<_> = self.changed.iter().filter(|jid| new.contains_key(jid)).cloned().collect();
         self.changed = there.into_iter().chain(changed).collect();
@@ -247,8 +246,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000);
 
-    fn jid(text: &str) -> ContactJid {
-        ContactJid::parse(text).unwrap()
+    fn jid(text: &str) -> BareJid {
+        BareJid::parse(text).unwrap()
     }
 
     fn roster(stored: Value) -> Roster {
