@@ -13,6 +13,7 @@ mod front;
 mod gateway;
 mod logs;
 mod metrics;
+mod names;
 mod paths;
 mod proxies;
 mod quota;

@@ -4,4 +4,5 @@ mod editing;
 mod fetching;
 mod groups;
 mod mutual;
+mod names;
 mod refreshing;

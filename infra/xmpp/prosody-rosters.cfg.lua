@@ -29,5 +29,6 @@ VirtualHost "example.com"
 	-- Where Satchel answers: beside /upload, below the stage of an API. The credentials are a line of SATCHEL_ROSTER_CREDENTIALS;
 	-- letters and digits are safe, as nothing in them is percent-decoded and a percent sign breaks the line. The module puts the
 	-- username in place of %s as it is. Between /raw/contacts/ and /end Satchel decodes nothing, and refuses names that were cut:
-	-- nobody gets at another's roster with a name that looks encoded or has a # or ? in it (these users get none at all).
+	-- nobody gets at another's roster with a name that looks encoded or has a #, ? or ; in it (these users get none at all; README.md
+	-- has the whole list).
 	http_roster_url = "https://satchel:PASTE-THE-PASSWORD-HERE@files.example.com/raw/contacts/%s/end"

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -9,9 +10,10 @@ from urllib.parse import quote
 import aiohttp
 
 from debian import BOOKWORM, Debian
+from nginx import FOLDER, MAIN, TEMPORARY
 from prosody import DOMAIN, Prosody, fill, filled
-from satchel import SECRET, Satchel
-from server import HOST, free_port
+from satchel import SECRET, Satchel, clean_environment
+from server import HOST, Server, accepts_connections, free_port
 from xmpp import Client
 
 APP = "app:secret-of-the-app"
@@ -29,10 +31,53 @@ def sections(snippet: str) -> tuple[str, str]:
     return options, line + host
 
 
-class Rosters:
-    """Satchel and Prosody, each knowing the other's address. `changes` are made to the lines of infra/xmpp."""
+class Front(Server):
+    """Debian's nginx with infra/nginx's configuration for the stack on the same machine, without TLS."""
 
-    def __init__(self, folder: Path, changes: dict[str, str] | None = None, interface: str = HOST, debian: Debian = BOOKWORM):
+    name = "nginx-proxy"
+
+    def __init__(self, folder: Path, satchel: Satchel, debian: Debian):
+        super().__init__(debian.folder(folder))
+        self.debian = debian
+        self.port = free_port()
+        certificate = "/etc/letsencrypt/live/files.example.com"
+        values = {
+            "listen 443 ssl;": f"listen {HOST}:{self.port};",
+            "listen [::]:443 ssl;": "",
+            f"ssl_certificate {certificate}/fullchain.pem;": "",
+            f"ssl_certificate_key {certificate}/privkey.pem;": "",
+            "files.example.com": HOST,
+            "unix:/run/satchel/gateway.sock": f"{HOST}:{satchel.port}",
+            "127.0.0.1:9000": f"{HOST}:{satchel.s3_port}",
+            "/var/log/nginx/": f"{self.folder}/",
+        }
+        temporary = "\n\t".join(f"{name}_temp_path {self.folder}/{name}_temp;" for name in TEMPORARY)
+        (self.folder / "nginx.conf").write_text(MAIN.format(folder=self.folder, modules="", temporary=temporary))
+        (self.folder / "satchel.conf").write_text(fill((FOLDER / "proxy.conf").read_text(), values))
+
+    def command(self) -> list[str]:
+        configuration = str(self.folder / "nginx.conf")
+        return self.debian.command("/usr/sbin/nginx", "-p", str(self.folder), "-e", "stderr", "-c", configuration)
+
+    def environment(self) -> dict[str, str]:
+        return clean_environment()
+
+    def is_ready(self) -> bool:
+        return accepts_connections(self.port)
+
+
+class Rosters:
+    """Satchel and Prosody, each knowing the other's address. `changes` are made to the lines of infra/xmpp. With `fronted`
+    Prosody reaches Satchel through nginx."""
+
+    def __init__(
+        self,
+        folder: Path,
+        changes: dict[str, str] | None = None,
+        interface: str = HOST,
+        debian: Debian = BOOKWORM,
+        fronted: bool = False,
+    ):
         self.http_port = free_port()
         self.refresh_url = f"http://{HOST}:{self.http_port}/roster_admin/refresh"
         settings = {
@@ -41,7 +86,8 @@ class Rosters:
             "SATCHEL_PROSODY_REFRESH_URL": self.refresh_url,
         }
         self.satchel = Satchel(folder / "satchel", settings)
-        url = f"http://satchel:{PROSODY_PASSWORD}@{HOST}:{self.satchel.port}"
+        self.front = Front(folder / "front", self.satchel, debian) if fronted else None
+        url = f"http://satchel:{PROSODY_PASSWORD}@{HOST}:{(self.front or self.satchel).port}"
         values = {"https://satchel:PASTE-THE-PASSWORD-HERE@files.example.com": url}
         global_lines, host = sections(fill(filled("prosody-rosters.cfg.lua", values), changes or {}))
         options = f"http_ports = {{ {self.http_port} }}\n" + global_lines
@@ -49,23 +95,21 @@ class Rosters:
         self.prosody = Prosody(folder / "prosody", host, options, interface, debian)
 
     def __enter__(self):
-        self.satchel.__enter__()
-        try:
-            self.prosody.__enter__()
-        except BaseException:
-            self.satchel.stop()
-            raise
+        with ExitStack() as running:
+            for server in self.servers():
+                running.enter_context(server)
+            self.running = running.pop_all()
         return self
 
     def __exit__(self, *_):
-        try:
-            self.prosody.stop()
-        finally:
-            self.satchel.stop()
+        self.running.close()
 
     def has_refreshed(self) -> bool:
         """Whether Satchel has told Prosody of an edit."""
         return " EVENT roster-refresh " in self.satchel.log.read_text()
+
+    def servers(self) -> list[Server]:
+        return [server for server in (self.satchel, self.front, self.prosody) if server]
 
     def url(self, path: str) -> str:
         return f"http://{HOST}:{self.satchel.port}/{path}"

@@ -12,18 +12,34 @@ from xmpp import login
 
 # What an admin is promised: an edit is on the screen of whoever is online.
 PUSHED_WITHIN = 2
-USERS = ["john", "marie", "michael", "aaron", "très", "50%", "a%c3%a9", "d\\27artagnan", "o.o-o_o~o", "refresh"]
+USERS = ["john", "marie", "michael", "aaron", "très", "a%c3%a9", "d\\27artagnan", "o.o-o_o~o", "refresh"]
+# mod_http_roster_admin writes the username into its URL as it is. What that does to it, README.md says of each.
+PUNCTUATED = ["a+b", "a|b", "a{b}", "a^b", "a[b]", "a,b", "a=b", "a*b(c)", "a!b", "a$b", "a..b", "end", "%61aron", "%2f", "%25", "☃"]
+NONE_EVER = ["marie#1", "marie?", "marie?x", "marie;", "marie;x", "marie`"]
+NONE_BEHIND_NGINX = ["50%", "%", "a%zz", "%00", "%2e%2e"]
+# How an app may spell a user, and what the server calls them.
+SPELLINGS = [("straße", "strasse"), ("ﬁ", "fi"), ("οδος", "οδοσ"), ("JOSÉ", "josé")]
 
 
 @pytest.fixture(scope="module")
 def rosters(tmp_path_factory, debian):
-    both = Rosters(tmp_path_factory.mktemp("rosters"), debian=debian)
-    for user in USERS:
-        both.prosody.register(user, DOMAIN)
-    with both as running:
+    with keeping(tmp_path_factory.mktemp("rosters"), debian) as running:
         yield running
         log = running.satchel.log.read_text()
         assert "secret-of" not in log and "marie@" not in log, "a password or a contact was logged"
+
+
+@pytest.fixture(scope="module")
+def fronted(tmp_path_factory, debian):
+    with keeping(tmp_path_factory.mktemp("fronted"), debian, fronted=True) as running:
+        yield running
+
+
+def keeping(folder, debian, fronted=False) -> Rosters:
+    both = Rosters(folder, debian=debian, fronted=fronted)
+    for user in [*USERS, *PUNCTUATED, *NONE_EVER, *NONE_BEHIND_NGINX, *(server for _, server in SPELLINGS)]:
+        both.prosody.register(user, DOMAIN)
+    return both
 
 
 @pytest.fixture
@@ -70,20 +86,47 @@ async def test_a_user_without_a_roster_can_log_in(rosters, http):
             assert await newcomer.roster() == {}
 
 
-@pytest.mark.parametrize("user", USERS)
-async def test_every_username_gets_its_own_roster(rosters, app, user):
-    await app.put(rosters.contacts(user, jid("marie")), {"name": f"of {user}"})
+async def gets_own_roster(rosters, http, user):
+    await App(rosters, http).put(rosters.contacts(user), {jid("marie"): {"name": f"of {user}"}})
     async with viewing(rosters, user) as viewer:
         assert await viewer.roster() == {jid("marie"): Item(f"of {user}")}
 
 
-@pytest.mark.parametrize("user", ["marie#1", "marie?", "marie?x"])
-async def test_nobody_gets_at_another_roster_with_a_username_that_cuts_the_url(rosters, app, user):
-    rosters.prosody.register(user, DOMAIN)
-    await app.put(rosters.contacts("marie", jid("john")), {})
+async def gets_no_roster(rosters, http, user):
+    for victim in ("marie", "a", "é", user):
+        await App(rosters, http).put(rosters.contacts(victim), {jid("john"): {}})
     async with login(rosters.prosody, user) as client:
         answer = await client.ask("", '<query xmlns="jabber:iq:roster"/>')
         assert answer.get("type") == "error"
+
+
+@pytest.mark.parametrize("user", USERS + PUNCTUATED + NONE_BEHIND_NGINX)
+async def test_every_username_gets_its_own_roster(rosters, http, user):
+    await gets_own_roster(rosters, http, user)
+
+
+@pytest.mark.parametrize("user", USERS + PUNCTUATED)
+async def test_every_username_that_nginx_takes_gets_its_own_roster(fronted, http, user):
+    await gets_own_roster(fronted, http, user)
+
+
+@pytest.mark.parametrize("user", NONE_EVER)
+async def test_nobody_gets_at_another_roster_with_a_username_that_cuts_the_url(rosters, http, user):
+    await gets_no_roster(rosters, http, user)
+
+
+@pytest.mark.parametrize("user", NONE_EVER + NONE_BEHIND_NGINX)
+async def test_nobody_gets_at_another_roster_with_a_username_that_nginx_reads_otherwise(fronted, http, user):
+    await gets_no_roster(fronted, http, user)
+
+
+@pytest.mark.parametrize(("spelled", "server"), SPELLINGS)
+async def test_a_user_and_a_contact_are_found_however_the_app_spells_them(rosters, app, spelled, server):
+    await app.put(rosters.contacts(spelled), {jid("john"): {"name": "John"}})
+    await app.put(rosters.contacts("john", jid(spelled)), {"name": spelled})
+    async with viewing(rosters, server) as viewer, viewing(rosters, "john") as john:
+        assert await viewer.roster() == {jid("john"): Item("John")}
+        assert await john.roster() == {viewer.client.stream.boundjid.bare: Item(spelled)}
 
 
 async def test_an_edit_reaches_the_online_client_by_itself(rosters, app):

@@ -49,6 +49,20 @@ pub struct Found<T> {
     object: Option<SmallObject>,
 }
 
+impl<T> Found<T> {
+    /// Whether it was there, under the key that was asked for.
+    #[must_use]
+    pub const fn is_stored(&self) -> bool {
+        self.object.is_some()
+    }
+
+    /// What to begin with where nothing is stored yet.
+    #[must_use]
+    pub const fn not_stored(value: T) -> Self {
+        Self { value, object: None }
+    }
+}
+
 /// The documents of one bucket. Clones share the queues.
 #[derive(Debug, Clone)]
 pub struct Documents {
@@ -89,6 +103,14 @@ impl Documents {
         Ok(Found { value: value.unwrap_or_default(), object })
     }
 
+    /// The keys that begin with `prefix`, however many there are, 1,000 with each request.
+    ///
+    /// # Errors
+    /// S3 failed.
+    pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, DocumentError> {
+        Ok(self.s3.list_all(prefix).await?.into_iter().map(|listed| listed.key).collect())
+    }
+
     /// Changes a document with `edit`, from the start again whenever another editor was faster, without end: the caller
     /// sets the deadline. `found` spares the first reading. Gives the document as it is now, and what `edit` gave.
     /// What changes nothing is not written.
@@ -102,7 +124,7 @@ impl Documents {
         mut edit: impl FnMut(&mut T) -> Result<R, E>,
     ) -> Result<(T, R), E>
     where
-        T: DeserializeOwned + Serialize + Default + PartialEq,
+        T: Clone + DeserializeOwned + Serialize + Default + PartialEq,
         E: From<DocumentError>,
     {
         let _turn = self.queues.turn(key).await;
@@ -118,9 +140,10 @@ impl Documents {
             if let Some((_, given)) = attempted.take_if(|(body, _)| is(body)) {
                 return Ok((value, given));
             }
+            let missing = object.is_none().then(|| value.clone());
             let given = edit(&mut value)?;
             let body = Bytes::from(serde_json::to_vec(&value).map_err(DocumentError::Unreadable)?);
-            if is(&body) || (object.is_none() && value == T::default()) {
+            if is(&body) || missing.is_some_and(|missing| missing == value) {
                 return Ok((value, given));
             }
             let condition = object.as_ref().map_or(Condition::Absent, |object| Condition::Matches(&object.etag));

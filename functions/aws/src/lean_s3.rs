@@ -180,8 +180,20 @@ impl LeanS3 {
     /// # Errors
     /// S3 failed.
     pub async fn list(&self, prefix: &str) -> Result<Vec<Listed>, LeanS3Error> {
+        self.pages(prefix, MAX_PAGES).await
+    }
+
+    /// The same, of however many there are.
+    ///
+    /// # Errors
+    /// S3 failed.
+    pub async fn list_all(&self, prefix: &str) -> Result<Vec<Listed>, LeanS3Error> {
+        self.pages(prefix, usize::MAX).await
+    }
+
+    async fn pages(&self, prefix: &str, most: usize) -> Result<Vec<Listed>, LeanS3Error> {
         let (mut listed, mut continuation) = (Vec::new(), None::<String>);
-        for _ in 0..MAX_PAGES {
+        for _ in 0..most {
             let page = self.page(prefix, continuation.as_deref()).await?;
             listed.extend(page.objects);
             match page.next {

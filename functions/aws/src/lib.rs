@@ -14,6 +14,8 @@ pub mod lean_s3;
 pub mod live;
 pub mod log;
 pub mod presign;
+#[cfg(feature = "https")]
+pub mod rosters;
 mod runtime;
 #[cfg(feature = "storage")]
 mod s3_client;

@@ -15,6 +15,7 @@ pub mod disposition;
 pub mod emf;
 pub mod expiry;
 pub mod grant;
+pub mod jid;
 pub mod jwt;
 pub mod level;
 pub mod line;

@@ -8,7 +8,11 @@ use crate::{
     expiry::entry::Entry,
     grant::{Grant, OwnerId},
     purpose::Purpose,
-    roster::{group::GroupName, username::Username},
+    roster::{
+        former::{FORMER_NAMES, FormerName},
+        group::GroupName,
+        username::Username,
+    },
     time::Timestamp,
     upload_path::{MAX_KEY_BYTES, PathError, UploadPath},
 };
@@ -50,6 +54,18 @@ impl Key {
     #[must_use]
     pub fn of_roster(username: &Username) -> Self {
         Self(username.to_key())
+    }
+
+    /// `rosters/<name>`, percent-encoded, where an earlier version kept a roster.
+    #[must_use]
+    pub fn of_former_roster(name: &FormerName) -> Self {
+        Self(name.to_key())
+    }
+
+    /// Where the list of these is kept: among the rosters, where functions may read and write, and no roster's own key.
+    #[must_use]
+    pub fn of_former_names() -> Self {
+        Self(FORMER_NAMES.to_owned())
     }
 
     /// `groups/<name>`, percent-encoded.

@@ -6,6 +6,7 @@ use crate::{
     content_type::{self, ContentType, ContentTypeError, MAX_CONTENT_TYPE_BYTES},
     credential::{Credential, CredentialError},
     grant::{Grant, OwnerId, UploadId},
+    jid::BareJid,
     jwt::{self, Claims, JwtError},
     mac::{self, HexMac, MacProtocol},
     problem::Problem,
@@ -159,9 +160,15 @@ fn by_claims(put: &PutRequest<'_>, claims: &Claims, secrets: &Secrets, id: Uploa
         size: claims.filesize,
         content_type: ContentType::parse(&claims.filetype)?,
         expires: claims.expires,
-        owner: claims.sub.as_deref().map(|jid| OwnerId::of_bare_jid(jid, secrets.current())),
+        owner: claims.sub.as_deref().map(|jid| owner_of(jid, secrets)),
         id,
     })
+}
+
+/// The owner whom a token names, by the address that the other ways of uploading give them.
+fn owner_of(subject: &str, secrets: &Secrets) -> OwnerId {
+    let account = BareJid::of(subject);
+    OwnerId::of_bare_jid(account.as_ref().map_or(subject, BareJid::as_str), secrets.current())
 }
 
 /// A request without any length can only be one for an empty file: API Gateway passes no

@@ -10,12 +10,12 @@ use http::StatusCode;
 use crate::{
     content_type::{ContentType, ContentTypeError},
     grant::{Grant, OwnerId, UploadId},
+    jid::BareJid,
     object_key::Key,
     problem::Problem,
     purpose::Purpose,
     quota::QuotaReached,
     secret::Secrets,
-    stanza::jid::BareJid,
     time::Timestamp,
     upload_path::{PathError, UploadPath, encode_path},
 };

@@ -1,16 +1,12 @@
 //! Rosters: fetching one, editing one.
 
-use satchel_aws::documents::Found;
-use satchel_core::{
-    object_key::Key,
-    roster::{
-        address::{Address, AddressError, Target},
-        contact::{self, Contact},
-        document::Roster,
-        edit::{EditRefusal, Edited, RosterEdit},
-        precondition::{ETag, Preconditions},
-        username::{NameError, Username},
-    },
+use satchel_core::roster::{
+    address::{Address, AddressError, Target},
+    contact::{self, Contact},
+    document::Roster,
+    edit::{EditRefusal, Edited, RosterEdit},
+    precondition::{ETag, Preconditions},
+    username::{NameError, Username},
 };
 
 use crate::{Edit, RosterFetchError, State, error::MutualProblem, mutual};
@@ -23,7 +19,7 @@ pub(crate) async fn fetch(state: &State, address: &Address<'_>) -> Result<String
         Err(AddressError::Username(NameError::TooLong)) => return Ok("{}".into()),
         Err(error) => return Err(error.into()),
     };
-    let found: Found<Roster> = state.documents.read(&Key::of_roster(&username)).await?;
+    let found = state.rosters.read(&username).await?;
     Ok(found.value.to_json(state.clock.now()))
 }
 
@@ -82,7 +78,7 @@ pub(crate) async fn one(
         let before = own(roster);
         Ok::<_, RosterFetchError>((before, applied(roster, change, was_there)?))
     };
-    let (roster, (before, edited)) = state.documents.edit(&Key::of_roster(username), None, step).await?;
+    let (roster, (before, edited)) = state.rosters.edit(username, None, step).await?;
     Ok(One { tag: tag(&roster), edited, before, made: own(&roster) })
 }
 

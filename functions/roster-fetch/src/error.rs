@@ -7,13 +7,13 @@ use http::{
 use lambda_http::{Body, Response};
 use satchel_aws::{answer, documents::DocumentError, log};
 use satchel_core::{
+    jid::BareJid,
     problem::Problem,
     roster::{
         address::AddressError,
         contact::EntriesError,
         edit::EditRefusal,
         group::{GroupName, GroupRefusal},
-        jid::ContactJid,
         precondition::PreconditionFailed,
         username::Username,
     },
@@ -125,10 +125,10 @@ pub enum MutualProblem {
     Oneself,
     /// Of another server.
     #[error("'{0}' is not of SATCHEL_ROSTER_DOMAIN, so their roster is not kept here")]
-    Elsewhere(ContactJid),
+    Elsewhere(BareJid),
     /// A host, or a name that no key can hold.
     #[error("'{0}' has no roster here that could be changed along")]
-    NoRoster(ContactJid),
+    NoRoster(BareJid),
     /// The user cannot be anybody's contact.
     #[error("the username '{0}' is no localpart, so nobody can have it as a contact")]
     NoJid(Username),

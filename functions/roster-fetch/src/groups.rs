@@ -3,13 +3,13 @@
 use futures_util::{StreamExt, stream};
 use satchel_aws::documents::Found;
 use satchel_core::{
+    jid::BareJid,
     object_key::Key,
     roster::{
         address::{Address, Target},
         document::Roster,
         edit::RosterEdit,
         group::{self, Group, GroupEdit, GroupName, GroupRefusal},
-        jid::ContactJid,
         precondition::ETag,
         username::Username,
     },
@@ -80,11 +80,10 @@ fn applied(
 async fn share(state: &State, name: &GroupName, group: &Group) -> Result<(), RosterFetchError> {
     let rosters = group.rosters(state.config.domain.as_deref())?;
     let all = rosters.len();
-    let write = |(username, member): (Username, Option<ContactJid>)| async move {
+    let write = |(username, member): (Username, Option<BareJid>)| async move {
         let change = RosterEdit::Share(name.clone(), group.copy_for(member.as_ref()));
-        let key = Key::of_roster(&username);
         let step = |roster: &mut Roster| roster.apply(&change).map_err(RosterFetchError::from);
-        (state.documents.edit(&key, None, step).await, username)
+        (state.rosters.edit(&username, None, step).await, username)
     };
     let mut written = stream::iter(rosters).map(write).buffer_unordered(WRITERS);
     let (mut full, mut left, mut cause) = (Vec::new(), Vec::new(), None);

@@ -2,13 +2,12 @@
 //! and the first is looked at once more: a request that is answered with a success has left both sides as it says, or
 //! another has changed both since. Whoever last wrote one side after another had written the other would find that out.
 
-use satchel_aws::documents::{Found, pause};
+use satchel_aws::documents::pause;
 use satchel_core::{
-    object_key::Key,
+    jid::BareJid,
     roster::{
         document::Roster,
         edit::{Edited, RosterEdit},
-        jid::ContactJid,
         precondition::{ETag, Preconditions},
         username::Username,
     },
@@ -23,7 +22,7 @@ use crate::{
 /// The two sides of an edit.
 struct Sides<'a> {
     username: &'a Username,
-    jid: &'a ContactJid,
+    jid: &'a BareJid,
     change: &'a RosterEdit,
     contact: Username,
     /// What the change means for the contact's roster.
@@ -35,7 +34,7 @@ struct Sides<'a> {
 pub(crate) async fn both(
     state: &State,
     username: &Username,
-    jid: &ContactJid,
+    jid: &BareJid,
     change: &RosterEdit,
     edit: &Edit<'_>,
 ) -> Result<(bool, ETag), RosterFetchError> {
@@ -45,7 +44,7 @@ pub(crate) async fn both(
     let (mut tag, edited) = round(state, &sides, &edit.conditions).await?;
     let edited = edited?;
     for attempt in 1_u32.. {
-        let first: Found<Roster> = state.documents.read(&Key::of_roster(username)).await.map_err(unverified)?;
+        let first = state.rosters.read(username).await.map_err(unverified)?;
         if first.value.has(jid) != edit.deletes {
             break;
         }
@@ -62,8 +61,7 @@ async fn round(
     sides: &Sides<'_>,
     conditions: &Preconditions,
 ) -> Result<(ETag, Removal), RosterFetchError> {
-    let key = Key::of_roster(&sides.contact);
-    let found: Found<Roster> = state.documents.read(&key).await?;
+    let found = state.rosters.read(&sides.contact).await?;
     let mut expected = found.value.clone();
     if let Err(refusal) = applied(&mut expected, &sides.answering, false) {
         return Err(sides.refused(&refusal));
@@ -78,7 +76,7 @@ async fn round(
         }
         applied(roster, &sides.answering, was_there)
     };
-    match state.documents.edit(&key, found, step).await {
+    match state.rosters.edit(&sides.contact, found, step).await {
         // What one of the two had was removed; where neither had anything, there was nothing to do.
         Ok((_, second)) => Ok((first.tag, first.edited.or_else(|refusal| second.map_err(|_| refusal)))),
         Err(refusal @ RosterFetchError::Edit(_)) => Err(undo(state, sides, first, &refusal).await),
@@ -90,7 +88,7 @@ async fn round(
 async fn undo(state: &State, sides: &Sides<'_>, first: One, refusal: &RosterFetchError) -> RosterFetchError {
     let restore = RosterEdit::Restore { jid: sides.jid.clone(), made: first.made, before: first.before };
     let step = |roster: &mut Roster| roster.apply(&restore).map_err(RosterFetchError::from);
-    match state.documents.edit(&Key::of_roster(sides.username), None, step).await {
+    match state.rosters.edit(sides.username, None, step).await {
         Ok(_) => sides.refused(refusal),
         Err(cause) => sides.half_done(cause),
     }
@@ -112,12 +110,12 @@ fn unverified(cause: impl Into<RosterFetchError>) -> RosterFetchError {
 }
 
 /// The user's own address: in the domain that is configured, or else in that of the contact, who has a roster here.
-fn own_jid(state: &State, username: &Username, jid: &ContactJid) -> Result<ContactJid, MutualProblem> {
+fn own_jid(state: &State, username: &Username, jid: &BareJid) -> Result<BareJid, MutualProblem> {
     let domain = state.config.domain.as_deref();
     if domain.is_some_and(|domain| domain != jid.domain()) {
         return Err(MutualProblem::Elsewhere(jid.clone()));
     }
-    let own = ContactJid::parse(&format!("{username}@{}", jid.domain()));
+    let own = BareJid::parse(&format!("{username}@{}", jid.domain()));
     match own {
         Ok(own) if own == *jid => Err(MutualProblem::Oneself),
         Ok(own) if own.localpart() == Some(username.as_str()) => Ok(own),
@@ -125,7 +123,7 @@ fn own_jid(state: &State, username: &Username, jid: &ContactJid) -> Result<Conta
     }
 }
 
-fn contact_username(jid: &ContactJid) -> Result<Username, MutualProblem> {
+fn contact_username(jid: &BareJid) -> Result<Username, MutualProblem> {
     let username = jid.localpart().map(Username::parse);
     username.and_then(Result::ok).ok_or_else(|| MutualProblem::NoRoster(jid.clone()))
 }

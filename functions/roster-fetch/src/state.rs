@@ -3,6 +3,7 @@
 use aws_credential_types::Credentials;
 use satchel_aws::{
     bootstrap::StartError, clock::Clock, documents::Documents, lean_s3::LeanS3, presign::environment_credentials,
+    rosters::Rosters,
 };
 use satchel_core::config::{ConfigError, RosterFetchConfig};
 
@@ -11,8 +12,10 @@ use satchel_core::config::{ConfigError, RosterFetchConfig};
 pub struct State {
     /// The configuration.
     pub config: RosterFetchConfig,
-    /// Rosters and groups.
+    /// Groups.
     pub documents: Documents,
+    /// Rosters.
+    pub rosters: Rosters,
     /// The time.
     pub clock: Clock,
 }
@@ -30,7 +33,8 @@ impl State {
     #[must_use]
     pub fn new(config: RosterFetchConfig, credentials: Credentials, clock: Clock) -> Self {
         let documents = Documents::new(LeanS3::new(&config.s3, credentials));
-        Self { config, documents, clock }
+        let rosters = Rosters::new(documents.clone());
+        Self { config, documents, rosters, clock }
     }
 
     /// The same with another configuration, such as other secrets.

@@ -2,15 +2,12 @@
 //! go, for as long as one refresh takes, and come again with another.
 
 use futures_util::{StreamExt, stream};
-use satchel_aws::documents::{DocumentError, Documents};
-use satchel_core::{
-    object_key::Key,
-    roster::{
-        document::Roster,
-        edit::{EditRefusal, RosterEdit},
-        refresh::Report,
-        username::Username,
-    },
+use satchel_aws::{documents::DocumentError, rosters::Rosters};
+use satchel_core::roster::{
+    document::Roster,
+    edit::{EditRefusal, RosterEdit},
+    refresh::Report,
+    username::Username,
 };
 use tokio::time::Instant;
 
@@ -31,9 +28,9 @@ pub(crate) async fn replace(
     usernames: &[Username],
     until: Instant,
 ) -> Result<Result<Report, Broken>, RosterRefreshError> {
-    let documents = state.documents.as_ref().ok_or(RosterRefreshError::NoBucket)?;
+    let rosters = state.rosters.as_ref().ok_or(RosterRefreshError::NoBucket)?;
     let hide = RosterEdit::Hide(state.clock.now().plus(HIDDEN_FOR));
-    let hidden = all(documents, usernames, &hide).await;
+    let hidden = all(rosters, usernames, &hide).await;
     let hiding: Vec<Username> = hidden.hiding;
     if hiding.is_empty() && hidden.failed.is_none() {
         return Ok(prosody::tell(state, usernames, until).await);
@@ -41,11 +38,11 @@ pub(crate) async fn replace(
     let gone = match hidden.failed {
         None => prosody::tell(state, &hiding, until).await,
         Some(error) => {
-            all(documents, &hiding, &RosterEdit::Show).await;
+            all(rosters, &hiding, &RosterEdit::Show).await;
             return Err(error.into());
         }
     };
-    if let Some(error) = all(documents, &hiding, &RosterEdit::Show).await.failed {
+    if let Some(error) = all(rosters, &hiding, &RosterEdit::Show).await.failed {
         return Err(RosterRefreshError::StillHidden(error));
     }
     match gone {
@@ -61,12 +58,12 @@ struct Outcome {
     failed: Option<DocumentError>,
 }
 
-async fn all(documents: &Documents, usernames: &[Username], edit: &RosterEdit) -> Outcome {
+async fn all(rosters: &Rosters, usernames: &[Username], edit: &RosterEdit) -> Outcome {
     let write = |username: &Username| {
-        let (key, username) = (Key::of_roster(username), username.clone());
+        let username = username.clone();
         async move {
             let step = |roster: &mut Roster| roster.apply(edit).map_err(Unedited::from);
-            documents.edit(&key, None, step).await.map(|(roster, _)| roster.hides().then_some(username))
+            rosters.edit(&username, None, step).await.map(|(roster, _)| roster.hides().then_some(username))
         }
     };
     let mut outcome = Outcome { hiding: Vec::new(), failed: None };

@@ -3,6 +3,7 @@
 use aws_credential_types::Credentials;
 use satchel_aws::{
     bootstrap::StartError, clock::Clock, documents::Documents, lean_s3::LeanS3, presign::environment_credentials,
+    rosters::Rosters,
 };
 use satchel_core::config::{ConfigError, RosterRefreshConfig};
 use satchel_https::HttpsClient;
@@ -15,7 +16,7 @@ pub struct State {
     /// The way to Prosody.
     pub https: HttpsClient,
     /// Rosters, for replacing contacts alone.
-    pub documents: Option<Documents>,
+    pub rosters: Option<Rosters>,
     /// The time.
     pub clock: Clock,
 }
@@ -39,7 +40,7 @@ impl State {
     pub fn new(config: RosterRefreshConfig, credentials: Option<Credentials>, clock: Clock) -> Self {
         let https = HttpsClient::new(config.prosody.url().scheme() == "https");
         let s3 = config.s3.as_ref().zip(credentials).map(|(s3, credentials)| LeanS3::new(s3, credentials));
-        Self { config, https, documents: s3.map(Documents::new), clock }
+        Self { config, https, rosters: s3.map(Documents::new).map(Rosters::new), clock }
     }
 
     /// The same with another configuration, such as other secrets.

@@ -10,13 +10,13 @@ use serde::Deserialize;
 
 use crate::{
     grant::OwnerId,
+    jid::BareJid,
     purpose::Purpose,
     slot::{Chance, Service, SlotPolicy, SlotRefusal},
     stanza::{
         element::{Element, XmlError},
         error::{ErrorType, StanzaError},
         iq::{Exchange, Iq, IqError, Question},
-        jid::BareJid,
         markup::Markup,
     },
     time::Timestamp,

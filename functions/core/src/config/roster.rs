@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::{ConfigError, S3Config, environment::Environment};
-use crate::{basic::Callers, roster::jid::domainpart};
+use crate::{basic::Callers, jid::domainpart};
 
 /// What `roster-fetch` is configured with.
 #[derive(Debug, Clone)]

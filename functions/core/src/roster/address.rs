@@ -2,10 +2,12 @@
 
 use super::{
     group::GroupName,
-    jid::{ContactJid, ContactJidError},
     username::{self, NameError, Username},
 };
-use crate::route;
+use crate::{
+    jid::{BareJid, JidError},
+    route,
+};
 
 const RESOURCES: [(&str, Resource); 3] =
     [("contacts/", Resource::Contacts), ("raw/contacts/", Resource::RawContacts), ("groups/", Resource::Groups)];
@@ -47,7 +49,7 @@ pub enum AddressError {
     Cut,
     /// The contact or member.
     #[error("the address at the end of the path is refused: {0}")]
-    Jid(#[from] ContactJidError),
+    Jid(#[from] JidError),
 }
 
 /// What an edit is about: all of it, or one entry.
@@ -56,7 +58,7 @@ pub struct Target<T> {
     /// The user or the group.
     pub of: T,
     /// The contact or member; `None` for all of them.
-    pub entry: Option<ContactJid>,
+    pub entry: Option<BareJid>,
 }
 
 impl<'a> Address<'a> {
@@ -110,9 +112,9 @@ impl<'a> Address<'a> {
         Ok(Target { of: GroupName::parse(&username::from_path(of)).map_err(AddressError::Group)?, entry })
     }
 
-    fn split(&self) -> Result<(&'a str, Option<ContactJid>), ContactJidError> {
+    fn split(&self) -> Result<(&'a str, Option<BareJid>), JidError> {
         match self.below.rsplit_once('/') {
-            Some((of, entry)) => Ok((of, Some(ContactJid::parse(&username::from_path(entry))?))),
+            Some((of, entry)) => Ok((of, Some(BareJid::parse(&username::from_path(entry))?))),
             None => Ok((self.below, None)),
         }
     }
@@ -178,12 +180,12 @@ mod tests {
             ("/contacts/a@b/marie@x", "a@b", Some("marie@x")),
         ] {
             let target = contacts(path).edited_roster().unwrap();
-            assert_eq!((target.of.as_str(), target.entry.as_ref().map(ContactJid::as_str)), (user, contact), "{path}");
+            assert_eq!((target.of.as_str(), target.entry.as_ref().map(BareJid::as_str)), (user, contact), "{path}");
         }
         for (path, error) in [
-            ("/contacts/john/", AddressError::Jid(ContactJidError::Domain)),
-            ("/contacts/john/marie@@x", AddressError::Jid(ContactJidError::Domain)),
-            ("/contacts/john/marie@x%2Fres", AddressError::Jid(ContactJidError::Resource)),
+            ("/contacts/john/", AddressError::Jid(JidError::Domain)),
+            ("/contacts/john/marie@@x", AddressError::Jid(JidError::Domain)),
+            ("/contacts/john/marie@x%2Fres", AddressError::Jid(JidError::Resource)),
             ("/contacts//marie@x", AddressError::Username(NameError::Empty)),
             ("/contacts/", AddressError::Username(NameError::Empty)),
         ] {

@@ -11,8 +11,10 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::jid::{ContactJid, ContactJidError};
-use crate::stanza::is_xml_char;
+use crate::{
+    jid::{BareJid, JidError},
+    stanza::is_xml_char,
+};
 
 /// Contacts of a roster, at most.
 pub const MAX_CONTACTS: usize = 5_000;
@@ -38,7 +40,7 @@ pub struct Contact {
 pub enum EntryProblem {
     /// Its key is no address.
     #[error(transparent)]
-    Jid(#[from] ContactJidError),
+    Jid(#[from] JidError),
     /// The same address twice, perhaps in two spellings.
     #[error("the same address comes twice")]
     Twice,
@@ -143,7 +145,7 @@ pub fn contact(body: &[u8]) -> Result<Contact, EntriesError> {
 ///
 /// # Errors
 /// See [`EntriesError`].
-pub fn contacts(body: &[u8]) -> Result<BTreeMap<ContactJid, Contact>, EntriesError> {
+pub fn contacts(body: &[u8]) -> Result<BTreeMap<BareJid, Contact>, EntriesError> {
     let pairs: Pairs = serde_json::from_slice(body).map_err(not_pairs)?;
     entries(pairs.0, MAX_CONTACTS, Contact::read)
 }
@@ -153,13 +155,13 @@ pub(super) fn entries<T>(
     pairs: Vec<(String, Value)>,
     limit: usize,
     read: impl Fn(&Value) -> Result<T, EntryProblem>,
-) -> Result<BTreeMap<ContactJid, T>, EntriesError> {
+) -> Result<BTreeMap<BareJid, T>, EntriesError> {
     if let Some((first, _)) = pairs.get(limit) {
         return Err(EntriesError::TooMany { entries: pairs.len(), limit, first: first.clone() });
     }
     let mut entries = BTreeMap::new();
     for (entry, value) in pairs {
-        let taken = ContactJid::parse(&entry).map_err(EntryProblem::from).and_then(|jid| Ok((jid, read(&value)?)));
+        let taken = BareJid::parse(&entry).map_err(EntryProblem::from).and_then(|jid| Ok((jid, read(&value)?)));
         match taken {
             Ok((jid, value)) if !entries.contains_key(&jid) => entries.insert(jid, value),
             Ok(_) => return Err(EntriesError::Entry { entry, problem: EntryProblem::Twice }),
@@ -258,7 +260,7 @@ mod tests {
 
     use super::*;
 
-    fn read(value: &Value) -> Result<BTreeMap<ContactJid, Contact>, String> {
+    fn read(value: &Value) -> Result<BTreeMap<BareJid, Contact>, String> {
         contacts(value.to_string().as_bytes()).map_err(|error| error.to_string())
     }
 

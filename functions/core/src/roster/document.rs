@@ -3,28 +3,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 
 use super::{
     contact::Contact,
-    group::{GroupName, SharedCopy},
-    jid::ContactJid,
+    group::{GroupName, Member, SharedCopy},
 };
-use crate::time::Timestamp;
+use crate::{jid::BareJid, time::Timestamp};
 
 /// A stored roster. What is not there is an empty one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Roster {
     /// The user's own contacts.
-    #[serde(default)]
-    pub(super) contacts: BTreeMap<ContactJid, Contact>,
+    #[serde(default, deserialize_with = "each_once")]
+    pub(super) contacts: BTreeMap<BareJid, Contact>,
     /// The groups that the user shares with others, or has shared.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) shared: BTreeMap<GroupName, SharedCopy>,
     /// Contacts whose name or groups have changed; mod_http_roster_admin does not notice that.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub(super) changed: BTreeSet<ContactJid>,
+    pub(super) changed: BTreeSet<BareJid>,
     /// Contacts that are left out for a moment, so that it notices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hidden: Option<Hidden>,
@@ -35,7 +34,44 @@ pub struct Roster {
 pub(super) struct Hidden {
     /// From then on they are shown, whatever has become of the one who hid them.
     pub(super) until: Timestamp,
-    pub(super) contacts: BTreeSet<ContactJid>,
+    pub(super) contacts: BTreeSet<BareJid>,
+}
+
+/// What can be said of somebody in two places.
+pub(super) trait Said: for<'de> Deserialize<'de> {
+    /// Both; where they contradict each other, `self` counts.
+    fn and(self, other: Self) -> Self;
+}
+
+impl Said for Contact {
+    fn and(mut self, other: Self) -> Self {
+        self.groups.extend(other.groups);
+        Self { name: self.name.or(other.name), groups: self.groups }
+    }
+}
+
+impl Said for Member {
+    fn and(self, other: Self) -> Self {
+        Self { name: self.name.or(other.name) }
+    }
+}
+
+/// Reads addresses that an earlier version may have stored, which took two spellings of one for two: both are kept.
+pub(super) fn each_once<'de, D: Deserializer<'de>, T: Said>(deserializer: D) -> Result<BTreeMap<BareJid, T>, D::Error> {
+    let mut once = BTreeMap::new();
+    for (text, said) in BTreeMap::<String, T>::deserialize(deserializer)? {
+        let jid = BareJid::from(text);
+        add(&mut once, jid, said);
+    }
+    Ok(once)
+}
+
+fn add<T: Said>(entries: &mut BTreeMap<BareJid, T>, jid: BareJid, said: T) {
+    let said = match entries.remove(&jid) {
+        Some(first) => first.and(said),
+        None => said,
+    };
+    entries.insert(jid, said);
 }
 
 /// What a fetched roster says of a contact, own and shared put together.
@@ -66,8 +102,24 @@ impl Roster {
         serde_json::to_string(&entries).unwrap_or_default()
     }
 
+    /// This roster and another one of the same user.
+    #[must_use]
+    pub(super) fn with(mut self, other: Self) -> Self {
+        for (jid, contact) in other.contacts {
+            add(&mut self.contacts, jid, contact);
+        }
+        for (group, copy) in other.shared {
+            let known = self.shared.entry(group).or_insert_with(|| copy.clone());
+            if copy.version > known.version {
+                *known = copy;
+            }
+        }
+        self.changed.extend(other.changed);
+        Self { hidden: self.hidden.or(other.hidden), ..self }
+    }
+
     /// Every contact, hidden or not: the name is one's own or else that of the first group, by name, that has one.
-    pub(super) fn entries(&self) -> BTreeMap<&ContactJid, Entry<'_>> {
+    pub(super) fn entries(&self) -> BTreeMap<&BareJid, Entry<'_>> {
         let mut entries: BTreeMap<_, _> =
             self.contacts.iter().map(|(jid, contact)| (jid, Entry::of(contact))).collect();
         for (group, copy) in &self.shared {
@@ -82,19 +134,19 @@ impl Roster {
 
     /// Whether the user has this contact, by themselves.
     #[must_use]
-    pub fn has(&self, jid: &ContactJid) -> bool {
+    pub fn has(&self, jid: &BareJid) -> bool {
         self.contacts.contains_key(jid)
     }
 
     /// What the user themselves say of this contact.
     #[must_use]
-    pub fn own(&self, jid: &ContactJid) -> Option<&Contact> {
+    pub fn own(&self, jid: &BareJid) -> Option<&Contact> {
         self.contacts.get(jid)
     }
 
     /// A group through which the user has this contact.
     #[must_use]
-    pub fn shares(&self, jid: &ContactJid) -> Option<&GroupName> {
+    pub fn shares(&self, jid: &BareJid) -> Option<&GroupName> {
         self.shared.iter().find(|(_, copy)| copy.members.contains_key(jid)).map(|(group, _)| group)
     }
 }
@@ -165,6 +217,26 @@ mod tests {
         assert_eq!(fetched(stored.clone(), NOW), json!({"michael@x": {}}));
         let shown = json!({"marie@x": {"name": "Marie"}, "michael@x": {}});
         assert_eq!(fetched(stored, NOW.plus(1)), shown);
+    }
+
+    #[test]
+    fn contacts_that_were_two_in_earlier_spellings_are_one() {
+        let stored = json!({
+            "contacts": {
+                "strasse@x": {"name": "Street", "groups": ["F"]},
+                "straße@x": {"name": "Straße", "groups": ["G"]},
+                "\u{fb01}@straße.x": {},
+                "kept@b_c": {},
+            },
+            "shared": {"T": {"version": 1, "members": {"οδος@x": {"name": "Odos"}}}},
+        });
+        let expected = json!({
+            "strasse@x": {"name": "Street", "groups": {"F": true, "G": true}},
+            "fi@strasse.x": {},
+            "kept@b_c": {},
+            "οδοσ@x": {"name": "Odos", "groups": {"T": true}},
+        });
+        assert_eq!(fetched(stored, NOW), expected);
     }
 
     #[test]

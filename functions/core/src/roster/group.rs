@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::{
     contact::{self, EntriesError, EntryProblem, Pairs},
-    jid::ContactJid,
+    document::each_once,
     username::{self, NameError, Username},
 };
-use crate::time::Timestamp;
+use crate::{jid::BareJid, time::Timestamp};
 
 /// Members of a group, at most: an edit writes the roster of each.
 pub const MAX_MEMBERS: usize = 1_000;
@@ -68,7 +68,8 @@ pub struct Member {
 #[serde(deny_unknown_fields)]
 pub struct Group {
     version: u64,
-    members: BTreeMap<ContactJid, Member>,
+    #[serde(deserialize_with = "each_once")]
+    members: BTreeMap<BareJid, Member>,
     /// Whose rosters may still hold a copy although they are members no longer.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     leaving: BTreeSet<Username>,
@@ -78,11 +79,11 @@ pub struct Group {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupEdit {
     /// These are the members, nobody else is.
-    Replace(BTreeMap<ContactJid, Member>),
+    Replace(BTreeMap<BareJid, Member>),
     /// One more, or another name for one.
-    Put(ContactJid, Member),
+    Put(BareJid, Member),
     /// One fewer.
-    Remove(ContactJid),
+    Remove(BareJid),
 }
 
 /// Why a group is not edited.
@@ -90,7 +91,7 @@ pub enum GroupEdit {
 pub enum GroupRefusal {
     /// Nobody to remove.
     #[error("'{0}' is not in this group")]
-    NotAMember(ContactJid),
+    NotAMember(BareJid),
     /// One too many.
     #[error("the group is full: it may have 1,000 members")]
     Full,
@@ -99,12 +100,12 @@ pub enum GroupRefusal {
         "the members '{0}' and '{1}' are of different domains: set SATCHEL_ROSTER_DOMAIN to the one whose rosters are \
          kept here"
     )]
-    Domains(ContactJid, ContactJid),
+    Domains(BareJid, BareJid),
     /// A member of the accounts' domain whose name cannot be a key.
     #[error("the member '{member}' is refused: as a username {problem}")]
     Member {
         /// Who.
-        member: ContactJid,
+        member: BareJid,
         /// What is wrong with it.
         problem: NameError,
     },
@@ -117,15 +118,15 @@ pub struct SharedCopy {
     /// Of which edit it is; a later one is never replaced by an earlier one.
     pub(super) version: u64,
     /// The others in the group; nobody once the roster's owner has left.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) members: BTreeMap<ContactJid, Member>,
+    #[serde(default, deserialize_with = "each_once", skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) members: BTreeMap<BareJid, Member>,
 }
 
 /// Reads the members of a group: an array of addresses, or `{jid: {name?}}`.
 ///
 /// # Errors
 /// See [`EntriesError`].
-pub fn members(body: &[u8]) -> Result<BTreeMap<ContactJid, Member>, EntriesError> {
+pub fn members(body: &[u8]) -> Result<BTreeMap<BareJid, Member>, EntriesError> {
     let pairs = match serde_json::from_slice::<Vec<String>>(body) {
         Ok(addresses) => addresses.into_iter().map(|address| (address, Value::Object(Default::default()))).collect(),
         Err(_) => serde_json::from_slice::<Pairs>(body).map_err(contact::not_pairs)?.0,
@@ -167,7 +168,7 @@ impl Group {
 
     /// Whether somebody is in it.
     #[must_use]
-    pub fn has(&self, jid: &ContactJid) -> bool {
+    pub fn has(&self, jid: &BareJid) -> bool {
         self.members.contains_key(jid)
     }
 
@@ -211,7 +212,7 @@ impl Group {
     ///
     /// # Errors
     /// [`GroupRefusal::Domains`] where none is configured and there are several.
-    fn accounts(&self, domain: Option<&str>) -> Result<BTreeMap<Username, ContactJid>, GroupRefusal> {
+    fn accounts(&self, domain: Option<&str>) -> Result<BTreeMap<Username, BareJid>, GroupRefusal> {
         let with_account = || self.members.keys().filter(|jid| jid.localpart().is_some());
         let Some(first) = with_account().next() else { return Ok(BTreeMap::new()) };
         if domain.is_none()
@@ -234,15 +235,15 @@ impl Group {
     ///
     /// # Errors
     /// As [`Group::apply`]; not for a group that an edit has been applied to.
-    pub fn rosters(&self, domain: Option<&str>) -> Result<Vec<(Username, Option<ContactJid>)>, GroupRefusal> {
+    pub fn rosters(&self, domain: Option<&str>) -> Result<Vec<(Username, Option<BareJid>)>, GroupRefusal> {
         let members = self.accounts(domain)?.into_iter().map(|(username, jid)| (username, Some(jid)));
         Ok(members.chain(self.leaving.iter().map(|username| (username.clone(), None))).collect())
     }
 
     /// The copy for a roster: all the other members; nobody for those who left.
     #[must_use]
-    pub fn copy_for(&self, member: Option<&ContactJid>) -> SharedCopy {
-        let others = |own: &ContactJid| {
+    pub fn copy_for(&self, member: Option<&BareJid>) -> SharedCopy {
+        let others = |own: &BareJid| {
             let others = self.members.iter().filter(|(jid, _)| *jid != own);
             others.map(|(jid, member)| (jid.clone(), member.clone())).collect()
         };
@@ -265,8 +266,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000);
 
-    fn jid(text: &str) -> ContactJid {
-        ContactJid::parse(text).unwrap()
+    fn jid(text: &str) -> BareJid {
+        BareJid::parse(text).unwrap()
     }
 
     fn edited(group: &Group, edit: &GroupEdit) -> Group {
@@ -280,7 +281,7 @@ mod tests {
     }
 
     fn copies(group: &Group) -> Vec<(String, Vec<String>)> {
-        let others = |own: Option<ContactJid>| group.copy_for(own.as_ref()).members.into_keys();
+        let others = |own: Option<BareJid>| group.copy_for(own.as_ref()).members.into_keys();
         let names = |own| others(own).map(|jid| jid.as_str().to_owned()).collect();
         group.rosters(None).unwrap().into_iter().map(|(user, own)| (user.as_str().to_owned(), names(own))).collect()
     }

@@ -5,19 +5,18 @@ use std::{borrow::Cow, fmt};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
-use super::jid::localpart;
-use crate::{stanza::is_xml_char, upload_path::MAX_KEY_BYTES};
+use crate::{jid::prep::nodeprep, stanza::is_xml_char, upload_path::MAX_KEY_BYTES};
 
 /// RFC 3986's unreserved characters stay.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Where rosters are kept.
-const ROSTERS: &str = "rosters/";
+pub(super) const ROSTERS: &str = "rosters/";
 
-/// A username. A valid localpart (RFC 7622) is normalised, as Prosody normalises it; anything else is taken to the
-/// letter, so that every name Prosody may ask for can be asked for.
+/// A username, prepared as Prosody prepares it. What Prosody takes for no username it never asks for: that is taken to the
+/// letter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "String")]
 pub struct Username(String);
 
 /// Why a text names nobody.
@@ -40,7 +39,7 @@ impl Username {
     /// # Errors
     /// See [`NameError`].
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let name = localpart(text).unwrap_or_else(|| text.to_owned());
+        let name = prepared(text);
         check(&name, ROSTERS)?;
         Ok(Self(name))
     }
@@ -48,13 +47,13 @@ impl Username {
     /// Reads the key of a roster; `None` for any other.
     #[must_use]
     pub fn of_key(key: &str) -> Option<Self> {
-        let name = decode(key.strip_prefix(ROSTERS)?)?;
+        let name = name_in(key)?;
         Self::parse(&name).ok().filter(|username| username.0 == name)
     }
 
     /// The key of the roster.
     pub(crate) fn to_key(&self) -> String {
-        format!("{ROSTERS}{}", encode(&self.0))
+        key_of(&self.0)
     }
 
     /// The name.
@@ -64,10 +63,31 @@ impl Username {
     }
 }
 
+/// A username that was stored, perhaps by an earlier version, which prepared it otherwise.
+impl From<String> for Username {
+    fn from(stored: String) -> Self {
+        Self(prepared(&stored))
+    }
+}
+
 impl fmt::Display for Username {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+fn prepared(text: &str) -> String {
+    nodeprep(text).unwrap_or_else(|| text.to_owned())
+}
+
+/// The key of the roster of this very name.
+pub(super) fn key_of(name: &str) -> String {
+    format!("{ROSTERS}{}", encode(name))
+}
+
+/// The name in the key of a roster, whichever version has written it; `None` for any other key.
+pub(super) fn name_in(key: &str) -> Option<String> {
+    decode(key.strip_prefix(ROSTERS)?)
 }
 
 /// Whether a name can be part of a key below `prefix`, and stand in XML.
@@ -159,6 +179,10 @@ mod tests {
             ("john", "john"),
             ("John", "john"),
             ("TRE\u{300}S", "très"),
+            ("straße", "strasse"),
+            ("\u{fb01}", "fi"),
+            ("οδος", "οδοσ"),
+            ("a\u{200c}b", "ab"),
             ("a/B", "a/B"),
             ("A@b", "A@b"),
             ("a b", "a b"),

@@ -1,7 +1,7 @@
 //! What a request for a slot says of itself: for the log of a refusal, which has no slot to tell it from.
 
 use super::SlotPolicy;
-use crate::{grant::OwnerId, stanza::jid::BareJid};
+use crate::{grant::OwnerId, jid::BareJid};
 
 /// Who has asked, and for how much, as far as that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

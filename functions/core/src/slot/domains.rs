@@ -1,6 +1,6 @@
 //! Whose accounts may upload.
 
-use crate::stanza::jid::BareJid;
+use crate::jid::{self, BareJid};
 
 /// `SATCHEL_ALLOWED_DOMAINS`; none named leaves it to the service's address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,24 +10,20 @@ impl AllowedDomains {
     /// Reads domains separated by commas or white space; gives the first that is none otherwise.
     ///
     /// # Errors
-    /// An entry is an address or a pattern instead of a domain.
+    /// An entry is an address or a pattern instead of a domain, or nothing that a server would take for one.
     pub fn parse(list: &str) -> Result<Self, &str> {
         let entries = || list.split([',', ' ', '\t', '\r', '\n']).filter(|entry| !entry.is_empty());
-        match entries().find(|entry| entry.contains(['@', '/', '*', ':'])) {
-            Some(stray) => Err(stray),
-            None => Ok(Self(entries().map(str::to_lowercase).collect())),
-        }
+        let domain = |entry: &str| jid::named(entry).ok().filter(|domain| !domain.contains(['/', '*', ':']));
+        entries().map(|entry| domain(entry).ok_or(entry)).collect::<Result<_, _>>().map(Self)
     }
 
     pub(super) fn admit(&self, owner: &BareJid, service: Service<'_>) -> bool {
         let domain = owner.domain();
         if !self.0.is_empty() {
-            return self.0.contains(&domain.to_lowercase());
+            return self.0.iter().any(|named| named == domain);
         }
         match service {
-            Service::Component(host) => {
-                host.split_once('.').is_some_and(|(_, parent)| parent.eq_ignore_ascii_case(domain))
-            }
+            Service::Component(host) => host.split_once('.').is_some_and(|(_, parent)| parent == domain),
             Service::CheckedByServer => true,
         }
     }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 use super::{PUT_URL_LIFE, Slot, SlotRefusal};
 use crate::{
+    jid::BareJid,
     jwt::{self, Claims},
     secret::Secret,
-    stanza::jid::BareJid,
     time::Timestamp,
     upload_path::{UploadPath, encode_path},
 };

@@ -4,7 +4,6 @@
 pub mod element;
 pub mod error;
 pub mod iq;
-pub mod jid;
 pub mod markup;
 
 /// Whether XML 1.0 can hold the character at all (section 2.2, `Char`).
