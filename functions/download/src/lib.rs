@@ -40,7 +40,7 @@ async fn redirect(state: &State, request: &Request) -> Result<Response<Body>, Do
     if expires.is_some_and(|at| at.is_reached(now)) {
         return Err(DownloadError::Expired);
     }
-    let window = SigningWindow::at(now, expires);
+    let window = SigningWindow::at(now, state.config.url_life, expires);
     let url = presign(state, request.method(), path, &stored, window)?;
     let mut response = answer::redirect(&url, window.max_age);
     log::note(&mut response, "size_bytes", stored.size);
