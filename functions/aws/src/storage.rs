@@ -17,9 +17,10 @@ use satchel_core::{
     config::S3Config,
     content_type::ContentType,
     digest::Sha256Digest,
-    grant::Grant,
+    grant::{Grant, UploadId},
     metadata::Metadata,
     object_key::{Key, StoredObject},
+    repeat::{self, Content},
     slot::Retention,
     upload_path::{UploadPath, encode_path},
 };
@@ -41,6 +42,8 @@ const CONFLICT_TRIES: u32 = 5;
 pub enum Creation {
     /// The object is there now, and it is ours.
     Created,
+    /// The same bytes came with the same token before, as this upload. Its answer may have got lost.
+    Repeated(UploadId),
     /// Another object was first.
     Exists,
 }
@@ -59,6 +62,8 @@ pub enum Promotion {
 pub struct Stored {
     /// Bytes.
     pub size: u64,
+    /// Which bytes they are.
+    pub etag: String,
     /// The type to serve.
     pub content_type: ContentType,
     /// Owner, expiry, upload id.
@@ -70,6 +75,17 @@ impl Stored {
     #[must_use]
     pub fn is_of(&self, grant: &Grant) -> bool {
         self.metadata.upload == Some(grant.id)
+    }
+
+    /// What storing a body comes to that meets this object.
+    fn met_by(&self, grant: &Grant, body: &[u8]) -> Creation {
+        let kept = Content::of_object(self.size, &self.etag);
+        let is_repeated = || repeat::is_repeated(grant, || Content::of(body), &self.metadata, &kept);
+        match self.metadata.upload {
+            Some(upload) if upload == grant.id => Creation::Created,
+            Some(upload) if is_repeated() => Creation::Repeated(upload),
+            _ => Creation::Exists,
+        }
     }
 }
 
@@ -128,7 +144,7 @@ impl Storage {
     }
 
     /// Stores a body as the object of its grant, in one request, unless there is one already; and its entry in the
-    /// index of expiries, where it needs one.
+    /// index of expiries, where it needs one. Where there is one, a second request tells whose it is.
     ///
     /// # Errors
     /// S3 failed; whether the object exists is unknown then.
@@ -153,17 +169,16 @@ impl Storage {
                 Ok(_) => return Ok(Creation::Created),
                 Err(error) if status(&error) == Some(409) => {}
                 // A repeated attempt of our own meets the object that the first one made.
-                Err(error) if status(&error) == Some(412) => return self.own_or_other(grant).await,
+                Err(error) if status(&error) == Some(412) => return self.met(grant, &body).await,
                 Err(error) => return Err(failed("PutObject", &error)),
             }
         }
-        self.own_or_other(grant).await
+        self.met(grant, &body).await
     }
 
-    async fn own_or_other(&self, grant: &Grant) -> Result<Creation, StorageError> {
+    async fn met(&self, grant: &Grant, body: &[u8]) -> Result<Creation, StorageError> {
         match self.head(&grant.path).await? {
-            Some(stored) if stored.is_of(grant) => Ok(Creation::Created),
-            Some(_) => Ok(Creation::Exists),
+            Some(stored) => Ok(stored.met_by(grant, body)),
             None => Err(StorageError::of("PutObject", "refused, though there is no object")),
         }
     }
@@ -274,6 +289,7 @@ fn stored(head: &HeadObjectOutput) -> Stored {
     let content_type = head.content_type.as_deref().unwrap_or_default();
     Stored {
         size: head.content_length.unwrap_or_default().unsigned_abs(),
+        etag: head.e_tag.clone().unwrap_or_default(),
         content_type: ContentType::parse(content_type).unwrap_or_default(),
         metadata: read_metadata(head.metadata.as_ref()),
     }

@@ -10,6 +10,7 @@ use crate::{
     mac::{self, HexMac, MacProtocol},
     problem::Problem,
     purpose::Purpose,
+    repeat::TokenId,
     secret::{DeleteSecrets, Secrets},
     time::Timestamp,
     upload_path::{PathError, UploadPath},
@@ -137,6 +138,7 @@ pub fn authorize(put: &PutRequest<'_>, policy: &PutPolicy, now: Timestamp, id: U
     if grant.size > policy.max_size {
         return Err(PutRefusal::TooLarge { max_size: policy.max_size });
     }
+    grant.token = Some(TokenId::of(put.credential));
     grant.expires = grant.expires.or_else(|| policy.retention.map(|seconds| now.plus(seconds)));
     Ok(grant)
 }
@@ -156,6 +158,7 @@ fn by_claims(put: &PutRequest<'_>, claims: &Claims, secrets: &Secrets, id: Uploa
         expires: claims.expires,
         owner: claims.sub.as_deref().map(|jid| OwnerId::of_bare_jid(jid, secrets.current())),
         id,
+        token: None,
     })
 }
 
@@ -190,6 +193,7 @@ fn by_mac(
                     content_type,
                     expires: None,
                     id,
+                    token: None,
                 });
             }
             messages.push(message);

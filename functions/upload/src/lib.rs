@@ -97,6 +97,7 @@ async fn store(
     digest.map_or(Ok(()), |announced| announced.check(&body))?;
     match state.storage.create(grant, body, digest).await? {
         Creation::Created => Ok(answer::empty(StatusCode::CREATED, "stored")),
+        Creation::Repeated(_) => Ok(answer::empty(StatusCode::CREATED, "stored_before")),
         Creation::Exists => Err(UploadError::Exists),
     }
 }
