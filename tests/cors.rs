@@ -1,6 +1,6 @@
 //! CORS and `nosniff` on every answer, and on the store that downloads are redirected to.
 
-use crate::support::{Answer, Request, World, follow, rosters, tokens};
+use crate::support::{Answer, Request, World, follow, rosters, template::Template, tokens};
 
 fn assert_open(answer: &Answer) {
     assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{answer:?}");
@@ -79,5 +79,21 @@ async fn the_store_lets_a_redirected_page_read() {
     let served = follow(&redirect, "GET", &[("Origin", "null")]).await;
     assert_eq!(served.status, 200);
     assert!(matches!(served.header("access-control-allow-origin"), Some("*" | "null")), "{served:?}");
+    world.stop().await;
+}
+
+/// A page reads no other headers of an answer from elsewhere than those that the answer names.
+#[tokio::test]
+async fn the_templates_bucket_and_the_stacks_s3_let_a_page_resume_and_name_a_download() {
+    let world = World::new().await;
+    world.store("u/a", b"hello").await;
+    let served = follow(&world.get("/upload/u/a").await, "GET", &[("Origin", "null"), ("Range", "bytes=1-2")]).await;
+    let exposed: Vec<_> = served.header("access-control-expose-headers").unwrap().split(", ").collect();
+    let template = Template::load();
+    let rule = template.at("/Resources/Bucket/Properties/CorsConfiguration/CorsRules/0");
+    assert_eq!(rule["ExposedHeaders"], serde_json::json!(exposed));
+    for needed in ["Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag"] {
+        assert!(exposed.contains(&needed) && served.header(&needed.to_lowercase()).is_some(), "{needed}: {served:?}");
+    }
     world.stop().await;
 }

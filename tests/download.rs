@@ -187,6 +187,17 @@ async fn the_url_never_outlives_the_file() {
 }
 
 #[tokio::test]
+async fn a_page_left_open_has_a_url_that_works_for_a_day_or_as_long_as_is_set() {
+    for (set, seconds) in [(None, "86400"), (Some("604800"), "604800"), (Some("60"), "60")] {
+        let variables = set.map(|set| ("SATCHEL_DOWNLOAD_URL_LIFE", set.to_owned())).into_iter().collect();
+        let world = World::with(Setup { variables, now: Some(NOW), ..Setup::default() }).await;
+        world.store("u/a", b"hello").await;
+        assert_eq!(query(&world.get("/upload/u/a").await, "X-Amz-Expires").as_deref(), Some(seconds));
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn requests_within_a_window_get_the_same_url() {
     let world = World::with(Setup { strict_aws: true, now: Some(NOW), ..Setup::default() }).await;
     world.store("u/a", b"hello").await;
@@ -229,7 +240,7 @@ async fn a_tampered_url_is_refused_by_s3() {
     let url = redirect.location().to_string();
     for (from, to) in [
         ("uploads/u/a", "uploads/u/b"),
-        ("Expires=3600", "Expires=36000"),
+        ("Expires=86400", "Expires=604800"),
         ("response-content-type=", "response-content-type=text%2Fhtml%3B"),
     ] {
         let mut tampered = redirect.clone();

@@ -305,9 +305,10 @@ async fn a_request_has_one_line_however_it_is_handled() {
     let limits = [64 * 1024, 4_669_440];
     for size in limits.into_iter().flat_map(|limit| [limit, limit + 1]).chain([5]) {
         for (waits, path) in [(false, format!("u/{size}")), (true, format!("w/{size}"))] {
-            let request = Request::new("PUT", &tokens::v1(&path, size)).body(&bytes(size));
-            let request = if waits { request.header("Expect", "100-continue") } else { request };
-            for code in ["stored", "file_exists"] {
+            let other: Vec<u8> = bytes(size).iter().map(|byte| !byte).collect();
+            for (code, body) in [("stored", &bytes(size)), ("file_exists", &other)] {
+                let request = Request::new("PUT", &tokens::v1(&path, size)).body(body);
+                let request = if waits { request.header("Expect", "100-continue") } else { request };
                 let before = world.lines.all().len();
                 world.send(&request).await;
                 let line = the_one(world.lines.all().split_off(before));

@@ -18,6 +18,7 @@ mod paths;
 mod proxies;
 mod quota;
 mod races;
+mod repeats;
 mod resume;
 mod retention;
 mod rosters;

@@ -44,7 +44,7 @@ async fn do_some_of_everything(world: &World) {
     world.lines.of_function("seal").await;
     let large = bytes(5_000_000);
     assert_eq!(world.put(&tokens::v1("u/large", large.len()), &large).await.status, 201);
-    assert_eq!(world.put(&tokens::v1("u/a", 5), b"hello").await.status, 409);
+    assert_eq!(world.put(&tokens::v1("u/a", 5), b"other").await.status, 409);
     assert_eq!(world.put("/upload/u/b?v=0", b"hello").await.status, 403);
     assert_eq!(world.put("/upload/u/c?v=0", b"hello").await.status, 403);
     for target in ["/upload/u/a", "/upload/u/large", "/upload/u/none"] {

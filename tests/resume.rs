@@ -144,7 +144,8 @@ async fn owner_and_expiry_are_kept_with_the_file() {
     let metadata = async |key: &str| {
         let head = world.s3().head_object().bucket("satchel").key(key).send().await.unwrap();
         let mut metadata = head.metadata.unwrap();
-        assert!(metadata.remove("upload").is_some() && metadata.remove("filename").is_some());
+        let own = ["upload", "filename", "token"].map(|name| metadata.remove(name));
+        assert!(own.iter().all(Option::is_some), "{own:?}");
         (metadata, head.content_type)
     };
     assert_eq!(metadata("uploads/s/f").await, metadata("uploads/s/g").await, "as a PUT has it");

@@ -333,6 +333,35 @@ fn without_a_parameter_the_upload_secrets_are_the_stacks_own() {
     assert_eq!(readers, 3);
 }
 
+/// Two stacks of one account have nothing in common, and each may have any name.
+#[test]
+fn nothing_is_named_after_one_stack() {
+    fn names<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::String(text) => found.push(text),
+            Value::Array(items) => items.iter().for_each(|item| names(item, found)),
+            // What people read.
+            Value::Object(members) => {
+                members.iter().filter(|(name, _)| *name != "Description").for_each(|(_, item)| names(item, found));
+            }
+            _ => {}
+        }
+    }
+    let template = Template::load();
+    let mut found = Vec::new();
+    names(template.at("/Resources"), &mut found);
+    names(template.at("/Conditions"), &mut found);
+    let after_one: Vec<_> = found.iter().filter(|text| text.to_lowercase().contains("satchel")).collect();
+    assert!(found.len() > 100 && after_one.is_empty(), "{after_one:?}");
+    for kind in ["AWS::Logs::LogGroup", "AWS::Serverless::Api"] {
+        for (id, resource) in template.resources(kind) {
+            let properties = &resource["Properties"];
+            let name = if kind == "AWS::Logs::LogGroup" { &properties["LogGroupName"] } else { &properties["Name"] };
+            assert!(name.to_string().contains("AWS::StackName"), "{id}: {name}");
+        }
+    }
+}
+
 #[test]
 fn no_function_may_do_everything_anywhere() {
     for function in Template::load().functions() {

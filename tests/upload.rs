@@ -159,7 +159,7 @@ async fn an_existing_file_is_never_overwritten() {
     world.store("u/a", b"first").await;
     for request in [
         Request::new("PUT", &tokens::v1("u/a", 6)).body(b"second"),
-        Request::new("PUT", &tokens::v1("u/a", 5)).body(b"first"),
+        Request::new("PUT", &tokens::v1("u/a", 5)).body(b"other"),
         Request::new("PUT", &tokens::v1("u/a", 100_000)).body(&bytes(100_000)),
         Request::new("PUT", &tokens::v1("u/a", 5_000_000)).body(&bytes(5_000_000)),
     ] {
@@ -175,7 +175,7 @@ async fn one_jwt_stores_one_file_whatever_the_path_calls_it() {
     let world = World::new().await;
     let claims = claims("slot", "très cool.txt", 5, "text/plain", 4_000_000_000);
     assert_eq!(world.send(&jwt_put("/upload/slot/another", &claims, b"hello")).await.status, 201);
-    assert_eq!(world.send(&jwt_put("/upload/slot/third", &claims, b"hello")).await.status, 409);
+    assert_eq!(world.send(&jwt_put("/upload/slot/third", &claims, b"other")).await.status, 409);
     assert_eq!(world.keys("").await, ["uploads/slot/très cool.txt"]);
     assert_eq!(world.fetch(&tokens::target("slot/très cool.txt")).await.body, b"hello");
     world.stop().await;

@@ -46,9 +46,9 @@ def write(path: Path, size: int) -> Path:
 async def assert_takes_one_file(
     http: aiohttp.ClientSession, put_url: str, headers: dict[str, str], file: bytes, waits: bool = False
 ):
-    """Stored, then refused; and a client that follows no redirects never meets one. It may wait for permission to send."""
-    for status in (201, 409):
-        sent = {"data": io.BytesIO(file), "headers": headers, "expect100": waits}
+    """Stored, then another refused; and a client that follows no redirects never meets one. It may wait for permission to send."""
+    for body, status in ((file, 201), (file[::-1], 409)):
+        sent = {"data": io.BytesIO(body), "headers": headers, "expect100": waits}
         async with http.put(put_url, allow_redirects=False, **sent) as answer:
             assert answer.status == status, await answer.text()
 

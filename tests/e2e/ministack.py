@@ -72,16 +72,16 @@ class Ministack(Server):
         keys = {"aws_access_key_id": KEYS["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": KEYS["AWS_SECRET_ACCESS_KEY"]}
         return boto3.client(service, endpoint_url=self.endpoint, region_name=REGION, verify=str(self.certificate), **keys)
 
-    def deploy(self, **parameters: str) -> dict[str, str]:
-        """`sam deploy` of what is built; gives the outputs."""
+    def deploy(self, stack: str = STACK, **parameters: str) -> dict[str, str]:
+        """`sam deploy` of what is built, as a stack of that name; gives the outputs."""
         emulator = {"AWS_CA_BUNDLE": str(self.certificate), "AWS_ENDPOINT_URL": self.endpoint}
         settings = KEYS | emulator | {"AWS_DEFAULT_REGION": REGION}
         overrides = [f"{name}={value}" for name, value in parameters.items()]
-        options = ["--stack-name", STACK, "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset"]
+        options = ["--stack-name", stack, "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset"]
         template = ["--template-file", str(adapted(sam.BUILD / "template.yaml"))]
         sam.run("sam", "deploy", *template, *options, "--no-progressbar", "--parameter-overrides", *overrides, **settings)
-        [stack] = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
-        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        [deployed] = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in deployed["Outputs"]}
 
     def local(self, url: str) -> str:
         """Where the emulator has what an output says is at AWS."""

@@ -98,7 +98,9 @@ def test_a_second_upload_is_refused_readably(browser, stack):
     path = "browser-twice/file.bin"
     url = stack.url(path, tokens.v1(SECRET, path, KIB))
     assert browser.run(PUT, url, KIB, {})["status"] == 201
-    assert_problem(browser.run(PUT, url, KIB, {}), 409)
+    assert browser.run(PUT, url, KIB, {})["status"] == 201, "the same once more"
+    another = stack.url(path, tokens.v2(SECRET, path, KIB, "video/mp4"))
+    assert_problem(browser.run(PUT, another, KIB, {"Content-Type": "video/mp4"}), 409)
 
 
 def test_a_missing_file_is_readable(browser, stack):

@@ -12,6 +12,7 @@ import slots
 import tokens
 from cloud import KEY, PARAMETERS, keep, keys, names, said, slot, waiting
 from files import KIB, MIB, assert_served, assert_takes_one_file, content, put_that_expires
+from ministack import STACK
 from prosody import Prosody, component
 from secrets_in import assert_no_secrets
 from server import wait_until
@@ -165,11 +166,12 @@ async def test_each_function_logs_json_lines_to_its_own_group(cloud, http):
     async with http.get(f"{cloud.base_url}/{names()}/unknown.txt") as answer:
         assert answer.status == 404
     logs = cloud.client("logs")
-    groups = {group["logGroupName"]: group["retentionInDays"] for group in logs.describe_log_groups()["logGroups"]}
-    assert groups == {f"/aws/lambda/satchel-{id_to_name(function)}": 30 for function in sam.functions()}
+    listed = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{STACK}-")["logGroups"]
+    groups = {group["logGroupName"]: group["retentionInDays"] for group in listed}
+    assert groups == {f"/aws/lambda/{STACK}-{id_to_name(function)}": 30 for function in sam.functions()}
 
     def lines():
-        events = logs.filter_log_events(logGroupName="/aws/lambda/satchel-download")["events"]
+        events = logs.filter_log_events(logGroupName=f"/aws/lambda/{STACK}-download")["events"]
         messages = [event["message"] for event in events if event["message"].startswith("{")]
         return [line for line in map(json.loads, messages) if line.get("code") == "file_not_found"]
 
@@ -187,6 +189,23 @@ def test_no_function_has_logged_a_secret(cloud):
         assert_no_secrets("\n".join(messages), secrets)
         searched += bool(messages)
     assert searched > 2, "the functions that these tests have called"
+
+
+async def test_a_stack_of_any_name_works_and_has_nothing_in_common_with_another(cloud, http):
+    other, secret = "files-of-others", "a-secret-of-the-other-stack"
+    keep(cloud, secret, name=f"/{other}/upload-secrets")
+    # The emulator takes the condition for true that is false where the parameter is left out: this is what stands there then.
+    given = {"UploadSecrets": f"ssm:/{other}/upload-secrets", "MetricsNamespace": "Others"}
+    outputs = cloud.deploy(other, **given, **{name: PARAMETERS[name] for name in ("Architecture", "Alarms")})
+    assert outputs["BucketName"] != cloud.outputs["BucketName"]
+    base_url, body, path = cloud.local(outputs["BaseUrl"]), content(KIB), f"{names()}/photo.jpg"
+    url, typed = f"{base_url}/{path}", {"Content-Type": "image/jpeg"}
+    await assert_takes_one_file(http, f"{url}?{tokens.v1(secret, path, KIB)}", typed, body)
+    await assert_served(http, url, body, "image/jpeg", "photo.jpg")
+    for stranger in (f"{url}?{tokens.v1(KEY, path, KIB)}", f"{cloud.base_url}/{path}?{tokens.v1(secret, path, KIB)}"):
+        async with http.put(stranger, data=body, headers=typed) as answer:
+            assert answer.status == 403, await answer.text()
+    assert not keys(cloud, f"uploads/{path}")
 
 
 def setting(parameter: str) -> str:

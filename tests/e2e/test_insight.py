@@ -180,7 +180,7 @@ async def test_only_what_is_serious_enough_is_printed(tmp_path, http):
     settings = {"SATCHEL_UPLOAD_SECRETS": SECRET, "AWS_LAMBDA_LOG_LEVEL": "WARN"}
     with Satchel(tmp_path, settings=settings) as stack:
         assert await put(http, stack, "level/file", b"hello") == 201
-        assert await put(http, stack, "level/file", b"hello") == 409
+        assert await put(http, stack, "level/file", b"other") == 409
         text = stack.log.read_text()
         assert " file_exists " in text and " stored " not in text
         assert 'satchel_uploads_total 1' in metrics(stack, "*/*"), "counted all the same"

@@ -101,7 +101,7 @@ async def test_an_acknowledged_file_survives_a_crash_and_a_restart(own_stack, ht
     assert own_stack.stop() == 0
     own_stack.start()
     await assert_stored(http, own_stack, "kept/file.bin", body)
-    assert await put(http, own_stack, "kept/file.bin", body) == 409
+    assert await put(http, own_stack, "kept/file.bin", body[::-1]) == (409 if size else 201)
 
 
 @pytest.mark.parametrize("milliseconds", range(0, 24, 3))

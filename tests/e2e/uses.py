@@ -18,8 +18,8 @@ PERMANENT = '<permanent xmlns="urn:xmpp:http:upload:purpose:0"/>'
 async def upload(cloud, http):
     """Stores, refuses what is there, signs for large files, deletes what is stored and what waits."""
     path = f"{names()}/stored.bin"
-    for status in (201, 409):
-        assert await put(cloud, http, path) == status
+    for body, status in ((BODY, 201), (BODY[::-1], 409)):
+        assert await put(cloud, http, path, body) == status
     assert is_indexed(cloud, path)
     assert await delete(cloud, http, path) == 204
     path = await wait_for_sealing(cloud, http)
@@ -27,9 +27,9 @@ async def upload(cloud, http):
     assert not keys(cloud, f"incoming/{path}")
 
 
-async def put(cloud, http, path: str) -> int:
-    headers = expiring(path, KIB) | {"Content-Type": TYPE}
-    async with http.put(f"{cloud.base_url}/{path}", data=BODY, headers=headers) as answer:
+async def put(cloud, http, path: str, body: bytes = BODY) -> int:
+    headers = expiring(path, len(body)) | {"Content-Type": TYPE}
+    async with http.put(f"{cloud.base_url}/{path}", data=body, headers=headers) as answer:
         return answer.status
 
 

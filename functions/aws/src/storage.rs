@@ -26,6 +26,7 @@ use satchel_core::{
     grant::Grant,
     metadata::Metadata,
     object_key::{Key, StoredObject},
+    repeat::{self, Content},
     slot::Retention,
     time::Timestamp,
     upload_path::{UploadPath, encode_path},
@@ -108,7 +109,7 @@ impl Storage {
     }
 
     /// Stores a body as the object of its grant, in one request, unless there is one already; and its entry in the
-    /// index of expiries, where it needs one.
+    /// index of expiries, where it needs one. Where there is one, a second request tells whose it is.
     ///
     /// # Errors
     /// S3 failed; whether the object exists is unknown then.
@@ -130,11 +131,11 @@ impl Storage {
                 Ok(_) => return Ok(Creation::Created),
                 Err(error) if status(&error) == Some(409) => {}
                 // A repeated attempt of our own meets the object that the first one made.
-                Err(error) if status(&error) == Some(412) => return self.own_or_other(grant).await,
+                Err(error) if status(&error) == Some(412) => return self.met(grant, &body).await,
                 Err(error) => return Err(failed("PutObject", &error)),
             }
         }
-        self.own_or_other(grant).await
+        self.met(grant, &body).await
     }
 
     /// What becomes the object of a grant where there is none, but for its body.
@@ -145,10 +146,9 @@ impl Storage {
         put.set_checksum_sha256(digest.map(Sha256Digest::to_base64))
     }
 
-    async fn own_or_other(&self, grant: &Grant) -> Result<Creation, StorageError> {
+    async fn met(&self, grant: &Grant, body: &[u8]) -> Result<Creation, StorageError> {
         match self.head(&grant.path).await? {
-            Some(stored) if stored.is_of(grant) => Ok(Creation::Created),
-            Some(_) => Ok(Creation::Exists),
+            Some(stored) => Ok(met_by(&stored, grant, body)),
             None => Err(StorageError::of("PutObject", "refused, though there is no object")),
         }
     }
@@ -243,6 +243,17 @@ impl Storage {
     async fn delete_key(&self, key: &Key) -> Result<(), StorageError> {
         let deleted = self.client.delete_object().bucket(&*self.bucket).key(key.as_str()).send().await;
         deleted.map(|_| ()).map_err(|error| failed("DeleteObject", &error))
+    }
+}
+
+/// What storing a body comes to that meets this object.
+fn met_by(stored: &Stored, grant: &Grant, body: &[u8]) -> Creation {
+    let kept = Content::of_object(stored.size, &stored.etag);
+    let is_repeated = || repeat::is_repeated(grant, || Content::of(body), &stored.metadata, &kept);
+    match stored.metadata.upload {
+        Some(upload) if upload == grant.id => Creation::Created,
+        Some(upload) if is_repeated() => Creation::Repeated(upload),
+        _ => Creation::Exists,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     put::PutPolicy,
     secret::{DeleteSecrets, Secrets},
     slot::{Retention, SlotPolicy, front::PutTarget},
+    window::{DEFAULT_LIFE, MAX_LIFE, MIN_LIFE},
 };
 
 /// S3 takes objects of at most 5 GiB in one request (AWS: "Amazon S3 multipart upload limits").
@@ -86,6 +87,8 @@ pub struct DownloadConfig {
     pub safe_types: SafeTypes,
     /// The path of `SATCHEL_PUBLIC_URL`.
     pub public_path: Option<String>,
+    /// `SATCHEL_DOWNLOAD_URL_LIFE`: seconds that the URL of a download lives.
+    pub url_life: u64,
 }
 
 /// What `seal` is configured with.
@@ -192,7 +195,8 @@ impl DownloadConfig {
         let s3 = environment.s3_of_uploads();
         let safe_types = environment.safe_types();
         let public_path = environment.public_path();
-        environment.finish(safe_types.map(|safe_types| Self { s3, safe_types, public_path }))
+        let url_life = environment.number("SATCHEL_DOWNLOAD_URL_LIFE", MIN_LIFE, MAX_LIFE).unwrap_or(DEFAULT_LIFE);
+        environment.finish(safe_types.map(|safe_types| Self { s3, safe_types, public_path, url_life }))
     }
 }
 
@@ -317,6 +321,9 @@ mod tests {
         assert_eq!(total("").unwrap().max_total_bytes, None);
         assert_eq!(total("1").unwrap().max_total_bytes, Some(1));
         assert!(total("0").is_err() && total("10G").is_err());
+        let life = |text: &str| DownloadConfig::parse(with(&[("SATCHEL_DOWNLOAD_URL_LIFE", text)])).map(|c| c.url_life);
+        assert_eq!([life(""), life("60"), life("604800")].map(Result::unwrap), [DEFAULT_LIFE, 60, 604_800]);
+        assert!(life("59").is_err() && life("604801").is_err() && life("1d").is_err());
     }
 
     #[test]

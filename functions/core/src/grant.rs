@@ -7,7 +7,9 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::Mac;
 use sha1::{Digest, Sha1};
 
-use crate::{content_type::ContentType, mac, secret::Secret, time::Timestamp, upload_path::UploadPath};
+use crate::{
+    content_type::ContentType, mac, repeat::TokenId, secret::Secret, time::Timestamp, upload_path::UploadPath,
+};
 
 /// Who uploaded, as an id that tells nobody else who that is: S3 shows metadata to everyone who may
 /// download, and a plain hash of a JID is easily tried out. One person has one id, whichever way a file
@@ -97,6 +99,8 @@ pub struct Grant {
     pub owner: Option<OwnerId>,
     /// Which upload of this path it is.
     pub id: UploadId,
+    /// Which token allows it. No part of the `incoming/` key: what was sent to S3 directly does not come again.
+    pub token: Option<TokenId>,
 }
 
 /// The form of the fields, for the day they change.
@@ -127,6 +131,7 @@ impl Grant {
             expires: optional(expires, |text| text.parse().ok().map(Timestamp::from_seconds))?,
             owner: optional(owner, |text| bytes(text)?.try_into().ok().map(OwnerId))?,
             id: UploadId::decode(id)?,
+            token: None,
         };
         (version == VERSION && grant.encode_fields() == fields).then_some(grant)
     }
@@ -174,6 +179,7 @@ mod tests {
             expires: expires.map(Timestamp::from_seconds),
             owner: owner.map(OwnerId),
             id: UploadId::from_random(id),
+            token: None,
         })
     }
 

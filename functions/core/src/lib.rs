@@ -27,6 +27,7 @@ pub mod problem;
 pub mod purpose;
 pub mod put;
 pub mod quota;
+pub mod repeat;
 pub mod resume;
 pub mod roster;
 pub mod route;

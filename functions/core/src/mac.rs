@@ -68,6 +68,11 @@ impl HexMac {
         Some(Self(mac))
     }
 
+    /// What the digits say.
+    pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Whether one of the secrets gives this MAC over `message`, compared in constant time.
     #[must_use]
     pub fn verifies(&self, secrets: &Secrets, message: &str) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::{
     grant::{Grant, OwnerId, UploadId},
+    repeat::TokenId,
     time::Timestamp,
     upload_path::encode_path,
 };
@@ -10,6 +11,7 @@ const OWNER: &str = "owner";
 const EXPIRES: &str = "expires";
 const FILENAME: &str = "filename";
 const UPLOAD: &str = "upload";
+const TOKEN: &str = "token";
 
 /// Percent-encoding may treble a name: longer ones are left to the key, whose last segment they are.
 const MAX_FILENAME_BYTES: usize = 1_500;
@@ -23,6 +25,8 @@ pub struct Metadata {
     pub expires: Option<Timestamp>,
     /// Which upload made this object, so that a repeated request recognises its own work.
     pub upload: Option<UploadId>,
+    /// Which token it came with, so that a client that never heard of its success may send it again.
+    pub token: Option<TokenId>,
     filename: Option<String>,
 }
 
@@ -35,6 +39,7 @@ impl Metadata {
             owner: grant.owner,
             expires: grant.expires,
             upload: Some(grant.id),
+            token: grant.token,
             filename: (filename.len() <= MAX_FILENAME_BYTES).then_some(filename),
         }
     }
@@ -45,7 +50,8 @@ impl Metadata {
         let expires = self.expires.map(|at| (EXPIRES, at.as_seconds().to_string()));
         let filename = self.filename.clone().map(|name| (FILENAME, name));
         let upload = self.upload.map(|id| (UPLOAD, id.encode()));
-        [owner, expires, filename, upload].into_iter().flatten()
+        let token = self.token.map(|token| (TOKEN, token.to_hex()));
+        [owner, expires, filename, upload, token].into_iter().flatten()
     }
 
     /// Reads the metadata of an object; what is absent or malformed is left out.
@@ -56,6 +62,7 @@ impl Metadata {
             expires: value(EXPIRES).and_then(|at| at.parse().ok()).map(Timestamp::from_seconds),
             filename: value(FILENAME).map(str::to_owned),
             upload: value(UPLOAD).and_then(UploadId::decode),
+            token: value(TOKEN).and_then(TokenId::parse),
         }
     }
 }
@@ -73,6 +80,7 @@ mod tests {
             expires: Some(Timestamp::from_seconds(5)),
             owner: Some(OwnerId::of_bare_jid("a@b", &"key".into())),
             id: UploadId::from_random([1; 9]),
+            token: TokenId::parse(&"0a".repeat(16)),
         })
     }
 

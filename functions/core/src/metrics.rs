@@ -278,6 +278,7 @@ mod tests {
         let cases: Vec<(&str, Line, Counts)> = vec![
             ("a small upload", line("upload", put, "stored", size.clone()), all(&[&STORED, &[TOOK]])),
             ("an empty file", line("upload", put, "stored", json!({"size_bytes": 0})), all(&[&STORED[..1], &[TOOK]])),
+            ("one that was stored before", line("upload", put, "stored_before", size.clone()), vec![]),
             ("a decision about headers", line("upload", put, "redirected", size.clone()), vec![]),
             ("a resumable upload's last chunk", line("resume", patch, "stored", size.clone()), STORED.to_vec()),
             ("a chunk before it", line("resume", patch, "chunk_stored", size.clone()), vec![]),

@@ -152,6 +152,7 @@ mod tests {
             expires: None,
             owner: None,
             id: UploadId::from_random([0; 9]),
+            token: None,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{
     mac::{self, HexMac, MacProtocol},
     problem::Problem,
     purpose::Purpose,
+    repeat::TokenId,
     secret::{DeleteSecrets, Secrets},
     time::Timestamp,
     upload_path::{PathError, UploadPath},
@@ -141,6 +142,7 @@ pub fn authorize(put: &PutRequest<'_>, policy: &PutPolicy, now: Timestamp, id: U
     if grant.size > policy.max_size {
         return Err(PutRefusal::TooLarge { max_size: policy.max_size });
     }
+    grant.token = Some(TokenId::of(put.credential));
     // What is for something else has been given its time with the slot.
     let retention = policy.retention.filter(|_| purpose == Purpose::Message);
     grant.expires = grant.expires.or_else(|| retention.map(|seconds| now.plus(seconds)));
@@ -162,6 +164,7 @@ fn by_claims(put: &PutRequest<'_>, claims: &Claims, secrets: &Secrets, id: Uploa
         expires: claims.expires,
         owner: claims.sub.as_deref().map(|jid| owner_of(jid, secrets)),
         id,
+        token: None,
     })
 }
 
@@ -202,6 +205,7 @@ fn by_mac(
                     content_type,
                     expires: None,
                     id,
+                    token: None,
                 });
             }
             messages.push(message);

@@ -217,6 +217,7 @@ pub fn decide(
         expires: expires(request, &policy.retention, now)?,
         owner: Some(owner),
         id: chance.upload,
+        token: None,
     };
     let key = Key::of_grant(&grant).map_err(SlotRefusal::FileName)?;
     Ok(Slot { grant, owner, key })

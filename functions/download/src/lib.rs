@@ -93,7 +93,7 @@ pub async fn look<O: Objects>(
 async fn redirect(state: &State, request: &Request) -> Result<Response<Body>, DownloadError> {
     let now = state.clock.now();
     let file = look(&state.config, &state.storage, request, now).await?;
-    let window = SigningWindow::at(now, file.stored.metadata.expires);
+    let window = SigningWindow::at(now, state.config.url_life, file.stored.metadata.expires);
     let url = presign(state, request.method(), &file, window)?;
     let mut response = answer::redirect(&url, window.max_age);
     file.note(&mut response);

@@ -39,8 +39,7 @@ pub fn capabilities(max_size: u64) -> Response<Body> {
 }
 
 /// 201 for a new upload, with the two ways to continue it; where all of it came along, it is a file already.
-pub fn created(session: &Session, id: &str, location: &str, offset: u64) -> Response<Body> {
-    let code = if offset == session.grant.size { "stored" } else { "upload_created" };
+pub fn created(session: &Session, id: &str, location: &str, offset: u64, code: &'static str) -> Response<Body> {
     let mut response = empty(StatusCode::CREATED, code);
     set(&mut response, header::LOCATION, location);
     set(&mut response, HeaderName::from_static(ID_HEADER), id);

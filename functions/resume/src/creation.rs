@@ -13,7 +13,7 @@ use satchel_aws::{
     },
 };
 use satchel_core::{
-    grant::Grant,
+    grant::{Grant, UploadId},
     put::{self, PutRequest},
     resume::{
         self,
@@ -52,13 +52,19 @@ async fn start(
     let expires = resume::expiry(state.clock.now(), grant.expires);
     let chunk = event::into_bytes(request.into_body());
     let offset = chunk.len() as u64;
-    let multipart = begin(&state.storage, &grant, creation, chunk).await?;
-    let session = Session { grant, multipart, expires };
+    let (upload, multipart) = begin(&state.storage, &grant, creation, chunk).await?;
+    let is_repeated = upload != grant.id;
+    let session = Session { grant: Grant { id: upload, ..grant }, multipart, expires };
     let id = session.sign(state.config.policy.secrets.current(), asked_at);
     // Both readings of a path have the same slashes.
     let depth = asked_at.first().map_or(0, |path| path.segments().count());
     let location = id.location(&session.grant.path, depth);
-    Ok(answers::created(&session, id.as_str(), &location, offset))
+    let code = match offset == session.grant.size {
+        true if is_repeated => "stored_before",
+        true => "stored",
+        false => "upload_created",
+    };
+    Ok(answers::created(&session, id.as_str(), &location, offset, code))
 }
 
 /// What the token grants.
@@ -74,16 +80,18 @@ fn authorize(
     Ok(put::authorize(&put, &state.config.policy, state.clock.now(), fresh_upload_id()?)?)
 }
 
-/// A file that came as a whole is stored in one request; any other begins as a multipart upload.
+/// A file that came as a whole is stored in one request; any other begins as a multipart upload. One that comes again as a
+/// whole is the upload that it was.
 async fn begin(
     storage: &Storage,
     grant: &Grant,
     creation: &Creation,
     chunk: Bytes,
-) -> Result<Option<MultipartId>, ResumeError> {
+) -> Result<(UploadId, Option<MultipartId>), ResumeError> {
     if chunk.len() as u64 == grant.size {
         return match storage.create(grant, chunk, None).await? {
-            Stored::Created => Ok(None),
+            Stored::Created => Ok((grant.id, None)),
+            Stored::Repeated(upload) => Ok((upload, None)),
             Stored::Exists => Err(ResumeRefusal::Exists.into()),
         };
     }
@@ -94,7 +102,7 @@ async fn begin(
     let progress = Progress::default().extended(chunk.len() as u64);
     let draft = Draft::new(progress, creation.metadata.clone(), chunk.into())?;
     claim(storage, Multipart { grant, id: &multipart }, &draft).await?;
-    Ok(Some(multipart))
+    Ok((grant.id, Some(multipart)))
 }
 
 /// Makes this upload the one of its path. One that was begun before, perhaps by the same client that never heard of it,

@@ -5,7 +5,11 @@ use std::{ops::Range, pin::Pin};
 use bytes::Bytes;
 use futures_util::Stream;
 use satchel_core::{
-    content_type::ContentType, digest::Sha256Digest, grant::Grant, metadata::Metadata, time::Timestamp,
+    content_type::ContentType,
+    digest::Sha256Digest,
+    grant::{Grant, UploadId},
+    metadata::Metadata,
+    time::Timestamp,
     upload_path::UploadPath,
 };
 
@@ -36,6 +40,8 @@ pub enum Body {
 pub enum Creation {
     /// The object is there now, and it is ours.
     Created,
+    /// The same bytes came with the same token before, as this upload. Its answer may have got lost.
+    Repeated(UploadId),
     /// Another object was first; nothing has changed.
     Exists,
 }

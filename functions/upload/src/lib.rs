@@ -152,6 +152,7 @@ async fn store(state: &State, upload: &NewUpload, body: Body) -> Result<Response
 pub fn stored(created: Result<Creation, CreateError>) -> Result<Response<Body>, UploadError> {
     match created? {
         Creation::Created => Ok(answer::empty(StatusCode::CREATED, "stored")),
+        Creation::Repeated(_) => Ok(answer::empty(StatusCode::CREATED, "stored_before")),
         Creation::Exists => Err(UploadError::Exists),
     }
 }

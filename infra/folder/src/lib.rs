@@ -58,7 +58,7 @@ pub use folder::Store;
 pub use health::Health;
 pub use lifecycle::{Expired, LifecycleRule};
 pub use listing::{Page, Query};
-pub use multipart::{Describe, MIN_PART_BYTES, NamedPart};
+pub use multipart::{MIN_PART_BYTES, NamedPart};
 pub use objects::{Address, Described, Found};
 pub use options::{Clock, StoreOptions};
 pub use read::ObjectStream;

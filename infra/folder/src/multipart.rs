@@ -23,12 +23,9 @@ pub struct NamedPart {
     pub etag: String,
 }
 
-/// Gives the ETag and the checksum of the whole from the upload and its parts.
-pub type Describe = fn(&UploadRecord, &[&PartRecord]) -> Described;
-
 impl Store {
     /// Makes the named parts an object at the upload's address if `condition` holds. Where it does not, the upload
-    /// stays as it is.
+    /// stays as it is. `describe` gives the ETag and the checksum of the whole from the upload and its parts, or refuses.
     ///
     /// # Errors
     /// There is no such upload, its parts are others, the condition does not hold, or the index cannot be written.
@@ -37,10 +34,19 @@ impl Store {
         at: UploadAddress,
         named: Vec<NamedPart>,
         condition: WriteCondition,
-        describe: Describe,
+        describe: impl FnOnce(&UploadRecord, &[&PartRecord]) -> Result<Described, Refusal> + Send + 'static,
     ) -> Result<ObjectHead, StoreError> {
         let now = self.now();
         self.writer().apply(move |tables| tables.complete_upload(&at, &named, &condition, describe, now)).await
+    }
+
+    /// The object that a completed upload has become, as long as it is there.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn completed(&self, at: &UploadAddress) -> Result<Option<ObjectHead>, StoreError> {
+        let head = self.noting(self.snapshot()?.rows().head(&at.object))?;
+        Ok(head.filter(|head| head.upload.as_ref() == Some(&at.id)))
     }
 }
 
@@ -50,7 +56,7 @@ impl Tables<'_> {
         at: &UploadAddress,
         named: &[NamedPart],
         condition: &WriteCondition,
-        describe: Describe,
+        describe: impl FnOnce(&UploadRecord, &[&PartRecord]) -> Result<Described, Refusal>,
         now: u64,
     ) -> Result<Result<ObjectHead, Refusal>, StoreError> {
         let Some(upload) = self.rows.upload(at)? else { return Ok(Err(Refusal::NoSuchUpload)) };
@@ -59,7 +65,11 @@ impl Tables<'_> {
             Ok(chosen) => chosen,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let record = assemble(upload, &chosen, describe, now);
+        let described = match describe(&upload, &chosen) {
+            Ok(described) => described,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let record = assemble(at, upload, &chosen, described, now);
         let by = CreatedBy::CompleteMultipartUpload;
         // Empty parts alone make an empty object, which has no file.
         let place_is_empty = record.place.segments().is_empty();
@@ -93,10 +103,16 @@ fn choose<'p>(named: &[NamedPart], parts: &'p [(u32, PartRecord)]) -> Result<Vec
     Ok(chosen)
 }
 
-fn assemble(upload: UploadRecord, chosen: &[&PartRecord], describe: Describe, now: u64) -> ObjectRecord {
-    let Described { etag, checksum, .. } = describe(&upload, chosen);
-    let size = chosen.iter().map(|part| part.size).sum();
-    let head = ObjectHead { size, etag, modified: now, sha256: None, checksum, headers: upload.headers };
+fn assemble(
+    at: &UploadAddress,
+    upload: UploadRecord,
+    chosen: &[&PartRecord],
+    described: Described,
+    now: u64,
+) -> ObjectRecord {
+    let Described { etag, checksum, .. } = described;
+    let (size, by, headers) = (chosen.iter().map(|part| part.size).sum(), Some(at.id.clone()), upload.headers);
+    let head = ObjectHead { size, etag, modified: now, sha256: None, checksum, upload: by, headers };
     let segments = chosen.iter().flat_map(|part| part.segments.iter().copied()).collect();
     ObjectRecord { head, place: Place::Files(segments) }
 }

@@ -151,7 +151,7 @@ impl Store {
     ) -> Result<ObjectHead, StoreError> {
         let Described { etag, checksum, headers } = described;
         let (size, sha256) = (body.size, Some(body.sha256));
-        let head = ObjectHead { size, etag, modified: self.now(), sha256, checksum, headers };
+        let head = ObjectHead { size, etag, modified: self.now(), sha256, checksum, upload: None, headers };
         let ready = match body.content {
             Content::Small(bytes) => {
                 Ready { record: ObjectRecord { head, place: Place::Inside }, body: Some(bytes), files: Vec::new() }
@@ -187,6 +187,7 @@ impl Store {
         let Found { at, record, body, guard } = found;
         let mut head = record.head;
         head.modified = self.now();
+        head.upload = None;
         head.headers = headers.unwrap_or(head.headers);
         let ready = match record.place {
             Place::Inside => {

@@ -93,6 +93,9 @@ pub struct ObjectHead {
     /// What the sender asked for besides.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub checksum: Option<Checksum>,
+    /// The multipart upload that has become it: to complete that once more changes nothing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub upload: Option<String>,
     /// Given back with it.
     #[serde(default)]
     pub headers: Headers,
@@ -127,7 +130,8 @@ impl ObjectRecord {
     /// That of an object whose key says everything.
     pub(crate) fn empty(modified: u64) -> Self {
         let (etag, sha256) = (EMPTY_MD5.to_owned(), Some(Digest::of(b"")));
-        let head = ObjectHead { size: 0, etag, modified, sha256, checksum: None, headers: Headers::default() };
+        let head =
+            ObjectHead { size: 0, etag, modified, sha256, checksum: None, headers: Headers::default(), upload: None };
         Self { head, place: Place::Inside }
     }
 }
@@ -190,9 +194,13 @@ mod tests {
             modified: 1_700_000_000_000,
             sha256: Some(Digest::of(b"x")),
             checksum: Some(checksum),
+            upload: Some("id".into()),
             headers: Headers { content_type: Some("a/b".into()), metadata, ..Headers::default() },
         };
         let json = serde_json::to_string(&head).unwrap();
         assert_eq!(serde_json::from_str::<ObjectHead>(&json).unwrap(), head);
+        let of_old = json.replace(r#""upload":"id","#, "");
+        assert_ne!(of_old, json);
+        assert_eq!(serde_json::from_str::<ObjectHead>(&of_old).unwrap(), ObjectHead { upload: None, ..head });
     }
 }

@@ -97,10 +97,13 @@ impl Files {
         let entry = Entry::of(grant, &self.retention, self.clock.now()).map(|entry| self.at(&Key::of_entry(&entry)));
         let described = Described { etag: tag(body.sha256), checksum, headers: headers(grant) };
         let absent = WriteCondition { absent: true, matches: None };
-        let at = self.at(&Key::of_upload(&grant.path));
+        let (at, sha256) = (self.at(&Key::of_upload(&grant.path)), body.sha256);
         match self.store.put_beside(at, described, body, absent, entry).await {
             Ok(_) => Ok(Creation::Created),
-            Err(FolderError::Refused(Refusal::PreconditionFailed { .. })) => Ok(Creation::Exists),
+            Err(FolderError::Refused(Refusal::PreconditionFailed { .. })) => {
+                let present = self.look(&grant.path)?;
+                Ok(present.map_or(Creation::Exists, |present| met_by(&present, grant, sha256)))
+            }
             Err(error) => Err(failed("store a file", &error)),
         }
     }
@@ -111,13 +114,16 @@ impl Objects for Files {
 
     async fn create(&self, upload: &NewUpload, body: Body) -> Result<Creation, CreateError> {
         let NewUpload { grant, digest } = upload;
-        // Before the body: whoever waits for permission need not send it.
-        if self.look(&grant.path)?.is_some() {
+        // Before the body: whoever waits for permission need not send it, unless it may be what is there.
+        if self.look(&grant.path)?.is_some_and(|head| !may_be_repeated(grant, &head)) {
             return Ok(Creation::Exists);
         }
         let body = self.receive(grant.size, body).await?;
         if digest.is_some_and(|announced| announced != Sha256Digest::from_bytes(body.sha256.0)) {
             return Err(DigestError::Mismatch.into());
+        }
+        if let Some(present) = self.look(&grant.path)? {
+            return Ok(met_by(&present, grant, body.sha256));
         }
         // What was announced can be asked for again, over S3.
         let digest = digest.map(|_| body.sha256.0.to_vec());
@@ -170,6 +176,20 @@ fn absent<T>(found: Result<T, FolderError>) -> Result<Option<T>, FolderError> {
         Ok(found) => Ok(Some(found)),
         Err(FolderError::Refused(Refusal::NoSuchKey)) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// Whether what is there came with the very token of this upload, and has as many bytes.
+fn may_be_repeated(grant: &Grant, present: &ObjectHead) -> bool {
+    grant.token.is_some() && stored(present).metadata.token == grant.token && present.size == grant.size
+}
+
+/// What storing a body comes to that meets this object.
+fn met_by(present: &ObjectHead, grant: &Grant, sha256: Digest) -> Creation {
+    match stored(present).metadata.upload {
+        Some(upload) if upload == grant.id => Creation::Created,
+        Some(upload) if may_be_repeated(grant, present) && present.sha256 == Some(sha256) => Creation::Repeated(upload),
+        _ => Creation::Exists,
     }
 }
 

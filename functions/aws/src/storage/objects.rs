@@ -55,7 +55,7 @@ impl Storage {
     ) -> Result<Creation, CreateError> {
         // For stores that ignore the condition of the write.
         if let Some(present) = self.head(&grant.path).await? {
-            return Ok(if present.is_of(grant) { Creation::Created } else { Creation::Exists });
+            return Ok(own_or_other(&present, grant));
         }
         let frames = StreamBody::new(SyncStream::new(pieces.map_ok(Frame::data)));
         let body = ByteStream::new(SdkBody::from_body_1_x(frames));
@@ -64,12 +64,20 @@ impl Storage {
         let sent = async {
             match sent.send().await {
                 Ok(_) => Ok(Creation::Created),
-                Err(error) if matches!(status(&error), Some(409 | 412)) => Ok(self.own_or_other(grant).await?),
+                Err(error) if matches!(status(&error), Some(409 | 412)) => {
+                    let present = self.head(&grant.path).await?;
+                    Ok(present.map_or(Creation::Exists, |present| own_or_other(&present, grant)))
+                }
                 Err(error) => Err(broken(&error).map_or_else(|| failed("PutObject", &error).into(), CreateError::Body)),
             }
         };
         self.indexed(grant, sent).await
     }
+}
+
+/// What has passed is not known any more, so that it cannot be compared with what is there.
+fn own_or_other(present: &Stored, grant: &Grant) -> Creation {
+    if present.is_of(grant) { Creation::Created } else { Creation::Exists }
 }
 
 /// What the client's side of the stream said, if that is what broke it.

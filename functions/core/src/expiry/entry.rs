@@ -88,6 +88,7 @@ mod tests {
             expires: expires.map(|after| NOW.plus(after)),
             owner: None,
             id: UploadId::from_random([0; 9]),
+            token: None,
         }
     }
 

@@ -113,6 +113,7 @@ fn claims_say_all_that_is_stored() {
     assert_eq!(grant.content_type.as_str(), "image/png");
     assert_eq!(grant.expires, Some(Timestamp::from_seconds(1_612_717_960)));
     assert_eq!(grant.owner, Some(OwnerId::of_bare_jid("user@example.com", policy.secrets.current())));
+    assert_eq!(grant.token, Some(TokenId::of(&credential)));
 }
 
 fn v1(path: &str, size: u64) -> Credential {

@@ -155,6 +155,7 @@ mod tests {
                 expires: Some(Timestamp::from_seconds(9)),
                 owner: Some(OwnerId::of_bare_jid("a@b", &"key".into())),
                 id: UploadId::from_random([1; 9]),
+                token: None,
             },
             multipart: multipart.map(MultipartId::new),
             expires: EXPIRES,

@@ -81,8 +81,9 @@ mod tests {
     use super::*;
     use crate::{
         credential::Credential,
-        grant::UploadId,
+        grant::{Grant, UploadId},
         put::{self, PutPolicy, PutRequest},
+        repeat::TokenId,
         secret::Secrets,
         slot::{AllowedDomains, Chance, Retention, Service, SlotPolicy, SlotRequest, decide},
     };
@@ -125,7 +126,8 @@ mod tests {
         let request = PutRequest { paths: &[path], credential: &credential, length: Some(1_000), content_type: None };
         let policy = PutPolicy { secrets: Secrets::parse("key").unwrap(), max_size: 1_000, retention: None };
         let authorized = |now| put::authorize(&request, &policy, now, slot.grant.id);
-        assert_eq!(authorized(NOW), Ok(slot.grant.clone()));
+        let token = Some(TokenId::of(&credential));
+        assert_eq!(authorized(NOW), Ok(Grant { token, ..slot.grant.clone() }));
         assert!(authorized(NOW.plus(PUT_URL_LIFE - 1)).is_ok() && authorized(NOW.plus(PUT_URL_LIFE)).is_err());
     }
 

@@ -174,6 +174,7 @@ fn grant(number: usize) -> Grant {
         expires: None,
         owner: None,
         id: UploadId::from_random([7; 9]),
+        token: None,
     }
 }
 

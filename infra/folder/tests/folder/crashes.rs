@@ -163,7 +163,7 @@ impl Run {
             return;
         }
         let named = vec![NamedPart { number: 1, etag: "e".into() }];
-        let describe = |_: &_, _: &[&_]| Described { etag: "e-1".into(), ..Described::default() };
+        let describe = |_: &_, _: &[&_]| Ok(Described { etag: "e-1".into(), ..Described::default() });
         let done = store.complete_upload(upload, named, WriteCondition::default(), describe).await;
         self.model.note(key, Some(bytes), &done);
     }

@@ -35,7 +35,7 @@ async fn filled() -> Folder {
     let id = store.begin_upload(at("parts"), satchel_folder::Headers::default(), None, false).await.unwrap();
     let upload = UploadAddress { object: at("parts"), id };
     let named = vec![part(&store, &upload, 1, pattern(MIN)).await, part(&store, &upload, 2, pattern(10)).await];
-    let describe = |_: &_, _: &[&_]| Described { etag: "whole".into(), ..Described::default() };
+    let describe = |_: &_, _: &[&_]| Ok(Described { etag: "whole".into(), ..Described::default() });
     store.complete_upload(upload, named, WriteCondition::default(), describe).await.unwrap();
     let id = store.begin_upload(at("unfinished"), satchel_folder::Headers::default(), None, false).await.unwrap();
     part(&store, &UploadAddress { object: at("unfinished"), id }, 1, pattern(MIN)).await;
@@ -53,7 +53,10 @@ async fn has_all(folder: &Folder, small: bool) {
     let head = store.head(&at("copy")).unwrap();
     assert_eq!(head.headers.content_type.as_deref(), Some("image/png"));
     assert_eq!(head.headers.metadata["owner"], "سلام");
-    assert_eq!(store.head(&at("parts")).unwrap().etag, "whole");
+    let parts = store.head(&at("parts")).unwrap();
+    assert_eq!(parts.etag, "whole");
+    let done = UploadAddress { object: at("parts"), id: parts.upload.clone().unwrap() };
+    assert_eq!(store.completed(&done).unwrap(), Some(parts), "a repeated completion is known as what it is");
     assert_eq!(store.scrub().await.unwrap().damaged, 0);
     put(&store, "new", &pattern(LARGE)).await.unwrap();
     store.close().await.unwrap();

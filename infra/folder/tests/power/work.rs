@@ -173,7 +173,7 @@ pub fn named(parts: &[(u64, usize)]) -> Vec<NamedPart> {
     (1..).zip(parts).map(|(number, part)| NamedPart { number, etag: etag(&[*part]) }).collect()
 }
 
-pub fn describe(_: &UploadRecord, parts: &[&PartRecord]) -> Described {
+pub fn describe(_: &UploadRecord, parts: &[&PartRecord]) -> Result<Described, Refusal> {
     let etags: Vec<_> = parts.iter().map(|part| part.etag.as_str()).collect();
-    Described { etag: etags.join("-"), ..Described::default() }
+    Ok(Described { etag: etags.join("-"), ..Described::default() })
 }

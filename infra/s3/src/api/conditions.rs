@@ -145,6 +145,7 @@ mod tests {
             sha256: None,
             modified: 1_700_000_000_999,
             checksum: None,
+            upload: None,
             headers: Headers::default(),
         }
     }

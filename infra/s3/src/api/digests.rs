@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use crc_fast::CrcAlgorithm;
 use s3s::TrailingHeaders;
 use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
 use satchel_folder::{Checksum, ChecksumAlgorithm, Described, Observer, PartRecord, Refusal, UploadRecord};
@@ -133,7 +134,7 @@ impl Announced {
     }
 }
 
-fn verify(name: &'static str, expected: &str, actual: &[u8]) -> Result<(), Refusal> {
+pub(super) fn verify(name: &'static str, expected: &str, actual: &[u8]) -> Result<(), Refusal> {
     let decoded = BASE64_STANDARD.decode(expected).map_err(|_| Refusal::InvalidDigest { digest: name })?;
     if decoded.len() != actual.len() {
         return Err(Refusal::InvalidDigest { digest: name });
@@ -144,19 +145,49 @@ fn verify(name: &'static str, expected: &str, actual: &[u8]) -> Result<(), Refus
     Ok(())
 }
 
-/// The ETag of an object made of parts (AWS: the MD5 of the parts' MD5s and their number), and the checksum over the parts'
-/// checksums where the upload asked for one and every part has it.
+/// The ETag of an object made of parts, and its checksum where the upload asked for one and every part has it: that of the
+/// whole, or one over the parts' checksums.
 pub(super) fn of_parts(upload: &UploadRecord, parts: &[&PartRecord]) -> Described {
-    let mut md5 = Md5::new();
-    for part in parts {
-        md5.update(&unhex(&part.etag));
+    let etag = etag_of_parts(parts.iter().map(|part| part.etag.as_str()));
+    let checksum = if upload.full_object { whole(upload, parts) } else { composite(upload, parts) };
+    Described { etag, checksum, ..Described::default() }
+}
+
+/// The MD5 of the parts' MD5s, and their number (AWS: "Checking object integrity").
+pub(super) fn etag_of_parts<'e>(etags: impl Iterator<Item = &'e str>) -> String {
+    let (mut md5, mut count) = (Md5::new(), 0);
+    for etag in etags {
+        md5.update(&unhex(etag));
+        count += 1;
     }
-    let etag = format!("{}-{}", hex(&md5.finalize()), parts.len());
-    Described { etag, checksum: composite(upload, parts), ..Described::default() }
+    format!("{}-{count}", hex(&md5.finalize()))
+}
+
+/// CRCs of parts make the CRC of the whole; other digests do not.
+fn whole(upload: &UploadRecord, parts: &[&PartRecord]) -> Option<Checksum> {
+    let algorithm = upload.algorithm?;
+    let (crc, bytes) = crc_of(algorithm)?;
+    let mut combined: Option<u64> = None;
+    for part in parts {
+        let own = part.checksum.as_ref().filter(|checksum| checksum.algorithm == algorithm)?;
+        let own = own.digest.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        combined = Some(combined.map_or(own, |before| crc_fast::checksum_combine(crc, before, own, part.size)));
+    }
+    Some(Checksum { algorithm, digest: combined?.to_be_bytes()[8 - bytes..].to_vec(), parts: 0 })
+}
+
+/// The CRC and its length in bytes; `None` where it is another digest.
+pub(super) fn crc_of(algorithm: ChecksumAlgorithm) -> Option<(CrcAlgorithm, usize)> {
+    match algorithm {
+        ChecksumAlgorithm::Crc32 => Some((CrcAlgorithm::Crc32IsoHdlc, 4)),
+        ChecksumAlgorithm::Crc32c => Some((CrcAlgorithm::Crc32Iscsi, 4)),
+        ChecksumAlgorithm::Crc64Nvme => Some((CrcAlgorithm::Crc64Nvme, 8)),
+        ChecksumAlgorithm::Sha1 | ChecksumAlgorithm::Sha256 => None,
+    }
 }
 
 fn composite(upload: &UploadRecord, parts: &[&PartRecord]) -> Option<Checksum> {
-    let algorithm = upload.algorithm.filter(|_| !upload.full_object)?;
+    let algorithm = upload.algorithm?;
     let mut hasher = Hasher::new(algorithm);
     for part in parts {
         let checksum = part.checksum.as_ref().filter(|checksum| checksum.algorithm == algorithm)?;

@@ -14,11 +14,15 @@ mod multipart;
 mod put;
 mod rules;
 mod tokens;
+pub(crate) mod watched;
 
 use async_trait::async_trait;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
 use satchel_folder::Store;
+
+use error::OrS3;
+use watched::Watched;
 
 /// The operations. One per server.
 pub(crate) struct Api {
@@ -27,12 +31,14 @@ pub(crate) struct Api {
     pub(crate) region: String,
 }
 
-/// Each operation is a function in the module of its family; this is only the table.
+/// Each operation is a function in the module of its family; this is only the table. None is called for a body that is not
+/// the one that was announced.
 macro_rules! operations {
     ($($name:ident($input:ident) -> $output:ident = $module:ident::$function:ident;)*) => {
         #[async_trait]
         impl S3 for Api {
             $(async fn $name(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
+                request.extensions.get().map_or(Ok(()), Watched::check).or_s3()?;
                 $module::$function(self, request).await
             })*
         }

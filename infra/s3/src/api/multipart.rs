@@ -7,14 +7,16 @@ use s3s::dto::{
     CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart, CreateMultipartUploadInput,
     CreateMultipartUploadOutput, ListPartsInput, ListPartsOutput, Part, UploadPartInput, UploadPartOutput,
 };
-use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
-use satchel_folder::{Address, ChecksumAlgorithm, NamedPart, PartRecord, Refusal, UploadAddress};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
+use satchel_folder::{
+    Address, ChecksumAlgorithm, NamedPart, ObjectHead, PartRecord, Refusal, UploadAddress, UploadRecord, WriteCondition,
+};
 
-use super::digests::of_parts;
+use super::digests::{crc_of, etag_of_parts, header_of, of_parts, verify};
 use super::error::{OrS3, refused};
 use super::headers::{algorithm, checksum_text, etag, set_checksum, signed, stored, timestamp};
 use super::list::limit;
-use super::put::{announced, take_body};
+use super::put::{announced, checksum, take_body};
 use super::{Api, conditions};
 
 /// S3's highest part number.
@@ -61,14 +63,20 @@ pub(super) async fn complete(
     request: S3Request<CompleteMultipartUploadInput>,
 ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
     let S3Request { input, headers, .. } = request;
-    let condition = conditions::on_write(&headers)?;
-    let parts = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
     let location = format!("/{}/{}", input.bucket, input.key);
     let at = address(input.bucket.clone(), input.key.clone(), input.upload_id);
-    check_type(api, &at, input.checksum_type.as_ref())?;
-    check_parts(api, &at, &parts, input.mpu_object_size)?;
-    let named = parts.into_iter().map(named_part).collect::<S3Result<Vec<_>>>()?;
-    let head = api.store.complete_upload(at, named, condition, of_parts).await.or_s3()?;
+    let asked = Completion {
+        parts: input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default(),
+        condition: conditions::on_write(&headers)?,
+        size: input.mpu_object_size,
+        checksum_type: input.checksum_type,
+        whole: checksum(&headers)?.and_then(|(algorithm, digest)| Some((algorithm, digest?))),
+    };
+    let head = match asked.carry_out(api, &at).await {
+        // It may be so because it was completed before, and the answer got lost.
+        Err(error) if *error.code() == S3ErrorCode::NoSuchUpload => asked.found_done(api, &at)?.ok_or(error)?,
+        done => done?,
+    };
     let mut output = CompleteMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
@@ -80,14 +88,62 @@ pub(super) async fn complete(
     Ok(S3Response::new(output))
 }
 
-fn check_type(api: &Api, at: &UploadAddress, named: Option<&ChecksumType>) -> S3Result<()> {
-    let full = api.store.upload(at).or_s3()?.full_object;
-    match named.map(|named| named.as_str() == ChecksumType::FULL_OBJECT) {
-        Some(named) if named != full => {
-            Err(s3_error!(InvalidRequest, "x-amz-checksum-type differs from that of the upload's creation"))
-        }
-        _ => Ok(()),
+/// What a completion says.
+struct Completion {
+    parts: Vec<CompletedPart>,
+    condition: WriteCondition,
+    size: Option<i64>,
+    checksum_type: Option<ChecksumType>,
+    /// Of the whole object, base64.
+    whole: Option<(ChecksumAlgorithm, String)>,
+}
+
+impl Completion {
+    async fn carry_out(&self, api: &Api, at: &UploadAddress) -> S3Result<ObjectHead> {
+        self.check_type(api, at)?;
+        check_parts(api, at, &self.parts, self.size)?;
+        let (named, whole) = (self.named()?, self.whole.clone());
+        let describe = move |upload: &UploadRecord, parts: &[&PartRecord]| {
+            let described = of_parts(upload, parts);
+            if let Some((algorithm, expected)) = whole {
+                let own = described.checksum.as_ref().map_or(&[][..], |checksum| &checksum.digest);
+                verify(header_of(algorithm), &expected, own)?;
+            }
+            Ok(described)
+        };
+        api.store.complete_upload(at.clone(), named, self.condition.clone(), describe).await.or_s3()
     }
+
+    /// The object that the same completion has made before.
+    fn found_done(&self, api: &Api, at: &UploadAddress) -> S3Result<Option<ObjectHead>> {
+        let named = self.named()?;
+        let etag = etag_of_parts(named.iter().map(|part| part.etag.as_str()));
+        Ok(api.store.completed(at).or_s3()?.filter(|head| head.etag == etag))
+    }
+
+    fn named(&self) -> S3Result<Vec<NamedPart>> {
+        self.parts.iter().cloned().map(named_part).collect()
+    }
+
+    fn check_type(&self, api: &Api, at: &UploadAddress) -> S3Result<()> {
+        let upload = api.store.upload(at).or_s3()?;
+        let named = self.checksum_type.as_ref().map(|named| named.as_str() == ChecksumType::FULL_OBJECT);
+        if named.is_some_and(|named| named != upload.full_object) {
+            return Err(s3_error!(InvalidRequest, "x-amz-checksum-type differs from that of the upload's creation"));
+        }
+        match &self.whole {
+            Some((algorithm, _)) if !can_be_verified(&upload, *algorithm) => Err(s3_error!(
+                NotImplemented,
+                "A checksum of the whole is verified where the upload was created with its algorithm, a CRC, as FULL_OBJECT"
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether the checksum of the whole can be told from those of the parts.
+fn can_be_verified(upload: &UploadRecord, algorithm: ChecksumAlgorithm) -> bool {
+    upload.full_object && upload.algorithm == Some(algorithm) && crc_of(algorithm).is_some()
 }
 
 /// The checksums and the size that the completion names must be those of the parts. A part that is not there is the

@@ -47,7 +47,8 @@ pub(super) fn announced(
     Ok(Announced { length, md5: text("content-md5"), checksum: checksum(headers)?, trailers })
 }
 
-fn checksum(headers: &HeaderMap) -> S3Result<Option<(ChecksumAlgorithm, Option<String>)>> {
+/// The one checksum that the headers announce.
+pub(super) fn checksum(headers: &HeaderMap) -> S3Result<Option<(ChecksumAlgorithm, Option<String>)>> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let trailer = text("x-amz-trailer").unwrap_or_default().to_ascii_lowercase();
     let mut found = None;

@@ -10,6 +10,7 @@ use s3s::StdError;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::rechunk::Rechunk;
+use crate::api::watched::Watched;
 
 /// What the error of a stalled body says; the API answers it with `RequestTimeout`.
 pub(crate) const STALLED: &str = "the client sent nothing for too long";
@@ -22,16 +23,17 @@ struct Stalled;
 pub(crate) struct RequestBody<B> {
     incoming: B,
     rechunk: Option<Rechunk>,
+    watched: Option<Watched>,
     patience: Duration,
     deadline: Pin<Box<Sleep>>,
 }
 
 impl<B: Body<Data = Bytes, Error: Into<StdError>> + Unpin> RequestBody<B> {
     /// Takes `incoming`; an error ends it where nothing arrives for `patience`. `chunked`: it is an aws-chunked body
-    /// without signatures on its chunks.
-    pub(super) fn new(incoming: B, patience: Duration, chunked: bool) -> Self {
+    /// without signatures on its chunks. `watched` sees all of it.
+    pub(super) fn new(incoming: B, patience: Duration, chunked: bool, watched: Option<Watched>) -> Self {
         let rechunk = chunked.then(Rechunk::default);
-        Self { incoming, rechunk, patience, deadline: Box::pin(sleep(patience)) }
+        Self { incoming, rechunk, watched, patience, deadline: Box::pin(sleep(patience)) }
     }
 
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StdError>>> {
@@ -42,7 +44,12 @@ impl<B: Body<Data = Bytes, Error: Into<StdError>> + Unpin> RequestBody<B> {
                     self.deadline.as_mut().reset(next);
                     match frame {
                         Some(Ok(frame)) => match frame.into_data() {
-                            Ok(bytes) => return Poll::Ready(Some(Ok(bytes))),
+                            Ok(bytes) => {
+                                if let Some(watched) = &self.watched {
+                                    watched.update(&bytes);
+                                }
+                                return Poll::Ready(Some(Ok(bytes)));
+                            }
                             // HTTP trailers mean nothing to S3.
                             Err(_) => continue,
                         },

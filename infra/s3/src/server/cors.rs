@@ -10,8 +10,8 @@ use satchel_folder::Store;
 use super::guard::refusal;
 use crate::api::error::custom;
 
-/// What a page needs to resume a download, to name the file and to compare it, beside what it may read anyway.
-const EXPOSED: [&str; 4] = ["ETag", "Accept-Ranges", "Content-Disposition", "Content-Range"];
+/// What a page needs to resume a download, to name the file and to compare it. template.yaml gives its bucket the same.
+const EXPOSED: [&str; 5] = ["ETag", "Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range"];
 
 /// Where rules come from.
 #[derive(Clone)]

@@ -25,6 +25,7 @@ use satchel_folder::Store;
 use tokio::net::{TcpListener, ToSocketAddrs};
 
 use crate::api::Api;
+use crate::api::watched::Watched;
 use crate::listener::{self, Listener, Patience, Terms};
 use answers::Asked;
 use body::RequestBody;
@@ -129,8 +130,9 @@ impl Service {
         if request.method() == Method::OPTIONS {
             return asked.complete(self.cors.preflight(origin.as_ref()));
         }
-        let response = match guard::admit(&mut request) {
-            Ok(()) => self.call(request).await,
+        let admitted = guard::admit(&mut request).and_then(|()| Watched::of(&request));
+        let response = match admitted {
+            Ok(watched) => self.call(request, watched).await,
             Err(error) => guard::refusal(error),
         };
         let mut response = asked.complete(response);
@@ -140,13 +142,17 @@ impl Service {
         response
     }
 
-    async fn call<B>(&self, request: Request<B>) -> Response<Body>
+    async fn call<B>(&self, mut request: Request<B>, watched: Option<Watched>) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes, Error: Into<StdError>> + Send + Sync + Unpin + 'static,
     {
         let chunked = request.headers().get("x-amz-content-sha256");
         let chunked = chunked.is_some_and(|it| it.as_bytes() == b"STREAMING-UNSIGNED-PAYLOAD-TRAILER");
-        let request = request.map(|body| Body::http_body(RequestBody::new(body, self.patience.idle, chunked)));
+        if let Some(watched) = watched.clone() {
+            request.extensions_mut().insert(watched);
+        }
+        let taken = |body| RequestBody::new(body, self.patience.idle, chunked, watched);
+        let request = request.map(|body| Body::http_body(taken(body)));
         self.s3.call(request).await.unwrap_or_else(|_| internal_error())
     }
 }

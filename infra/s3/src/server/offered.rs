@@ -46,11 +46,11 @@ const READ: &[&str] = &[
 ];
 
 /// Groups of headers, by what they are about; see [`GROUPS`].
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
+    ("checksum", &["x-amz-sdk-checksum-algorithm"]),
     (
-        "checksum",
+        "digest",
         &[
-            "x-amz-sdk-checksum-algorithm",
             "x-amz-checksum-crc32",
             "x-amz-checksum-crc32c",
             "x-amz-checksum-crc64nvme",
@@ -85,20 +85,20 @@ const OFFERS: [Offer; 27] = offers! {
     "DeleteBucket": &[], &[];
     "HeadBucket": &[], &[];
     "GetBucketLocation": &["location"], &[];
-    "PutBucketCors": &["cors"], &["checksum", "chunks"];
+    "PutBucketCors": &["cors"], &["checksum", "digest"];
     "GetBucketCors": &["cors"], &[];
     "DeleteBucketCors": &["cors"], &[];
-    "PutBucketLifecycleConfiguration": &["lifecycle"], &["checksum", "chunks"];
+    "PutBucketLifecycleConfiguration": &["lifecycle"], &["checksum", "digest"];
     "GetBucketLifecycleConfiguration": &["lifecycle"], &[];
     "DeleteBucketLifecycle": &["lifecycle"], &[];
     "ListObjects": LIST, &[];
     "ListObjectsV2": LIST_V2, &[];
     "ListMultipartUploads": LIST_UPLOADS, &[];
-    "DeleteObjects": &["delete"], &["checksum", "chunks"];
+    "DeleteObjects": &["delete"], &["checksum", "digest"];
     "GetObject": READ, &["x-amz-checksum-mode"];
     "HeadObject": READ, &["x-amz-checksum-mode"];
     "GetObjectTagging": &["tagging", "versionId"], &[];
-    "PutObject": &[], &["checksum", "chunks", "stored", "x-amz-meta-", "if-match", "if-none-match"];
+    "PutObject": &[], &["checksum", "digest", "chunks", "stored", "x-amz-meta-", "if-match", "if-none-match"];
     "CopyObject": &[], &[
         "source", "stored", "x-amz-meta-", "x-amz-metadata-directive", "x-amz-tagging-directive", "if-match",
         "if-none-match"
@@ -107,11 +107,11 @@ const OFFERS: [Offer; 27] = offers! {
     "CreateMultipartUpload": &["uploads"], &[
         "stored", "x-amz-meta-", "x-amz-checksum-algorithm", "x-amz-checksum-type", "x-amz-sdk-checksum-algorithm"
     ];
-    "UploadPart": &["partNumber", "uploadId"], &["checksum", "chunks"];
+    "UploadPart": &["partNumber", "uploadId"], &["checksum", "digest", "chunks"];
     "UploadPartCopy": &["partNumber", "uploadId"], &["source", "x-amz-copy-source-range"];
     "ListParts": &["uploadId", "max-parts", "part-number-marker"], &[];
     "CompleteMultipartUpload": &["uploadId"], &[
-        "x-amz-checksum-type", "x-amz-mp-object-size", "if-match", "if-none-match"
+        "digest", "x-amz-checksum-type", "x-amz-mp-object-size", "if-match", "if-none-match"
     ];
     "AbortMultipartUpload": &["uploadId"], &[];
 };

@@ -32,7 +32,7 @@ async fn open_rules_answer_any_page() {
         assert_eq!(answer.header("Access-Control-Allow-Origin"), Some("*"));
         assert_eq!(answer.header("Access-Control-Allow-Methods"), Some("GET, HEAD, PUT"));
         assert_eq!(answer.header("Access-Control-Allow-Headers"), Some("content-type, x-custom"));
-        let exposed = "ETag, Accept-Ranges, Content-Disposition, Content-Range";
+        let exposed = "ETag, Accept-Ranges, Content-Disposition, Content-Length, Content-Range";
         assert_eq!(answer.header("Access-Control-Expose-Headers"), Some(exposed));
         assert_eq!(answer.header("Access-Control-Max-Age"), Some("7200"));
     }

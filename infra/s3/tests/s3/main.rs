@@ -9,6 +9,7 @@ mod conditional;
 mod copies;
 mod cors;
 mod deletes;
+mod integrity;
 mod kill;
 mod lifecycle;
 mod listing;

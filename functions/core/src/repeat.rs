@@ -1,0 +1,189 @@
+//! An upload whose answer got lost, and which is sent again: known by its token and its bytes.
+
+use md5::{Digest, Md5};
+use sha2::Sha256;
+
+use crate::{credential::Credential, digest::Sha256Digest, grant::Grant, metadata::Metadata};
+
+/// Keeps a token's digest apart from every other digest of the same bytes.
+const DOMAIN: &[u8] = b"satchel upload token\0";
+
+/// Which token an upload came with. It allows nothing: there is no way from here to the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenId([u8; 16]);
+
+impl TokenId {
+    /// The id of a token that has been verified. A MAC has one id in either case of its digits.
+    #[must_use]
+    pub fn of(credential: &Credential) -> Self {
+        let token = match credential {
+            Credential::Mac(_, mac) => mac.as_bytes().as_slice(),
+            Credential::Jwt(token) => token.as_bytes(),
+        };
+        let digest = Sha256::new().chain_update(DOMAIN).chain_update(credential.protocol()).chain_update([0]);
+        let digest = digest.chain_update(token).finalize();
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        Self(id)
+    }
+
+    /// Reads 32 hex digits; `None` for anything else.
+    #[must_use]
+    pub fn parse(hex: &str) -> Option<Self> {
+        let mut id = [0; 16];
+        hex::decode_to_slice(hex, &mut id).ok()?;
+        Some(Self(id))
+    }
+
+    /// 32 lower-case hex digits.
+    #[must_use]
+    pub fn to_hex(self) -> String {
+        hex::encode(self.0)
+    }
+}
+
+/// What tells one body from another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Content {
+    /// Bytes.
+    pub size: u64,
+    /// Where it is known. Somebody can make two bodies of one MD5, but only for a token of theirs: the first stays.
+    pub md5: Option<[u8; 16]>,
+    /// Where it is known.
+    pub sha256: Option<Sha256Digest>,
+}
+
+impl Content {
+    /// That of a body, with the digest that S3 tells of its objects.
+    #[must_use]
+    pub fn of(body: &[u8]) -> Self {
+        Self { size: body.len() as u64, md5: Some(Md5::digest(body).into()), sha256: None }
+    }
+
+    /// That of an object of S3's. The ETag is the MD5 of what one PUT has stored, unless it is encrypted with a key of KMS
+    /// or the client's (AWS: "Checking object integrity"); then it has the same form, and is the MD5 of nothing that
+    /// anybody sends. One of parts has a hyphen.
+    #[must_use]
+    pub fn of_object(size: u64, etag: &str) -> Self {
+        let mut md5 = [0; 16];
+        let read = hex::decode_to_slice(etag.trim_matches('"'), &mut md5).is_ok();
+        Self { size, md5: read.then_some(md5), sha256: None }
+    }
+
+    /// Whether both are the same bytes, as far as anybody can tell: where no digest is known of both, they are not.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        let md5 = self.md5.zip(other.md5).map(|(own, theirs)| own == theirs);
+        let sha256 = self.sha256.zip(other.sha256).map(|(own, theirs)| own == theirs);
+        let digests = [md5, sha256];
+        self.size == other.size && digests.contains(&Some(true)) && !digests.contains(&Some(false))
+    }
+}
+
+/// Whether what is stored came with the very token of `grant`, and has the bytes that came with it now. `sent` is asked
+/// only where the answer depends on it.
+#[must_use]
+pub fn is_repeated(grant: &Grant, sent: impl FnOnce() -> Content, stored: &Metadata, kept: &Content) -> bool {
+    grant.token.is_some() && grant.token == stored.token && grant.size == kept.size && kept.is(&sent())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        content_type::ContentType,
+        grant::UploadId,
+        mac::{HexMac, MacProtocol},
+        upload_path::UploadPath,
+    };
+
+    fn mac(protocol: MacProtocol, digits: &str) -> Credential {
+        Credential::Mac(protocol, HexMac::parse(digits).unwrap())
+    }
+
+    fn jwt(token: &str) -> Credential {
+        Credential::Jwt(token.to_owned())
+    }
+
+    #[test]
+    fn a_token_has_one_id_and_no_other_token_has_it() {
+        let digits = "0a".repeat(32);
+        let lower = TokenId::of(&mac(MacProtocol::V2, &digits));
+        assert_eq!(TokenId::of(&mac(MacProtocol::V2, &digits.to_uppercase())), lower);
+        assert_eq!(TokenId::parse(&lower.to_hex()), Some(lower));
+        let others = [
+            mac(MacProtocol::V1, &digits),
+            mac(MacProtocol::Token, &digits),
+            mac(MacProtocol::V2, &"0b".repeat(32)),
+            jwt("a.b.c"),
+            jwt("a.b.d"),
+            jwt(&digits),
+        ];
+        let ids = others.map(|other| TokenId::of(&other).to_hex());
+        let all: std::collections::BTreeSet<_> = ids.iter().cloned().chain([lower.to_hex()]).collect();
+        assert_eq!(all.len(), 7, "{all:?}");
+        // printf 'satchel upload token\0jwt\0a.b.c' | sha256sum | cut -c1-32
+        assert_eq!(ids[3], "054baa51fa044d903cf1309fa7253998");
+        for malformed in ["", "0a", &"0g".repeat(16), &"0a".repeat(17)] {
+            assert_eq!(TokenId::parse(malformed), None, "{malformed}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_the_same_where_a_digest_says_so_and_none_denies_it() {
+        let (hello, other) = (Content::of(b"hello"), Content::of(b"other"));
+        let sha256 = |content: Content, body: &[u8]| Content { sha256: Some(Sha256Digest::of(body)), ..content };
+        let sized = |size: u64| Content { size, ..Content::default() };
+        let etag = |etag: &str| Content::of_object(5, etag);
+        // printf hello | md5sum
+        let md5 = "5d41402abc4b2a76b9719d911017c592";
+        for (name, one, two, same) in [
+            ("the same", hello, hello, true),
+            ("others", hello, other, false),
+            ("another size", hello, Content { size: 6, ..hello }, false),
+            ("nothing is known", sized(5), sized(5), false),
+            ("nothing is known of one", hello, sized(5), false),
+            ("one is known by one digest, the other by another", hello, sha256(sized(5), b"hello"), false),
+            ("by SHA-256 alone", sha256(sized(5), b"hello"), sha256(sized(5), b"hello"), true),
+            ("by both", sha256(hello, b"hello"), sha256(hello, b"hello"), true),
+            ("one digest denies it", sha256(hello, b"hello"), sha256(hello, b"other"), false),
+            ("the other denies it", sha256(hello, b"hello"), sha256(other, b"hello"), false),
+            ("an ETag", hello, etag(&format!("\"{md5}\"")), true),
+            ("without quotes", hello, etag(md5), true),
+            ("of parts", hello, etag(&format!("\"{md5}-1\"")), false),
+            ("of nothing that was sent", hello, etag(&format!("\"{}\"", "0".repeat(32))), false),
+            ("weak", hello, etag(&format!("W/\"{md5}\"")), false),
+            ("none", hello, etag(""), false),
+        ] {
+            assert_eq!((one.is(&two), two.is(&one)), (same, same), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_upload_is_repeated_where_token_and_bytes_are_the_same() {
+        let [one, two] = [jwt("a.b.c"), jwt("a.b.d")].map(|token| Some(TokenId::of(&token)));
+        for (name, sent_with, stored_with, body, repeated) in [
+            ("the same", one, one, b"hello", true),
+            ("other bytes", one, one, b"other", false),
+            ("another token", one, two, b"hello", false),
+            ("stored without one", one, None, b"hello", false),
+            ("sent without one", None, one, b"hello", false),
+            ("neither has one", None, None, b"hello", false),
+        ] {
+            let grant = Grant {
+                path: UploadPath::parse_decoded("u/a").unwrap(),
+                size: 5,
+                content_type: ContentType::default(),
+                expires: None,
+                owner: None,
+                id: UploadId::from_random([0; 9]),
+                token: sent_with,
+            };
+            let stored = Metadata::of(&Grant { token: stored_with, ..grant.clone() });
+            let kept = Content::of(b"hello");
+            assert_eq!(is_repeated(&grant, || Content::of(body), &stored, &kept), repeated, "{name}");
+            let longer = Content { size: 6, ..kept };
+            assert!(!is_repeated(&grant, || panic!("{name}: need not be asked"), &stored, &longer));
+        }
+    }
+}
