@@ -333,12 +333,24 @@ mod tests {
             ("a.example, B.example", "romeo@b.example", parent, true),
             ("a.example b.example", "romeo@example.org", parent, false),
             ("a.example", "romeo@b.example", checked, false),
+            ("Straße.example.", "romeo@strasse.example", checked, true),
+            ("xmpp_1", "romeo@XMPP_1/x", checked, true),
         ] {
             let policy = SlotPolicy { domains: AllowedDomains::parse(list).unwrap(), ..policy() };
             let outcome = decided(&SlotRequest { from, service, ..request() }, &policy);
             assert_eq!(outcome.err(), (!admitted).then_some(SlotRefusal::Domain), "{list} {from}");
         }
-        assert_eq!(AllowedDomains::parse("a.example,*.b.example"), Err("*.b.example"));
+        for stray in ["*.b.example", "a@b", "b:5222", "\u{202e}b"] {
+            assert_eq!(AllowedDomains::parse(&format!("a.example,{stray}")), Err(stray));
+        }
+    }
+
+    #[test]
+    fn one_account_has_one_owner_however_it_is_spelled() {
+        let owner = |from| decided(&SlotRequest { from, ..request() }, &policy()).unwrap().owner;
+        for other in ["Straße@example.org/garden", "STRASSE@Example.org.", "stra\u{ad}sse@example.org"] {
+            assert_eq!(owner(other), owner("strasse@example.org"), "{other}");
+        }
     }
 
     #[test]

@@ -116,6 +116,16 @@ fn claims_say_all_that_is_stored() {
     assert_eq!(grant.token, Some(TokenId::of(&credential)));
 }
 
+#[test]
+fn a_token_names_an_account_however_it_is_spelled() {
+    let secrets = Secrets::parse("key").unwrap();
+    let owner = |jid| OwnerId::of_bare_jid(jid, secrets.current());
+    for subject in ["strasse@example.com", "Straße@Example.com", "strasse@example.com/phone"] {
+        assert_eq!(owner_of(subject, &secrets), owner("strasse@example.com"), "{subject}");
+    }
+    assert_eq!(owner_of("no address", &secrets), owner("no address"), "to the letter");
+}
+
 fn v1(path: &str, size: u64) -> Credential {
     let mac = mac::keyed(b"key", format!("{path} {size}").as_bytes()).finalize().into_bytes();
     credential("v", &hex::encode(mac)).unwrap()
