@@ -85,7 +85,7 @@ async fn the_store_lets_a_redirected_page_read() {
 /// A page reads no other headers of an answer from elsewhere than those that the answer names.
 #[tokio::test]
 async fn the_templates_bucket_and_the_stacks_s3_let_a_page_resume_and_name_a_download() {
-    let world = World::new().await;
+    let world = World::as_on_aws().await;
     world.store("u/a", b"hello").await;
     let served = follow(&world.get("/upload/u/a").await, "GET", &[("Origin", "null"), ("Range", "bytes=1-2")]).await;
     let exposed: Vec<_> = served.header("access-control-expose-headers").unwrap().split(", ").collect();

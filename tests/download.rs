@@ -190,7 +190,7 @@ async fn the_url_never_outlives_the_file() {
 async fn a_page_left_open_has_a_url_that_works_for_a_day_or_as_long_as_is_set() {
     for (set, seconds) in [(None, "86400"), (Some("604800"), "604800"), (Some("60"), "60")] {
         let variables = set.map(|set| ("SATCHEL_DOWNLOAD_URL_LIFE", set.to_owned())).into_iter().collect();
-        let world = World::with(Setup { variables, now: Some(NOW), ..Setup::default() }).await;
+        let world = World::with(Setup { variables, strict_aws: true, now: Some(NOW), ..Setup::default() }).await;
         world.store("u/a", b"hello").await;
         assert_eq!(query(&world.get("/upload/u/a").await, "X-Amz-Expires").as_deref(), Some(seconds));
         world.stop().await;

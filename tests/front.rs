@@ -102,7 +102,7 @@ async fn refusals_come_before_the_body_is_read() {
     for (target, length, status) in [
         (tokens::v1("u/a", 6), 5, 403),
         (tokens::v1("u/a", LARGE), LARGE + 1, 403),
-        (tokens::v1("u/there", 5), 5, 409),
+        (tokens::v2("u/there", 5, ""), 5, 409),
         (tokens::v1("u/there", LARGE), LARGE, 409),
         ("/upload/u/..".to_owned(), LARGE, 400),
     ] {

@@ -68,8 +68,9 @@ async fn every_function_has_its_fields() {
     let requests: Vec<(&str, &str, Request, Vec<&'static str>)> = vec![
         ("upload", "stored", jwt("s1", b"hello"), upload.to_vec()),
         ("upload", "stored", put(&tokens::v1("u/a", 5)), vec!["protocol", "size_bytes"]),
-        ("upload", "file_exists", put(&tokens::v1("u/a", 5)), refused.to_vec()),
-        ("upload", "file_exists", jwt("s1", b"hello"), refused_owner.to_vec()),
+        ("upload", "stored_before", put(&tokens::v1("u/a", 5)), vec!["protocol", "size_bytes"]),
+        ("upload", "file_exists", Request::new("PUT", &tokens::v1("u/a", 5)).body(b"other"), refused.to_vec()),
+        ("upload", "file_exists", jwt("s1", b"other"), refused_owner.to_vec()),
         ("upload", "mac_mismatch", put(&tokens::v1("u/a", 6)), vec!["protocol", "signed_messages", "size_bytes"]),
         ("upload", "token_missing", put("/upload/u/a"), vec!["reason", "size_bytes"]),
         ("upload", "token_malformed", put("/upload/u/a").header("Authorization", "Bearer x"), refused.to_vec()),
