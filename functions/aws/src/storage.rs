@@ -1,6 +1,7 @@
 //! Objects in S3: created once, never overwritten.
 
 pub mod bulk;
+mod deletes;
 mod entries;
 mod error;
 pub mod incomplete;
@@ -63,6 +64,8 @@ pub struct Stored {
     pub content_type: ContentType,
     /// Owner, expiry, upload id.
     pub metadata: Metadata,
+    /// Which bytes they are.
+    pub etag: String,
 }
 
 impl Stored {
@@ -127,26 +130,33 @@ impl Storage {
         Self { notices, ..self }
     }
 
-    /// Stores a body as the object of its grant, in one request, unless there is one already; and its entry in the
-    /// index of expiries, where it needs one.
+    /// Stores a body as the object of its grant with this metadata, in one request, unless there is one already; and its
+    /// entry in the index of expiries, where it needs one.
     ///
     /// # Errors
     /// S3 failed; whether the object exists is unknown then.
     pub async fn create(
         &self,
         grant: &Grant,
+        metadata: &Metadata,
         body: Bytes,
         digest: Option<Sha256Digest>,
     ) -> Result<Creation, StorageError> {
-        self.indexed(grant, self.put(grant, body, digest)).await
+        self.indexed(grant, self.put(grant, metadata, body, digest)).await
     }
 
-    async fn put(&self, grant: &Grant, body: Bytes, digest: Option<Sha256Digest>) -> Result<Creation, StorageError> {
+    async fn put(
+        &self,
+        grant: &Grant,
+        metadata: &Metadata,
+        body: Bytes,
+        digest: Option<Sha256Digest>,
+    ) -> Result<Creation, StorageError> {
         let key = Key::of_upload(&grant.path);
         for attempt in 0..CONFLICT_TRIES {
             back_off(attempt).await;
             let put = self.client.put_object().bucket(&*self.bucket).key(key.as_str()).if_none_match("*");
-            let put = put.content_type(grant.content_type.as_str()).set_metadata(Some(metadata(grant)));
+            let put = put.content_type(grant.content_type.as_str()).set_metadata(Some(pairs(metadata)));
             let put = put.set_checksum_sha256(digest.map(Sha256Digest::to_base64)).body(ByteStream::from(body.clone()));
             // TLS protects the body; hashing it once more for the signature would double the work.
             match put.customize().disable_payload_signing().config_override(within(DEADLINE)).send().await {
@@ -197,8 +207,8 @@ impl Storage {
             back_off(attempt).await;
             let copy = self.client.copy_object().bucket(&*self.bucket).key(key.as_str()).if_none_match("*");
             let copy = copy.copy_source(&source).copy_source_if_match(&incoming.etag);
-            let copy =
-                copy.metadata_directive(MetadataDirective::Replace).set_metadata(Some(metadata(&incoming.grant)));
+            let metadata = pairs(&Metadata::of(&incoming.grant));
+            let copy = copy.metadata_directive(MetadataDirective::Replace).set_metadata(Some(metadata));
             let copy = copy.content_type(incoming.grant.content_type.as_str()).customize();
             match copy.config_override(within(self.copy_deadline)).send().await {
                 Ok(_) => return Ok(Promotion::Promoted),
@@ -238,27 +248,6 @@ impl Storage {
             Err(error) => Err(failed("HeadObject", &error)),
         }
     }
-
-    /// Deletes what waits under `incoming/` for a grant.
-    ///
-    /// # Errors
-    /// S3 failed.
-    pub async fn discard(&self, grant: &Grant) -> Result<(), StorageError> {
-        self.delete_key(&waiting_key(grant)?).await
-    }
-
-    /// Deletes the sealed object of a path.
-    ///
-    /// # Errors
-    /// S3 failed.
-    pub async fn delete(&self, path: &UploadPath) -> Result<(), StorageError> {
-        self.delete_key(&Key::of_upload(path)).await
-    }
-
-    async fn delete_key(&self, key: &Key) -> Result<(), StorageError> {
-        let deleted = self.client.delete_object().bucket(&*self.bucket).key(key.as_str()).send().await;
-        deleted.map(|_| ()).map_err(|error| failed("DeleteObject", &error))
-    }
 }
 
 /// A grant whose key is too long is refused before anything is stored for it.
@@ -266,8 +255,8 @@ fn waiting_key(grant: &Grant) -> Result<Key, StorageError> {
     Key::of_grant(grant).map_err(|error| StorageError::of("key", error.to_string()))
 }
 
-fn metadata(grant: &Grant) -> HashMap<String, String> {
-    Metadata::of(grant).entries().map(|(name, value)| (name.to_owned(), value)).collect()
+fn pairs(metadata: &Metadata) -> HashMap<String, String> {
+    metadata.entries().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn stored(head: &HeadObjectOutput) -> Stored {
@@ -276,6 +265,7 @@ fn stored(head: &HeadObjectOutput) -> Stored {
         size: head.content_length.unwrap_or_default().unsigned_abs(),
         content_type: ContentType::parse(content_type).unwrap_or_default(),
         metadata: read_metadata(head.metadata.as_ref()),
+        etag: head.e_tag.clone().unwrap_or_default(),
     }
 }
 

@@ -10,6 +10,7 @@ use satchel_core::{
     config::UploadConfig,
     digest::Sha256Digest,
     grant::Grant,
+    metadata::Metadata,
     object_key::Key,
     put::{self, PutRequest},
     route::Resource,
@@ -95,7 +96,7 @@ async fn store(
 ) -> Result<Response<Body>, UploadError> {
     let body = event::into_bytes(body);
     digest.map_or(Ok(()), |announced| announced.check(&body))?;
-    match state.storage.create(grant, body, digest).await? {
+    match state.storage.create(grant, &Metadata::of(grant), body, digest).await? {
         Creation::Created => Ok(answer::empty(StatusCode::CREATED, "stored")),
         Creation::Exists => Err(UploadError::Exists),
     }

@@ -12,7 +12,7 @@ use satchel_aws::{
     log::{self, Seen},
     storage::StorageError,
 };
-use satchel_core::problem::Problem;
+use satchel_core::{problem::Problem, resume::refusal::ResumeRefusal};
 use satchel_s3::listener::Unreadable;
 
 use super::{
@@ -53,6 +53,12 @@ pub enum GatewayError {
     /// The same of a chunk.
     #[error("the chunk is larger than an AWS Lambda event can hold (4.45 MiB); set the client's chunk size to 4 MiB")]
     ChunkTooLarge,
+    /// What came of a chunk is stored, and the rest did not come.
+    #[error("the chunk broke off; what came of it is kept: ask with HEAD for the offset and go on from there")]
+    BrokenOff(#[source] BodyError),
+    /// What its function would say of a chunk, had it seen all of it.
+    #[error(transparent)]
+    Chunk(#[from] ResumeRefusal),
     /// The data folder does not take a body that waits.
     #[error("the body could not be kept until all of it was there; nothing was stored, try again")]
     Spool(#[source] io::Error),
@@ -66,6 +72,8 @@ impl GatewayError {
     pub fn answer(&self, method: &Method) -> Response<Body> {
         let (status, code) = match self {
             Self::Body(error) => return error.answer(method),
+            Self::BrokenOff(cause) => cause.status_and_code(),
+            Self::Chunk(refusal) => return refuse_as(method, &refusal.problem()),
             Self::Event(_) | Self::Unreadable => (StatusCode::BAD_REQUEST, "request_malformed"),
             Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"),
             Self::Host => (StatusCode::BAD_REQUEST, "host_malformed"),
@@ -96,8 +104,12 @@ pub fn refuse(
     code: &'static str,
     cause: &dyn std::error::Error,
 ) -> Response<Body> {
-    let mut response = refusal(method, &Problem::new(status, code, cause.to_string()));
-    log::note(&mut response, "reason", cause.to_string());
+    refuse_as(method, &Problem::new(status, code, cause.to_string()))
+}
+
+fn refuse_as(method: &Method, problem: &Problem) -> Response<Body> {
+    let mut response = refusal(method, problem);
+    log::note(&mut response, "reason", problem.detail.clone());
     response
 }
 

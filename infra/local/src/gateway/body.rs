@@ -47,12 +47,17 @@ pub enum BodyError {
 impl BodyError {
     /// The answer, should there be anybody left to read it.
     pub fn answer(&self, method: &Method) -> Response<Body> {
-        let (status, code) = match self {
+        let (status, code) = self.status_and_code();
+        refuse(method, status, code, self)
+    }
+
+    /// What its answers say, whatever was kept.
+    pub fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
             Self::Incomplete => (StatusCode::BAD_REQUEST, "body_incomplete"),
             Self::Stalled | Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body_stalled"),
             Self::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
-        };
-        refuse(method, status, code, self)
+        }
     }
 }
 
