@@ -203,7 +203,8 @@ async fn each_request_of_a_resumable_upload_has_its_fields() {
     };
     let (known, token) = (["owner", "protocol", "size_bytes"], ["protocol", "reason", "size_bytes"]);
     let refused = ["owner", "protocol", "reason", "size_bytes"];
-    let chunk_too_large = tus("PATCH", url).header("Content-Length", "5000000").header("Expect", "100-continue");
+    let too_long = tus("PATCH", url).header("Content-Length", "5000000").header("Expect", "100-continue");
+    let too_long = too_long.header("Content-Type", "application/offset+octet-stream").header("Upload-Offset", "0");
     let another = tus("POST", "/resume/s2/a.txt").header("Authorization", bearer("s2", 10));
     for (function, code, request, protocol, own) in [
         ("resume", "upload_created", another.header("Upload-Length", "10"), "jwt", &known[..]),
@@ -211,7 +212,7 @@ async fn each_request_of_a_resumable_upload_has_its_fields() {
         ("resume", "upload_found", tus("HEAD", url), "upload_id", &known),
         ("resume", "offset_mismatch", patch(url, 5), "upload_id", &refused),
         ("resume", "chunk_stored", patch(url, 0), "upload_id", &["chunk_bytes", "owner", "protocol", "size_bytes"]),
-        ("gateway", "body_too_large", chunk_too_large, "upload_id", &["chunk_bytes", "protocol", "reason"]),
+        ("resume", "chunk_too_long", too_long, "upload_id", &refused),
         ("resume", "upload_terminated", tus("DELETE", url), "upload_id", &known),
         ("resume", "upload_gone", tus("DELETE", url), "upload_id", &refused),
         ("resume", "upload_gone", tus("HEAD", url), "upload_id", &refused),
@@ -267,6 +268,12 @@ async fn what_reaches_no_function_has_a_line_too() {
     assert_eq!(fields(&line), owed(true, &["protocol", "reason", "size_bytes"]), "{line}");
     assert_eq!((&line["protocol"], &line["size_bytes"]), (&json!("v"), &json!(11_000_000)), "{line}");
     assert_eq!(line["upload_errors"], 1, "{line}");
+    let chunk =
+        tus("PATCH", "/resume/u/a?upload=x").header("Content-Length", "5000000").header("Expect", "100-continue");
+    assert_eq!(world.send(&chunk).await.code(), "body_too_large");
+    let line = world.lines.last();
+    assert_eq!((&line["function"], &line["code"]), (&json!("gateway"), &json!("body_too_large")), "{line}");
+    assert_eq!(fields(&line), owed(true, &["chunk_bytes", "protocol", "reason"]), "{line}");
     world.stop().await;
 }
 

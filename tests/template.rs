@@ -9,6 +9,7 @@ use satchel_core::{
         SealConfig, UploadConfig,
     },
     cors,
+    resume::limits::EVENT_BODY_BYTES,
     secret_reference::SecretReference,
 };
 use satchel_local::{
@@ -133,7 +134,7 @@ fn every_variable_is_set_or_left_out_on_purpose() {
 }
 
 /// Addresses that clients, XMPP servers and fronts know, and who answers them.
-const ADDRESSES: [(&str, &str, &str); 27] = [
+const ADDRESSES: [(&str, &str, &str); 28] = [
     ("PUT", "/upload/folder/file.txt", "upload"),
     ("DELETE", "/upload/folder/file.txt", "upload"),
     ("OPTIONS", "/upload/folder/file.txt", "upload"),
@@ -148,6 +149,7 @@ const ADDRESSES: [(&str, &str, &str); 27] = [
     ("DELETE", "/resume/folder/file.txt", "resume"),
     ("OPTIONS", "/resume/folder/file.txt", "resume"),
     ("PUT", "/resume/folder/file.txt", "resume"),
+    ("OPTIONS", "/resume", "resume"),
     ("GET", "/contacts/romeo", "roster-fetch"),
     ("PUT", "/contacts/romeo", "roster-fetch"),
     ("DELETE", "/contacts/romeo/juliet@example.org", "roster-fetch"),
@@ -251,7 +253,7 @@ fn watched<'a>(entry: &'a Value, metric: &str) -> Option<&'a str> {
 #[test]
 fn the_gateways_own_answers_have_the_functions_cors_headers() {
     let template = Template::load();
-    for kind in ["DEFAULT_4XX", "DEFAULT_5XX"] {
+    for kind in ["DEFAULT_4XX", "REQUEST_TOO_LARGE", "DEFAULT_5XX"] {
         let pointer = format!("/Resources/Api/Properties/GatewayResponses/{kind}/ResponseParameters/Headers");
         let headers = template.at(&pointer);
         for (name, value) in [
@@ -263,6 +265,10 @@ fn the_gateways_own_answers_have_the_functions_cors_headers() {
             assert_eq!(headers[name], format!("'{value}'"), "{kind} {name}");
         }
     }
+    let too_large =
+        template.at("/Resources/Api/Properties/GatewayResponses/REQUEST_TOO_LARGE/ResponseParameters/Headers");
+    assert_eq!(too_large["Upload-Limit"], format!("'max-append-size={EVENT_BODY_BYTES}'"));
+    assert_eq!(too_large["Access-Control-Expose-Headers"], "'Upload-Limit'");
     assert_eq!(template.at("/Resources/Api/Properties/BinaryMediaTypes/0"), "*~1*");
 }
 

@@ -51,7 +51,8 @@ def sealed(answer: dict, s3: S3, shape: str):
 
 def resumable(answer: dict, s3: S3, shape: str):
     assert answer["statusCode"] == 201, answer
-    assert f"/demo/resumed-{shape}.txt?" in rie.header(answer, "location")
+    location = rie.header(answer, "location")
+    assert location.startswith("https://") and f"/resume/demo/resumed-{shape}.txt?" in location
 
 
 def fetched(answer: dict, s3: S3, shape: str):

@@ -16,6 +16,7 @@ from rawput import RawPut
 from reverse_proxies import CLIENT, FILES, ROSTER_CALLER, S3, SLOT_SECRET, ApacheProxy, NginxProxy, Site
 from satchel import SECRET
 from server import wait_until
+from tus import CHUNK_TYPE
 
 KINDS = [(proxy, over) for proxy in (NginxProxy, ApacheProxy) for over in ("tcp", "unix")]
 SPOOFED = "203.0.113.9"
@@ -189,6 +190,21 @@ async def test_browsers_may_use_both_names(site, http):
         assert answer.status == 200 and answer.headers.getall("Access-Control-Allow-Origin") == ["*"]
 
 
+async def test_a_resumable_upload_goes_on_at_the_public_address(site, http):
+    base = site.stack.base_url.removesuffix("/upload")
+    async with http.options(f"{base}/resume") as answer:
+        assert (answer.status, answer.headers["Tus-Version"]) == (204, "1.0.0")
+    endpoint = site.signed("tus/photo.jpg", KIB).replace("/upload/", "/resume/")
+    version = {"Tus-Resumable": "1.0.0"}
+    async with http.post(endpoint, headers=version | {"Upload-Length": str(KIB)}) as answer:
+        assert answer.status == 201, await answer.text()
+        url = answer.headers["Location"]
+    assert url.startswith(f"{base}/resume/tus/photo.jpg?upload=")
+    chunk = version | {"Upload-Offset": "0", "Content-Type": CHUNK_TYPE}
+    async with http.patch(url, data=content(KIB), headers=chunk) as answer:
+        assert answer.status == 204, await answer.text()
+
+
 SPOOFS = {
     "one": [("X-Forwarded-For", SPOOFED)],
     "other-headers": [("X-Forwarded-Proto", "gopher"), ("X-Forwarded-Host", SPOOFED), ("Forwarded", f"for={SPOOFED}")],
@@ -229,7 +245,7 @@ async def test_the_proxys_log_has_paths_without_tokens(site, http):
 
 
 ELSEWHERE = [
-    *("/", "/metrics", "/_satchel/", "/upload", "/uploads/a/b", "/authorize/upload/a/b", "/slots", "/component2"),
+    *("/", "/metrics", "/_satchel/", "/upload", "/uploads/a/b", "/authorize/upload/a/b", "/slots", "/component2", "/resumes"),
     *("/x/../metrics", "/upload/../metrics", "/upload/%2e%2e/metrics"),
 ]
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import aiotus
 import pytest
 from tusclient import client as tuspy
 from tusclient.exceptions import TusCommunicationError
@@ -29,13 +30,13 @@ NODE_MODULES = REPOSITORY / "target/e2e-node/node_modules"
 SECONDS = 150
 
 BEGIN = """
-    const [endpoint, size, retries] = parameters;
+    const [endpoint, size, retries, chunk] = parameters;
     const octets = new Uint8Array(size).map((_, index) => index % 251);
     window.outcome = null;
     window.accepted = 0;
     const upload = new tus.Upload(new Blob([octets], {type: "video/mp4"}), {
         endpoint,
-        chunkSize: 4 * 1024 * 1024,
+        ...(chunk ? {chunkSize: chunk} : {}),
         retryDelays: Array(retries).fill(50),
         metadata: {filename: "film.mp4", filetype: "video/mp4"},
         onChunkComplete: (_, accepted) => { window.accepted = accepted; },
@@ -104,7 +105,7 @@ def node(*arguments: str) -> subprocess.Popen:
 
 async def test_tus_js_client_in_node_over_a_bad_line(own_stack, http, film):
     with Cutter(own_stack.port, chance=0.5, octets=5 * MIB, seed=1) as line, restarted(own_stack, line, 3) as restarts:
-        client = node(endpoint(line.port, "node/film.mp4", SIZE), str(film), "video/mp4")
+        client = node(endpoint(line.port, "node/film.mp4", SIZE), str(film), "video/mp4", str(CHUNK))
         printed, _ = client.communicate(timeout=SECONDS)
     assert client.returncode == 0, printed
     assert "done " in printed
@@ -113,7 +114,7 @@ async def test_tus_js_client_in_node_over_a_bad_line(own_stack, http, film):
 
 
 async def test_tus_js_client_in_node_goes_on_in_another_process(own_stack, http, film, tmp_path):
-    arguments = (endpoint(own_stack.port, "again/film.mp4", SIZE), str(film), "video/mp4", str(tmp_path / "urls.json"))
+    arguments = (endpoint(own_stack.port, "again/film.mp4", SIZE), str(film), "video/mp4", str(CHUNK), str(tmp_path / "urls.json"))
     first = node(*arguments)
     for printed in first.stdout:
         if printed.startswith("accepted") and int(printed.split()[1]) >= SIZE // 2:
@@ -126,6 +127,17 @@ async def test_tus_js_client_in_node_goes_on_in_another_process(own_stack, http,
     accepted = [int(row.split()[1]) for row in printed.splitlines() if row.startswith("accepted")]
     assert accepted[0] > SIZE // 2, "nothing is sent twice but for a chunk"
     await assert_same(http, own_stack, "again/film.mp4", film.read_bytes())
+
+
+async def test_tus_js_client_in_node_as_it_comes(own_stack, http, film):
+    """One PATCH for all of the file, and for all that is left of it."""
+    with Cutter(own_stack.port, chance=0.8, octets=SIZE // 2, seed=5) as line, restarted(own_stack, line, 1) as restarts:
+        client = node(endpoint(line.port, "default/film.mp4", SIZE), str(film), "video/mp4", "whole")
+        printed, _ = client.communicate(timeout=SECONDS)
+    assert client.returncode == 0, printed
+    assert (len(restarts), line.cuts > 0) == (1, True), line.cuts
+    assert line.passed < 2 * SIZE, "what came of a broken PATCH is not sent again"
+    await assert_same(http, own_stack, "default/film.mp4", film.read_bytes())
 
 
 class Page(BaseHTTPRequestHandler):
@@ -159,17 +171,41 @@ def browser(tmp_path_factory):
 
 async def test_tus_js_client_in_chromium_over_a_bad_line(own_stack, http, browser):
     with Cutter(own_stack.port, chance=0.8, octets=9 * MIB, seed=2) as line, restarted(own_stack, line, 3) as restarts:
-        browser.run(BEGIN, endpoint(line.port, "browser/film.mp4", SIZE), SIZE, 500)
+        browser.run(BEGIN, endpoint(line.port, "browser/film.mp4", SIZE), SIZE, 500, CHUNK)
         outcome = wait_until(lambda: browser.run("return window.outcome;"), SECONDS, "the browser's upload")
     assert outcome == "done"
     assert (len(restarts), line.cuts > 3) == (3, True), line.cuts
     await assert_same(http, own_stack, "browser/film.mp4", (bytes(range(251)) * (SIZE // 251 + 1))[:SIZE])
 
 
+async def test_tus_js_client_in_chromium_as_it_comes(own_stack, http, browser):
+    with Cutter(own_stack.port, chance=0.8, octets=SIZE // 2, seed=6) as line, restarted(own_stack, line, 1) as restarts:
+        browser.run(BEGIN, endpoint(line.port, "page/film.mp4", SIZE), SIZE, 500, None)
+        outcome = wait_until(lambda: browser.run("return window.outcome;"), SECONDS, "the browser's upload")
+    assert outcome == "done"
+    assert (len(restarts), line.cuts > 0) == (1, True), line.cuts
+    await assert_same(http, own_stack, "page/film.mp4", (bytes(range(251)) * (SIZE // 251 + 1))[:SIZE])
+
+
 async def test_a_page_sees_why_it_is_refused(stack, browser):
-    browser.run(BEGIN, f"http://{HOST}:{stack.port}/resume/browser/film.mp4?v={'0' * 64}", MIB, 0)
+    browser.run(BEGIN, f"http://{HOST}:{stack.port}/resume/browser/film.mp4?v={'0' * 64}", MIB, 0, CHUNK)
     outcome = wait_until(lambda: browser.run("return window.outcome;"), 120, "the browser's upload")
     assert "403" in outcome and "mac_mismatch" in outcome
+
+
+@pytest.mark.parametrize("chunk", [CHUNK, SIZE], ids=["chunks", "whole"])
+async def test_aiotus_over_a_bad_line(own_stack, http, film, chunk):
+    """It takes an address as it is: no reference is resolved."""
+    path = f"aiotus/{chunk}.mp4"
+    retries = aiotus.RetryConfiguration(retry_attempts=200, max_retry_period_seconds=0.05)
+    with Cutter(own_stack.port, chance=0.4, octets=chunk + MIB, seed=7) as line, restarted(own_stack, line, 2) as restarts:
+        with film.open("rb") as file:
+            metadata = {"filename": b"film.mp4", "filetype": b"video/mp4", "is_confidential": None}
+            url = await aiotus.upload(endpoint(line.port, path, SIZE), file, metadata, config=retries, chunksize=chunk)
+        assert url is not None and url.port == line.port
+        assert await aiotus.metadata(url, config=retries) == metadata, "of a finished upload"
+    assert (len(restarts), line.cuts > 0) == (2, True), line.cuts
+    await assert_same(http, own_stack, path, film.read_bytes())
 
 
 async def test_tuspy_over_a_bad_line(own_stack, http, film):
@@ -179,6 +215,13 @@ async def test_tuspy_over_a_bad_line(own_stack, http, film):
             uploader.upload_chunk()
     assert (len(restarts), line.cuts > 3) == (3, True), line.cuts
     await assert_same(http, own_stack, "tuspy/film.mp4", film.read_bytes())
+
+
+async def test_tuspy_as_it_comes_with_a_checksum_of_all(own_stack, http, film):
+    """Without a chunk size its chunk is the file. It is taken once it is right."""
+    client = tuspy.TusClient(endpoint(own_stack.port, "tuspy/whole.mp4", SIZE))
+    client.uploader(str(film), upload_checksum=True, metadata={"filetype": "video/mp4"}).upload()
+    await assert_same(http, own_stack, "tuspy/whole.mp4", film.read_bytes())
 
 
 def begun(client: tuspy.TusClient, file: Path) -> Uploader:
@@ -237,13 +280,18 @@ def killed_while_sending(stack: Satchel, url: str, offset: int, chunk: bytes, ch
 
 
 @pytest.mark.timeout(900)
-async def test_a_gibibyte_in_chunks_of_4_mib_in_constant_memory(own_stack, http, capsys):
+@pytest.mark.parametrize("chunk", [CHUNK, GIB], ids=["in chunks of 4 MiB", "at once"])
+async def test_a_gibibyte_in_constant_memory(own_stack, http, capsys, chunk):
     sent, received, block = hashlib.sha256(), hashlib.sha256(), content(CHUNK)
     url = tus.create(endpoint(own_stack.port, "large/film.mp4", GIB), GIB)
-    for offset in range(0, GIB, CHUNK):
-        chunk = offset.to_bytes(8, "big") + block[8:]
-        sent.update(chunk)
-        assert tus.patch(url, offset, chunk) == offset + CHUNK
+    for offset in range(0, GIB, chunk):
+        with tus.Line(url) as line:
+            tus.begin_patch(line, offset, chunk)
+            for at in range(offset, offset + chunk, CHUNK):
+                octets = at.to_bytes(8, "big") + block[8:]
+                sent.update(octets)
+                line.send(octets)
+            assert tus.appended(line) == offset + chunk
     async with http.get(own_stack.url("large/film.mp4")) as answer:
         assert answer.status == 200
         async for octets in answer.content.iter_chunked(MIB):
@@ -251,5 +299,5 @@ async def test_a_gibibyte_in_chunks_of_4_mib_in_constant_memory(own_stack, http,
     assert received.digest() == sent.digest()
     peak = own_stack.peak_resident_kib()
     with capsys.disabled():
-        print(f"\n1 GiB in chunks of 4 MiB: {peak} KiB resident at most")
+        print(f"\n1 GiB in chunks of {chunk // MIB} MiB: {peak} KiB resident at most")
     assert peak < 64 * 1024

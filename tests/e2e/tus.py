@@ -66,6 +66,11 @@ def patch(url: str, offset: int, chunk: bytes) -> int:
     with Line(url) as line:
         begin_patch(line, offset, len(chunk))
         line.send(chunk)
-        answer = line.answer()
+        return appended(line)
+
+
+def appended(line: Line) -> int:
+    """The new offset, once a chunk that must be taken is sent."""
+    answer = line.answer()
     assert answer.status == 204, answer.body
     return int(answer.headers["Upload-Offset"])

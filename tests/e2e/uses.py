@@ -111,7 +111,7 @@ async def component(cloud, http):
 
 
 async def resume(cloud, http):
-    """Takes a file of two parts and a rest in three chunks; gives up another."""
+    """Takes a file of two parts and a rest in three chunks, and deletes it; gives up another."""
     path, size = f"{names()}/resumed.bin", 9 * MIB
     address = await created(cloud, http, path, size)
     for offset in range(0, size, 3 * MIB):
@@ -119,10 +119,11 @@ async def resume(cloud, http):
     async with http.get(f"{cloud.base_url}/{path}") as answer:
         assert (answer.status, await answer.read()) == (200, content(size))
     assert is_indexed(cloud, path)
+    await ended(http, address)
+    assert not keys(cloud, f"uploads/{path}")
     address = await created(cloud, http, f"{names()}/given-up.bin", size)
     await chunk(http, address, 0, content(6 * MIB)[: 3 * MIB])
-    async with http.delete(address, headers={"Tus-Resumable": "1.0.0"}) as answer:
-        assert answer.status == 204, await answer.text()
+    await ended(http, address)
     assert not keys(cloud, "resuming/")
 
 
@@ -133,6 +134,11 @@ async def created(cloud, http, path: str, size: int) -> str:
     async with http.post(address, headers=headers) as answer:
         assert answer.status == 201, await answer.text()
         return urljoin(address, answer.headers["Location"])
+
+
+async def ended(http, address: str):
+    async with http.delete(address, headers={"Tus-Resumable": "1.0.0"}) as answer:
+        assert answer.status == 204, await answer.text()
 
 
 async def chunk(http, address: str, offset: int, octets: bytes):

@@ -205,6 +205,39 @@ async fn a_last_chunk_over_a_bad_line() {
     suffer_all(Step::Last, 6).await;
 }
 
+/// Pieces of a chunk of 11 MiB: those before the one that S3 does not take are kept, and whoever began the upload learns
+/// where it is.
+#[tokio::test]
+async fn what_s3_has_taken_of_a_large_chunk_is_kept() {
+    let (s3, body) = (PlainS3::start().await, bytes(11 * MIB));
+    let line = Lossy::before(s3.address()).await;
+    let world = World::with(Setup { variables: elsewhere(&line.address.to_string()), ..Setup::default() }).await;
+    let url = create(&world, "u/a", body.len()).await;
+    // The first piece becomes a part: GetObject, PutObject, UploadPart, PutObject.
+    line.set(Fate { spared: 5, lost: usize::MAX, loss: Loss::Request });
+    let answer = world.send(&patch(&url, 0, &body)).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "storage_unavailable"));
+    line.set(HARMLESS);
+    assert_eq!(offset(&world, &url).await, 5 * MIB);
+    send_rest(&world, &url, &body, body.len()).await;
+    assert!(world.fetch("/upload/u/a").await.body == body);
+
+    // HeadObject, CreateMultipartUpload, PutObject.
+    line.set(Fate { spared: 4, lost: usize::MAX, loss: Loss::Request });
+    let creation = post("u/b", body.len()).header("Content-Type", CHUNK_TYPE).body(&body);
+    let created = world.send(&creation).await;
+    line.set(HARMLESS);
+    assert_eq!(offset_of(&created), 5 * MIB);
+    assert!(created.header("upload-expires").is_some());
+    let url = resolved(&target(&tokens::v1("u/b", body.len())), &created);
+    assert_eq!(offset(&world, &url).await, 5 * MIB);
+    send_rest(&world, &url, &body, body.len()).await;
+    assert!(world.fetch("/upload/u/b").await.body == body);
+    world.stop().await;
+    line.served.abort();
+    s3.stop().await;
+}
+
 #[tokio::test]
 async fn an_s3_that_is_down_is_503_and_nothing_else() {
     let world = World::with(Setup { variables: elsewhere("127.0.0.1:1"), ..Setup::default() }).await;

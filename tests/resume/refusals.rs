@@ -6,8 +6,6 @@ use crate::support::{
     tokens::{self, bearer, claims},
 };
 
-const BODY_LIMIT: usize = 4_669_440;
-
 fn at(now: u64) -> Setup {
     Setup { now: Some(now), ..Setup::default() }
 }
@@ -24,7 +22,6 @@ async fn every_refusal_has_its_status_and_code_and_changes_nothing() {
     let bad_id = url.replace("upload=.1.", "upload=.2.");
     let elsewhere = url.replace("/u/a?", "/u/b?");
     let expired = bearer(&claims("s", "f", 5, "", NOW));
-    let too_large = bytes(BODY_LIMIT + 1);
     let rows = [
         ("wrong offset", patch(&url, 4, b" world"), 409, "offset_mismatch"),
         ("offset beyond the end", patch(&url, length, b"!"), 409, "offset_mismatch"),
@@ -71,7 +68,7 @@ async fn every_refusal_has_its_status_and_code_and_changes_nothing() {
         ),
         ("chunk beyond the end", patch(&url, 5, &bytes(4_500_000)), 204, "stored"),
         ("chunk far beyond the end", patch(&url, 4_500_005, &bytes(499_996)), 413, "chunk_too_long"),
-        ("chunk that no event holds", patch(&url, 5, &too_large), 413, "body_too_large"),
+        ("larger chunk beyond the end", patch(&url, 4_500_005, &bytes(6_000_000)), 413, "chunk_too_long"),
         ("forged id", patch(&bad_id, 5, b"!"), 404, "upload_unknown"),
         ("no id", patch("/resume/u/a", 5, b"!"), 404, "upload_unknown"),
         ("empty id", patch("/resume/u/a?upload=", 5, b"!"), 404, "upload_unknown"),
@@ -98,6 +95,12 @@ async fn every_refusal_has_its_status_and_code_and_changes_nothing() {
         ),
         ("a first chunk of another type", post("u/b", 5).body(b"hello"), 415, "chunk_type"),
         (
+            "a large first chunk beyond the end",
+            post("u/b", 5).header("Content-Type", CHUNK_TYPE).body(&bytes(6_000_000)),
+            413,
+            "chunk_too_long",
+        ),
+        (
             "a first chunk beyond the end",
             post("u/b", 5).header("Content-Type", CHUNK_TYPE).body(b"hello!"),
             413,
@@ -117,6 +120,7 @@ async fn every_refusal_has_its_status_and_code_and_changes_nothing() {
         assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{name}");
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{name}");
         assert!(status != 412 || answer.header("tus-version") == Some("1.0.0"), "{name}");
+        assert_eq!(answer.header("upload-limit"), Some("max-size=5000000"), "{name}");
     }
     assert_eq!(offset(&world, &url).await, 4_500_005, "the one chunk that was right");
     assert_eq!(world.keys("").await.len(), 2);
@@ -163,13 +167,16 @@ async fn the_server_says_what_it_can_do() {
         .header("Origin", "https://chat.example.org")
         .header("Access-Control-Request-Method", "PATCH")
         .header("Access-Control-Request-Headers", "tus-resumable,upload-offset");
-    for request in [preflight, Request::new("OPTIONS", "/resume/u/a").header("Tus-Resumable", "0.0.1")] {
+    let elsewhere = ["/resume", "/resume/"].map(|target| Request::new("OPTIONS", target));
+    let other_version = Request::new("OPTIONS", "/resume/u/a").header("Tus-Resumable", "0.0.1");
+    for request in elsewhere.into_iter().chain([preflight, other_version]) {
         let answer = world.send(&request).await;
         assert_eq!((answer.status, answer.body.len()), (204, 0));
         for (name, value) in [
             ("tus-version", "1.0.0"),
             ("tus-extension", "creation,creation-with-upload,expiration,checksum,termination"),
             ("tus-max-size", "1000"),
+            ("upload-limit", "max-size=1000"),
             ("tus-checksum-algorithm", "sha1,sha256"),
             ("access-control-allow-methods", "OPTIONS, HEAD, POST, PATCH, DELETE"),
         ] {
@@ -180,7 +187,9 @@ async fn the_server_says_what_it_can_do() {
         for allowed in ["Authorization", "Tus-Resumable", "Upload-Offset", "Upload-Length", "X-Session-Token"] {
             contains("access-control-allow-headers", allowed);
         }
-        for exposed in ["Location", "Upload-Offset", "Upload-Length", "Upload-Expires", "X-Session-Token"] {
+        for exposed in
+            ["Location", "Upload-Offset", "Upload-Length", "Upload-Expires", "Upload-Limit", "X-Session-Token"]
+        {
             contains("access-control-expose-headers", exposed);
         }
     }

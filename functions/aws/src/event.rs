@@ -65,6 +65,18 @@ pub fn own_address(request: &Request) -> Option<String> {
     Some(format!("https://{host}{}", path.unwrap_or_else(|| request.raw_http_path())))
 }
 
+/// The same where nobody but the client says it: by its Host header, with the scheme that a trusted proxy names. Without a
+/// host, the path alone.
+#[must_use]
+pub fn address(request: &Request) -> String {
+    let by_host = || {
+        let host = header(request, "host")?;
+        let secure = header(request, "x-forwarded-proto").is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
+        Some(format!("{}://{host}{}", if secure { "https" } else { "http" }, request.raw_http_path()))
+    };
+    own_address(request).or_else(by_host).unwrap_or_else(|| request.raw_http_path().to_owned())
+}
+
 /// The stage that API Gateway names.
 #[must_use]
 pub fn stage(request: &Request) -> Option<&str> {

@@ -1,6 +1,7 @@
 //! Objects in S3: created once, never overwritten.
 
 pub mod bulk;
+mod deletes;
 mod entries;
 mod error;
 pub mod incomplete;
@@ -108,24 +109,31 @@ impl Storage {
         Self { notices, ..self }
     }
 
-    /// Stores a body as the object of its grant, in one request, unless there is one already; and its entry in the
-    /// index of expiries, where it needs one. Where there is one, a second request tells whose it is.
+    /// Stores a body as the object of its grant with this metadata, in one request, unless there is one already; and its
+    /// entry in the index of expiries, where it needs one. Where there is one, a second request tells whose it is.
     ///
     /// # Errors
     /// S3 failed; whether the object exists is unknown then.
     pub async fn create(
         &self,
         grant: &Grant,
+        metadata: &Metadata,
         body: Bytes,
         digest: Option<Sha256Digest>,
     ) -> Result<Creation, StorageError> {
-        self.indexed(grant, self.put(grant, body, digest)).await
+        self.indexed(grant, self.put(grant, metadata, body, digest)).await
     }
 
-    async fn put(&self, grant: &Grant, body: Bytes, digest: Option<Sha256Digest>) -> Result<Creation, StorageError> {
+    async fn put(
+        &self,
+        grant: &Grant,
+        metadata: &Metadata,
+        body: Bytes,
+        digest: Option<Sha256Digest>,
+    ) -> Result<Creation, StorageError> {
         for attempt in 0..CONFLICT_TRIES {
             back_off(attempt).await;
-            let put = self.put_request(grant, digest).body(ByteStream::from(body.clone()));
+            let put = self.put_request(grant, metadata, digest).body(ByteStream::from(body.clone()));
             // TLS protects the body; hashing it once more for the signature would double the work.
             match put.customize().disable_payload_signing().config_override(within(DEADLINE)).send().await {
                 Ok(_) => return Ok(Creation::Created),
@@ -139,10 +147,10 @@ impl Storage {
     }
 
     /// What becomes the object of a grant where there is none, but for its body.
-    fn put_request(&self, grant: &Grant, digest: Option<Sha256Digest>) -> PutObjectFluentBuilder {
+    fn put_request(&self, grant: &Grant, metadata: &Metadata, digest: Option<Sha256Digest>) -> PutObjectFluentBuilder {
         let key = Key::of_upload(&grant.path);
         let put = self.client.put_object().bucket(&*self.bucket).key(key.as_str()).if_none_match("*");
-        let put = put.content_type(grant.content_type.as_str()).set_metadata(Some(metadata(grant)));
+        let put = put.content_type(grant.content_type.as_str()).set_metadata(Some(pairs(metadata)));
         put.set_checksum_sha256(digest.map(Sha256Digest::to_base64))
     }
 
@@ -182,8 +190,8 @@ impl Storage {
             back_off(attempt).await;
             let copy = self.client.copy_object().bucket(&*self.bucket).key(key.as_str()).if_none_match("*");
             let copy = copy.copy_source(&source).copy_source_if_match(&incoming.etag);
-            let copy =
-                copy.metadata_directive(MetadataDirective::Replace).set_metadata(Some(metadata(&incoming.grant)));
+            let metadata = pairs(&Metadata::of(&incoming.grant));
+            let copy = copy.metadata_directive(MetadataDirective::Replace).set_metadata(Some(metadata));
             let copy = copy.content_type(incoming.grant.content_type.as_str()).customize();
             match copy.config_override(within(self.copy_deadline)).send().await {
                 Ok(_) => return Ok(Promotion::Promoted),
@@ -223,27 +231,6 @@ impl Storage {
             Err(error) => Err(failed("HeadObject", &error)),
         }
     }
-
-    /// Deletes what waits under `incoming/` for a grant.
-    ///
-    /// # Errors
-    /// S3 failed.
-    pub async fn discard(&self, grant: &Grant) -> Result<(), StorageError> {
-        self.delete_key(&waiting_key(grant)?).await
-    }
-
-    /// Deletes the sealed object of a path.
-    ///
-    /// # Errors
-    /// S3 failed.
-    pub async fn delete(&self, path: &UploadPath) -> Result<(), StorageError> {
-        self.delete_key(&Key::of_upload(path)).await
-    }
-
-    async fn delete_key(&self, key: &Key) -> Result<(), StorageError> {
-        let deleted = self.client.delete_object().bucket(&*self.bucket).key(key.as_str()).send().await;
-        deleted.map(|_| ()).map_err(|error| failed("DeleteObject", &error))
-    }
 }
 
 /// What storing a body comes to that meets this object.
@@ -262,8 +249,8 @@ fn waiting_key(grant: &Grant) -> Result<Key, StorageError> {
     Key::of_grant(grant).map_err(|error| StorageError::of("key", error.to_string()))
 }
 
-fn metadata(grant: &Grant) -> HashMap<String, String> {
-    Metadata::of(grant).entries().map(|(name, value)| (name.to_owned(), value)).collect()
+fn pairs(metadata: &Metadata) -> HashMap<String, String> {
+    metadata.entries().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn stored(head: &HeadObjectOutput) -> Stored {

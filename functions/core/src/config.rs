@@ -13,6 +13,7 @@ use crate::{
     basic::Callers,
     disposition::SafeTypes,
     put::PutPolicy,
+    resume::limits::{EVENT_BODY_BYTES, Limits},
     secret::{DeleteSecrets, Secrets},
     slot::{Retention, SlotPolicy, front::PutTarget},
     window::{DEFAULT_LIFE, MAX_LIFE, MIN_LIFE},
@@ -76,6 +77,18 @@ pub struct ResumeConfig {
     pub policy: PutPolicy,
     /// The path of `SATCHEL_PUBLIC_URL`.
     pub public_path: Option<String>,
+    /// `SATCHEL_PUBLIC_URL`: what the addresses of uploads begin with; the address of the request without it.
+    pub public_url: Option<BaseUrl>,
+    /// Bytes of one request: an event's room, unless what stands before the function knows better.
+    pub max_append_size: Option<u64>,
+}
+
+impl ResumeConfig {
+    /// How much is taken.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits { max_size: self.policy.max_size, max_append_size: self.max_append_size }
+    }
 }
 
 /// What `download` is configured with.
@@ -180,8 +193,10 @@ impl ResumeConfig {
         let mut environment = Environment::new(&lookup);
         let s3 = environment.s3_of_uploads();
         let policy = environment.put_policy(s3.retention.message);
-        let public_path = environment.public_path();
-        environment.finish(policy.map(|policy| Self { s3, policy, public_path }))
+        let public_url = environment.public_base();
+        let public_path = public_url.as_ref().map(|url| url.path().to_owned());
+        let max_append_size = Some(EVENT_BODY_BYTES);
+        environment.finish(policy.map(|policy| Self { s3, policy, public_path, public_url, max_append_size }))
     }
 }
 

@@ -54,8 +54,8 @@ pub mod tus {
         X-Request-ID, X-Requested-With";
     /// Headers a page may see.
     pub const EXPOSED_HEADERS: &str = "Location, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, \
-        Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Metadata, Upload-Expires, X-Session-Token, \
-        Retry-After";
+        Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Metadata, Upload-Expires, Upload-Limit, \
+        X-Session-Token, Retry-After";
 
     /// Adds the headers to an answer of the tus route, errors included.
     pub fn allow_any_origin(headers: &mut HeaderMap) {

@@ -3,6 +3,7 @@
 use crate::{
     grant::{Grant, OwnerId, UploadId},
     repeat::TokenId,
+    resume::upload_metadata::UploadMetadata,
     time::Timestamp,
     upload_path::encode_path,
 };
@@ -12,7 +13,10 @@ const EXPIRES: &str = "expires";
 const FILENAME: &str = "filename";
 const UPLOAD: &str = "upload";
 const TOKEN: &str = "token";
+const CLIENT: &str = "tus";
 
+/// S3's limit of names and values together (AWS: "Working with object metadata").
+const MAX_BYTES: usize = 2_048;
 /// Percent-encoding may treble a name: longer ones are left to the key, whose last segment they are.
 const MAX_FILENAME_BYTES: usize = 1_500;
 
@@ -27,6 +31,8 @@ pub struct Metadata {
     pub upload: Option<UploadId>,
     /// Which token it came with, so that a client that never heard of its success may send it again.
     pub token: Option<TokenId>,
+    /// What the client of a resumable upload said about its file.
+    pub client: UploadMetadata,
     filename: Option<String>,
 }
 
@@ -40,8 +46,20 @@ impl Metadata {
             expires: grant.expires,
             upload: Some(grant.id),
             token: grant.token,
+            client: UploadMetadata::default(),
             filename: (filename.len() <= MAX_FILENAME_BYTES).then_some(filename),
         }
+    }
+
+    /// The same with what the client of a resumable upload says. Where there is no room for both, the file's name is left
+    /// to the key, too.
+    #[must_use]
+    pub fn with_client(mut self, client: UploadMetadata) -> Self {
+        self.client = client;
+        if self.entries().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_BYTES {
+            self.filename = None;
+        }
+        self
     }
 
     /// Names (without `x-amz-meta-`) and values.
@@ -51,7 +69,8 @@ impl Metadata {
         let filename = self.filename.clone().map(|name| (FILENAME, name));
         let upload = self.upload.map(|id| (UPLOAD, id.encode()));
         let token = self.token.map(|token| (TOKEN, token.to_hex()));
-        [owner, expires, filename, upload, token].into_iter().flatten()
+        let client = Some(self.client.as_str()).filter(|said| !said.is_empty()).map(|said| (CLIENT, said.to_owned()));
+        [owner, expires, filename, upload, token, client].into_iter().flatten()
     }
 
     /// Reads the metadata of an object; what is absent or malformed is left out.
@@ -63,6 +82,7 @@ impl Metadata {
             filename: value(FILENAME).map(str::to_owned),
             upload: value(UPLOAD).and_then(UploadId::decode),
             token: value(TOKEN).and_then(TokenId::parse),
+            client: value(CLIENT).and_then(|said| UploadMetadata::parse(said).ok()).unwrap_or_default(),
         }
     }
 }
@@ -70,7 +90,7 @@ impl Metadata {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{content_type::ContentType, upload_path::UploadPath};
+    use crate::{content_type::ContentType, resume::upload_metadata::MAX_METADATA_BYTES, upload_path::UploadPath};
 
     fn of(path: &str) -> Metadata {
         Metadata::of(&Grant {
@@ -84,18 +104,35 @@ mod tests {
         })
     }
 
-    #[test]
-    fn metadata_is_read_back_as_written() {
-        let written = of("u/très cool.jpg");
+    fn client(header: &str) -> UploadMetadata {
+        UploadMetadata::parse(header).unwrap()
+    }
+
+    fn read_back(written: &Metadata) -> Metadata {
         let entries: Vec<_> = written.entries().collect();
-        assert!(entries.contains(&("filename", "tr%C3%A8s%20cool.jpg".into())));
-        let read = Metadata::read(|name| entries.iter().find(|(known, _)| *known == name).map(|(_, v)| v.as_str()));
-        assert_eq!(read, written);
+        Metadata::read(|name| entries.iter().find(|(known, _)| *known == name).map(|(_, v)| v.as_str()))
     }
 
     #[test]
-    fn metadata_stays_within_s3s_two_kibibytes() {
-        let entries = of(&format!("u/{}", "è".repeat(500)));
-        assert!(entries.entries().map(|(name, value)| name.len() + value.len()).sum::<usize>() <= 2048);
+    fn metadata_is_read_back_as_written() {
+        let written = of("u/très cool.jpg");
+        assert!(written.entries().any(|entry| entry == ("filename", "tr%C3%A8s%20cool.jpg".into())));
+        assert_eq!(read_back(&written), written);
+        let written = written.with_client(client("filename YQ==,is_confidential"));
+        assert_eq!(written.entries().count(), 5);
+        assert_eq!(read_back(&written), written);
+    }
+
+    #[test]
+    fn metadata_stays_within_s3s_two_kibibytes_and_keeps_all_that_a_client_says() {
+        for name in ["a.jpg".to_owned(), "è".repeat(250), "è".repeat(500)] {
+            for said in [0, 100, MAX_METADATA_BYTES] {
+                let said = client(&"a".repeat(said));
+                let mut metadata = of(&format!("u/{name}")).with_client(said.clone());
+                metadata.expires = Some(Timestamp::from_seconds(u64::MAX));
+                assert!(metadata.entries().map(|(name, value)| name.len() + value.len()).sum::<usize>() <= MAX_BYTES);
+                assert_eq!(read_back(&metadata).client, said);
+            }
+        }
     }
 }

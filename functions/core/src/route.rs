@@ -1,6 +1,9 @@
 //! From a request's raw path to the upload path: the deployment's own prefix belongs to no slot.
 
-use crate::upload_path::{PathError, UploadPath};
+use crate::{
+    base_url::BaseUrl,
+    upload_path::{PathError, UploadPath},
+};
 
 /// The resource of template.yaml that uploads and downloads live under.
 const UPLOAD: &str = "upload/";
@@ -53,16 +56,25 @@ pub struct Route<'a> {
 
 impl<'a> Route<'a> {
     /// Takes the longest known prefix off a path: a resource, a resource below the stage that API Gateway names,
-    /// or the path of `SATCHEL_PUBLIC_URL`. `None` for a path outside the deployment.
+    /// or the path of `SATCHEL_PUBLIC_URL`. `None` for a path outside the deployment. Where clients of the tus protocol
+    /// ask what the server can do, the last slash may be missing.
     #[must_use]
     pub fn of(raw_path: &'a str, public_path: Option<&str>, stage: Option<&str>) -> Option<Self> {
         let resources = [(UPLOAD, Resource::Upload), (AUTHORIZE, Resource::Authorize), (RESUME, Resource::Resume)];
         let under = |base: String| resources.map(|(name, resource)| (format!("{base}{name}"), resource));
         let public = public_path.map(|path| (path.to_owned(), Resource::Upload));
         let known = bases(public_path, stage).into_iter().flat_map(under).chain(public);
-        let matching = known.filter(|(prefix, _)| raw_path.starts_with(prefix.as_str()));
+        let is_root =
+            |prefix: &str, resource| resource == Resource::Resume && prefix.strip_suffix('/') == Some(raw_path);
+        let matching = known.filter(|(prefix, resource)| raw_path.starts_with(prefix) || is_root(prefix, *resource));
         let (prefix, resource) = matching.max_by_key(|(prefix, _)| prefix.len())?;
-        Some(Self { resource, below: raw_path.get(prefix.len()..)? })
+        Some(Self { resource, below: raw_path.get(prefix.len()..).unwrap_or_default() })
+    }
+
+    /// What stands before the upload's path in an address of this request. `None` for one that leads elsewhere.
+    #[must_use]
+    pub fn base_of<'b>(&self, address: &'b str) -> Option<&'b str> {
+        address.strip_suffix(self.below).filter(|base| base.ends_with('/'))
     }
 
     /// The possible readings of the upload's path, most likely first, at least one.
@@ -87,6 +99,13 @@ impl<'a> Route<'a> {
 pub(crate) fn bases(public_path: Option<&str>, stage: Option<&str>) -> Vec<String> {
     let stage = stage.map(|stage| format!("/{stage}/"));
     [Some("/".to_owned()), stage, parent(public_path)].into_iter().flatten().collect()
+}
+
+/// Where resumable uploads are by the public URL: beside the others. `None` where it does not say.
+#[must_use]
+pub fn resume_url(public_url: &BaseUrl) -> Option<String> {
+    let parent = parent(Some(public_url.path()))?;
+    Some(format!("{}://{}{parent}{RESUME}", public_url.scheme(), public_url.authority()))
 }
 
 /// What `upload/` stands below in the public URL, if that is how it ends.
@@ -169,6 +188,33 @@ mod tests {
             assert_eq!((route.resource, route.below), (Resource::Resume, "a/b"), "{raw}");
         }
         assert_eq!(Route::of("/upload/resume/a", None, None).unwrap().resource, Resource::Upload);
+        for (raw, public, stage) in [
+            ("/resume", None, None),
+            ("/resume/", None, None),
+            ("/Prod/resume", None, Some("Prod")),
+            ("/files/resume", Some("/files/upload/"), None),
+            ("/resume", Some("/"), None),
+        ] {
+            let route = Route::of(raw, public, stage).unwrap();
+            assert_eq!((route.resource, route.below), (Resource::Resume, ""), "{raw}");
+            assert!(route.readings(PathEncoding::AsSent).is_err(), "{raw} is no upload");
+        }
+        assert_eq!(Route::of("/resumes", None, None), None);
+    }
+
+    #[test]
+    fn what_stands_before_the_path_tells_where_uploads_are() {
+        let route = Route::of("/Prod/resume/a/b%20c", None, Some("Prod")).unwrap();
+        assert_eq!(route.base_of("https://x.org/Prod/resume/a/b%20c"), Some("https://x.org/Prod/resume/"));
+        assert_eq!(route.base_of("https://x.org/Prod/resume/a/b c"), None);
+        for (public, resume) in [
+            ("https://x.org/upload", Some("https://x.org/resume/")),
+            ("http://x.org:8080/files/upload/", Some("http://x.org:8080/files/resume/")),
+            ("https://x.org/share/", None),
+            ("https://x.org", None),
+        ] {
+            assert_eq!(resume_url(&public.parse().unwrap()).as_deref(), resume, "{public}");
+        }
     }
 
     #[test]

@@ -2,10 +2,16 @@
 
 use http::{HeaderName, StatusCode, header};
 use lambda_http::{Body, Response};
-use satchel_aws::answer::{empty, set};
+use satchel_aws::{
+    answer::{empty, set},
+    log,
+};
 use satchel_core::{
     cors,
-    resume::{self, checksum, http_date, request::ID_HEADER, session::Session, upload_metadata::UploadMetadata},
+    resume::{
+        self, checksum, http_date, limits::Limits, request::ID_HEADER, session::Session,
+        upload_metadata::UploadMetadata,
+    },
 };
 
 const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
@@ -17,11 +23,14 @@ const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
 const UPLOAD_METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
+const UPLOAD_LIMIT: HeaderName = HeaderName::from_static("upload-limit");
+const SESSION_TOKEN: HeaderName = HeaderName::from_static(ID_HEADER);
 
-/// Adds what every answer carries, whatever it says. `Tus-Version` goes with a refused version, and does no harm
-/// elsewhere.
+/// Adds what every answer carries, whatever it says. `Tus-Version` goes with a refused version, `Upload-Limit` with what
+/// is too large, and neither does harm elsewhere.
 #[must_use]
-pub fn of_tus(mut response: Response<Body>) -> Response<Body> {
+pub fn of_tus(mut response: Response<Body>, limits: Limits) -> Response<Body> {
+    set(&mut response, UPLOAD_LIMIT, &limits.to_header());
     set(&mut response, RESUMABLE, resume::VERSION);
     set(&mut response, VERSION, resume::VERSION);
     set(&mut response, header::CACHE_CONTROL, "no-store");
@@ -42,9 +51,28 @@ pub fn capabilities(max_size: u64) -> Response<Body> {
 pub fn created(session: &Session, id: &str, location: &str, offset: u64, code: &'static str) -> Response<Body> {
     let mut response = empty(StatusCode::CREATED, code);
     set(&mut response, header::LOCATION, location);
-    set(&mut response, HeaderName::from_static(ID_HEADER), id);
+    set(&mut response, SESSION_TOKEN, id);
     progress(&mut response, session, offset);
     response
+}
+
+/// The answer to a creation whose chunk was taken in pieces, the later ones as PATCHes of the upload: with what the last of
+/// them came to.
+#[must_use]
+pub fn created_with(created: &Response<Body>, last: &Response<Body>) -> Response<Body> {
+    let mut response = empty(StatusCode::CREATED, creation_code(!last.headers().contains_key(UPLOAD_EXPIRES)));
+    let own = [header::LOCATION, SESSION_TOKEN].map(|name| (name, created));
+    for (name, from) in own.into_iter().chain([UPLOAD_OFFSET, UPLOAD_EXPIRES].map(|name| (name, last))) {
+        if let Some(value) = from.headers().get(&name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    log::inherit(&mut response, created);
+    response
+}
+
+pub fn creation_code(is_complete: bool) -> &'static str {
+    if is_complete { "stored" } else { "upload_created" }
 }
 
 /// How far an upload is. 200 as in the protocol's examples.

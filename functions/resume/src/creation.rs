@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::Method;
-use lambda_http::{Body, Request, Response};
+use lambda_http::{Body, Request, RequestExt, Response};
 use satchel_aws::{
     clock::fresh_upload_id,
     event,
@@ -14,6 +14,7 @@ use satchel_aws::{
 };
 use satchel_core::{
     grant::{Grant, UploadId},
+    metadata::Metadata,
     put::{self, PutRequest},
     resume::{
         self,
@@ -22,6 +23,7 @@ use satchel_core::{
         request::Creation,
         session::{MultipartId, Session},
     },
+    route::{RouteError, resume_url},
     upload_path::UploadPath,
 };
 
@@ -37,14 +39,40 @@ const CLAIM_TRIES: u32 = 20;
 pub async fn create(state: &State, request: Request) -> Result<Response<Body>, ResumeError> {
     let creation = Creation::parse(|name| text(&request, name))?;
     let asked_at = event::resume_paths(&request, state.config.public_path.as_deref())?;
+    let base = base(state, &request)?;
     let grant = authorize(state, &request, asked_at.clone(), &creation)?;
-    Ok(granted(&Method::POST, &grant, start(state, request, &asked_at, grant.clone(), &creation)).await)
+    let place = AskedAt { paths: &asked_at, base: &base };
+    Ok(granted(&Method::POST, &grant, start(state, request, place, grant.clone(), &creation)).await)
+}
+
+/// Where an upload was asked for.
+#[derive(Debug, Clone, Copy)]
+struct AskedAt<'a> {
+    /// The possible readings of the path.
+    paths: &'a [UploadPath],
+    /// What the addresses of uploads begin with.
+    base: &'a str,
+}
+
+/// Where uploads are: beside the public URL, else where this request found it, by the public URL's host if there is one.
+fn base(state: &State, request: &Request) -> Result<String, RouteError> {
+    let public_url = state.config.public_url.as_ref();
+    if let Some(base) = public_url.and_then(resume_url) {
+        return Ok(base);
+    }
+    let route = event::route(request, state.config.public_path.as_deref())?;
+    let path = request.raw_http_path();
+    let address = match public_url {
+        Some(url) => format!("{}://{}{path}", url.scheme(), url.authority()),
+        None => event::address(request),
+    };
+    Ok(route.base_of(&address).or_else(|| route.base_of(path)).unwrap_or_default().to_owned())
 }
 
 async fn start(
     state: &State,
     request: Request,
-    asked_at: &[UploadPath],
+    asked_at: AskedAt<'_>,
     grant: Grant,
     creation: &Creation,
 ) -> Result<Response<Body>, ResumeError> {
@@ -55,15 +83,9 @@ async fn start(
     let (upload, multipart) = begin(&state.storage, &grant, creation, chunk).await?;
     let is_repeated = upload != grant.id;
     let session = Session { grant: Grant { id: upload, ..grant }, multipart, expires };
-    let id = session.sign(state.config.policy.secrets.current(), asked_at);
-    // Both readings of a path have the same slashes.
-    let depth = asked_at.first().map_or(0, |path| path.segments().count());
-    let location = id.location(&session.grant.path, depth);
-    let code = match offset == session.grant.size {
-        true if is_repeated => "stored_before",
-        true => "stored",
-        false => "upload_created",
-    };
+    let id = session.sign(state.config.policy.secrets.current(), asked_at.paths);
+    let location = id.location(asked_at.base, &session.grant.path);
+    let code = if is_repeated { "stored_before" } else { answers::creation_code(offset == session.grant.size) };
     Ok(answers::created(&session, id.as_str(), &location, offset, code))
 }
 
@@ -88,8 +110,9 @@ async fn begin(
     creation: &Creation,
     chunk: Bytes,
 ) -> Result<(UploadId, Option<MultipartId>), ResumeError> {
+    let metadata = Metadata::of(grant).with_client(creation.metadata.clone());
     if chunk.len() as u64 == grant.size {
-        return match storage.create(grant, chunk, None).await? {
+        return match storage.create(grant, &metadata, chunk, None).await? {
             Stored::Created => Ok((grant.id, None)),
             Stored::Repeated(upload) => Ok((upload, None)),
             Stored::Exists => Err(ResumeRefusal::Exists.into()),
@@ -98,7 +121,7 @@ async fn begin(
     if storage.head(&grant.path).await?.is_some() {
         return Err(ResumeRefusal::Exists.into());
     }
-    let multipart = storage.begin_multipart(grant).await?;
+    let multipart = storage.begin_multipart(grant, &metadata).await?;
     let progress = Progress::default().extended(chunk.len() as u64);
     let draft = Draft::new(progress, creation.metadata.clone(), chunk.into())?;
     claim(storage, Multipart { grant, id: &multipart }, &draft).await?;

@@ -16,12 +16,12 @@ use satchel_core::{
     grant::Grant,
     resume::{
         refusal::ResumeRefusal,
-        request::{self, ID_HEADER, ID_PARAMETER},
+        request::{self, ID_HEADER, ID_PARAMETER, Place},
         session::Session,
     },
 };
 
-pub use answers::of_tus;
+pub use answers::{created_with, of_tus};
 pub use error::ResumeError;
 
 /// Everything a request needs, built once per cold start.
@@ -36,13 +36,14 @@ const METHODS: &str = "OPTIONS, HEAD, POST, PATCH, DELETE";
 /// Answers one request.
 pub async fn handle(state: &State, request: Request) -> Response<Body> {
     let named = request::method(request.method(), |name| text(&request, name));
-    let Some(method) = named else { return of_tus(answer::method_not_allowed(request.method(), METHODS)) };
+    let limits = state.config.limits();
+    let Some(method) = named else { return of_tus(answer::method_not_allowed(request.method(), METHODS), limits) };
     let protocol = protocol_tried(&method, &request);
     let creates = method == Method::POST;
     let size = text(&request, "upload-length").and_then(|length| length.parse().ok()).filter(|_| creates);
     let mut response = decide(state, &method, request).await.unwrap_or_else(|error| error.answer(&method));
     log::note_attempt(&mut response, protocol, size);
-    of_tus(response)
+    of_tus(response, limits)
 }
 
 fn protocol_tried(method: &Method, request: &Request) -> Option<&'static str> {
@@ -105,11 +106,11 @@ async fn head(state: &State, session: &Session) -> Result<Response<Body>, Resume
 }
 
 async fn patch(state: &State, session: &Session, request: Request) -> Result<Response<Body>, ResumeError> {
-    let offset = request::patch_offset(|name| text(&request, name))?;
-    request::check_chunk(|name| text(&request, name), request.body())?;
+    let place = Place::of_patch(|name| text(&request, name), session.grant.size)?;
+    request::check_chunk(|name| text(&request, name), request.body(), place)?;
     let chunk = event::into_bytes(request.into_body());
     let size = chunk.len() as u64;
-    let appended = transfer::append(&state.storage, session, offset, chunk).await?;
+    let appended = transfer::append(&state.storage, session, place.offset, chunk).await?;
     let mut response = answers::appended(session, appended.offset);
     log::note(&mut response, "chunk_bytes", size);
     if let Some(cause) = appended.part_put_off {

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use satchel_aws::storage::{
-    Storage,
+    Storage, Stored,
     incomplete::{Draft, Found, Incomplete, Version},
     multipart::{Completion, Multipart},
     pieces::Pieces,
@@ -34,7 +34,8 @@ pub struct Appended {
 pub async fn append(storage: &Storage, session: &Session, offset: u64, chunk: Bytes) -> Result<Appended, ResumeError> {
     let (grant, size) = (&session.grant, chunk.len() as u64);
     let Some((upload, found)) = under_way(storage, session).await? else {
-        ended(storage, grant).await?.accept(offset, size, grant.size)?;
+        ended(storage, grant).await?;
+        Progress::ended(grant.size).accept(offset, size, grant.size)?;
         return Ok(Appended { offset, part_put_off: None });
     };
     found.progress.accept(offset, size, grant.size)?;
@@ -76,29 +77,47 @@ pub async fn offset(storage: &Storage, session: &Session) -> Result<(u64, Upload
             let appended = append(storage, session, grant.size, Bytes::new()).await?;
             Ok((appended.offset, metadata))
         }
-        None => Ok((ended(storage, grant).await?.offset(), UploadMetadata::default())),
+        None => Ok((grant.size, ended(storage, grant).await?.metadata.client)),
     }
 }
 
-/// Ends an unfinished upload. A file that is in its place stays.
+/// Ends an upload: one that is under way, or the file that it has become. A file of another upload stays, and what the
+/// index of expiries says of this one: `expire` looks for the file before it believes that.
 ///
 /// # Errors
 /// The upload has ended already; S3 failed.
 pub async fn terminate(storage: &Storage, session: &Session) -> Result<(), ResumeError> {
-    let Some(id) = &session.multipart else { return Err(ResumeRefusal::Gone.into()) };
-    let upload = Multipart { grant: &session.grant, id };
+    let was_under_way = match &session.multipart {
+        Some(id) => give_up(storage, Multipart { grant: &session.grant, id }).await?,
+        None => false,
+    };
+    // Its last chunk may have come in between.
+    let was_file = match ended(storage, &session.grant).await {
+        Ok(stored) => storage.delete_stored(&session.grant.path, &stored).await.map(|()| true)?,
+        Err(ResumeError::Refused(_)) => false,
+        Err(error) => return Err(error),
+    };
+    if was_under_way || was_file { Ok(()) } else { Err(ResumeRefusal::Gone.into()) }
+}
+
+/// Ends an upload that is under way; gives whether it was.
+async fn give_up(storage: &Storage, upload: Multipart<'_>) -> Result<bool, ResumeError> {
     let mut known = storage.progress(upload).await?;
     if known.is_none() {
-        return Err(ResumeRefusal::Gone.into());
+        return Ok(false);
     }
     // First what says that there is an upload: nothing is acknowledged to one whose parts are gone. A chunk may have come
     // in between.
     for _ in 0..END_TRIES {
-        let Some(found) = &known else { return Ok(storage.abort(upload).await?) };
-        let discarded = storage.discard_incomplete(&session.grant.path, &found.version).await?;
+        let Some(found) = &known else { break };
+        let discarded = storage.discard_incomplete(&upload.grant.path, &found.version).await?;
         known = if discarded.is_ok() { None } else { storage.progress(upload).await? };
     }
-    if known.is_none() { Ok(storage.abort(upload).await?) } else { Err(ResumeRefusal::Overtaken.into()) }
+    if known.is_some() {
+        return Err(ResumeRefusal::Overtaken.into());
+    }
+    storage.abort(upload).await?;
+    Ok(true)
 }
 
 async fn under_way<'a>(
@@ -110,10 +129,10 @@ async fn under_way<'a>(
     Ok(storage.incomplete(upload).await?.map(|found| (upload, found)))
 }
 
-/// An upload that is not under way has become its file, or nothing.
-async fn ended(storage: &Storage, grant: &Grant) -> Result<Progress, ResumeError> {
+/// The file of an upload that is not under way; it has become that, or nothing.
+async fn ended(storage: &Storage, grant: &Grant) -> Result<Stored, ResumeError> {
     match storage.head(&grant.path).await? {
-        Some(stored) if stored.is_of(grant) => Ok(Progress::ended(grant.size)),
+        Some(stored) if stored.is_of(grant) => Ok(stored),
         _ => Err(ResumeRefusal::Gone.into()),
     }
 }

@@ -10,6 +10,7 @@ use satchel_core::{
         ComponentConfig, ConfigError, ConfigProblem, DownloadConfig, ExpireConfig, ResumeConfig, S3Config, SealConfig,
         UploadConfig,
     },
+    resume::limits::Limits,
     route::{Resource, Route},
     time::Timestamp,
 };
@@ -41,7 +42,12 @@ impl Configs {
         let lookup = |name: &str| settings.given(name);
         let mut problems = Problems(settings.is_complete().err());
         let upload = problems.note(UploadConfig::parse(lookup));
-        let resume = problems.note(ResumeConfig::parse(lookup));
+        // What nobody has named may not be how clients come here: they know it.
+        let named = |config: ResumeConfig| ResumeConfig {
+            public_url: config.public_url.filter(|_| !settings.has_own_public_url()),
+            ..config
+        };
+        let resume = problems.note(ResumeConfig::parse(lookup)).map(named);
         let download = problems.note(DownloadConfig::parse(lookup));
         let seal = problems.note(SealConfig::parse(lookup));
         let expire = problems.note(ExpireConfig::parse(lookup));
@@ -141,6 +147,21 @@ impl Functions {
             *storage = storage.clone().with_notices(notices.clone());
         }
         self
+    }
+
+    /// Says whether requests of the tus protocol may be larger than what Lambda takes.
+    #[must_use]
+    pub fn with_chunks_of_any_size(mut self, any_size: bool) -> Self {
+        if any_size {
+            self.resume.config.max_append_size = None;
+        }
+        self
+    }
+
+    /// How much the tus protocol takes.
+    #[must_use]
+    pub fn resume_limits(&self) -> Limits {
+        self.resume.config.limits()
     }
 
     /// The functions' time.

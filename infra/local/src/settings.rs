@@ -119,6 +119,7 @@ pub struct Settings {
     session_token: Option<String>,
     embedded: bool,
     made_secret: bool,
+    own_public_url: bool,
     exposed: bool,
 }
 
@@ -138,7 +139,8 @@ impl Settings {
         let variables: HashMap<String, String> = VARIABLES.iter().filter_map(given).collect();
         let embedded = !["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|name| variables.contains_key(*name));
         let session_token = environment("AWS_SESSION_TOKEN");
-        let mut settings = Self { variables, session_token, embedded, made_secret: false, exposed: false };
+        let mut settings =
+            Self { variables, session_token, embedded, made_secret: false, own_public_url: false, exposed: false };
         settings.complete(data).map_err(|cause| StackError::DataFolder { folder: data.to_owned(), cause })?;
         if embedded {
             // The functions must know what the bucket's rules do.
@@ -172,6 +174,7 @@ impl Settings {
     /// Fills in what is known once both servers are bound. A Unix socket has no URL.
     pub(crate) fn listening_on(mut self, gateway: &Address, s3: SocketAddr) -> Self {
         if let Address::Tcp(gateway) = gateway {
+            self.own_public_url = !self.variables.contains_key("SATCHEL_PUBLIC_URL");
             self.variables.entry("SATCHEL_PUBLIC_URL".into()).or_insert_with(|| format!("http://{gateway}/upload/"));
         }
         if self.embedded {
@@ -211,6 +214,12 @@ impl Settings {
     #[must_use]
     pub fn embedded(&self) -> bool {
         self.embedded
+    }
+
+    /// Whether the public URL is the address that is listened on, as none was named.
+    #[must_use]
+    pub fn has_own_public_url(&self) -> bool {
+        self.own_public_url
     }
 
     /// The upload secret, where it is one that the stack has made.

@@ -195,11 +195,11 @@ impl Stack {
         let files = store.clone().filter(|_| !options.strict_aws);
         let files = files.map(|store| Files::new(store, configs.s3(), options.clock.clone(), objects.clone()));
         let front = Front::new(configs.s3(), objects, options.s3_patience).map_err(StackError::Tls)?;
-        let functions = Arc::new(Functions::new(configs, &settings, &options.clock).with_notices(&notices));
-        let of_one_client = limits.of_one_client();
+        let functions = Functions::new(configs, &settings, &options.clock).with_notices(&notices);
+        let functions = Arc::new(functions.with_chunks_of_any_size(!options.strict_aws));
         let doors = Doors {
             proxies: proxies.clone(),
-            of_one_client,
+            of_one_client: limits.of_one_client(),
             spool: Spool::new(options.data.clone(), limits.min_free_bytes()),
             stores_here: embedded,
             files,

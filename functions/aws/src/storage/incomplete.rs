@@ -239,13 +239,8 @@ impl Storage {
         path: &UploadPath,
         version: &Version,
     ) -> Result<Result<(), Overtaken>, StorageError> {
-        let key = Key::of_incomplete_part(path);
-        let delete = self.client.delete_object().bucket(&*self.bucket).key(key.as_str()).if_match(&version.0);
-        match delete.send().await {
-            Ok(_) => Ok(Ok(())),
-            Err(error) if matches!(status(&error), Some(404 | 409 | 412)) => Ok(Err(Overtaken)),
-            Err(error) => Err(failed("DeleteObject", &error)),
-        }
+        let deleted = self.delete_if(&Key::of_incomplete_part(path), &version.0).await?;
+        Ok(if deleted { Ok(()) } else { Err(Overtaken) })
     }
 }
 

@@ -8,11 +8,12 @@ use aws_sdk_s3::{
 };
 use satchel_core::{
     grant::Grant,
+    metadata::Metadata,
     object_key::Key,
     resume::{progress::Progress, session::MultipartId},
 };
 
-use super::{CONFLICT_TRIES, Storage, StorageError, back_off, error::OfS3, failed, metadata, pieces::Pieces, status};
+use super::{CONFLICT_TRIES, Storage, StorageError, back_off, error::OfS3, failed, pairs, pieces::Pieces, status};
 use crate::s3_client::{DEADLINE, within};
 
 /// A multipart upload and the object that it is to become.
@@ -40,14 +41,14 @@ pub enum Completion {
 }
 
 impl Storage {
-    /// Begins a multipart upload of the object of `grant`.
+    /// Begins a multipart upload of the object of `grant`, which is to have this metadata.
     ///
     /// # Errors
     /// S3 failed.
-    pub async fn begin_multipart(&self, grant: &Grant) -> Result<MultipartId, StorageError> {
+    pub async fn begin_multipart(&self, grant: &Grant, metadata: &Metadata) -> Result<MultipartId, StorageError> {
         let key = Key::of_upload(&grant.path);
         let create = self.client.create_multipart_upload().bucket(&*self.bucket).key(key.as_str());
-        let create = create.content_type(grant.content_type.as_str()).set_metadata(Some(metadata(grant)));
+        let create = create.content_type(grant.content_type.as_str()).set_metadata(Some(pairs(metadata)));
         let created = create.send().await.map_err(|error| failed("CreateMultipartUpload", &error))?;
         created.upload_id.map(MultipartId::new).ok_or_else(|| inconsistent("CreateMultipartUpload", "gave no id"))
     }

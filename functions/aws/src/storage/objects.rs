@@ -9,7 +9,7 @@ use aws_sdk_s3::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use satchel_core::{digest::Sha256Digest, grant::Grant, object_key::Key, upload_path::UploadPath};
+use satchel_core::{digest::Sha256Digest, grant::Grant, metadata::Metadata, object_key::Key, upload_path::UploadPath};
 use satchel_store::{Body, BodyError, CreateError, Creation, Found, NewUpload, Objects, Pieces, Reader, Stored};
 use sync_wrapper::SyncStream;
 
@@ -22,7 +22,7 @@ impl Objects for Storage {
     async fn create(&self, upload: &NewUpload, body: Body) -> Result<Creation, CreateError> {
         let NewUpload { grant, digest } = upload;
         match body {
-            Body::Whole(bytes) => Ok(self.create(grant, bytes, *digest).await?),
+            Body::Whole(bytes) => Ok(self.create(grant, &Metadata::of(grant), bytes, *digest).await?),
             Body::Streamed(pieces) => Box::pin(self.stream(grant, pieces, *digest)).await,
         }
     }
@@ -59,7 +59,10 @@ impl Storage {
         }
         let frames = StreamBody::new(SyncStream::new(pieces.map_ok(Frame::data)));
         let body = ByteStream::new(SdkBody::from_body_1_x(frames));
-        let put = self.put_request(grant, digest).content_length(grant.size.try_into().unwrap_or(i64::MAX)).body(body);
+        let put = self
+            .put_request(grant, &Metadata::of(grant), digest)
+            .content_length(grant.size.try_into().unwrap_or(i64::MAX))
+            .body(body);
         let sent = put.customize().disable_payload_signing().config_override(within(BODY_DEADLINE));
         let sent = async {
             match sent.send().await {

@@ -192,13 +192,18 @@ impl<'a> Environment<'a> {
         PutTarget::S3
     }
 
+    /// The public URL.
+    pub(super) fn public_base(&mut self) -> Option<BaseUrl> {
+        self.url("SATCHEL_PUBLIC_URL")
+    }
+
     /// The public URL, with a slash at the end, ready for paths.
     pub(super) fn public_url(&mut self) -> Option<String> {
-        self.url("SATCHEL_PUBLIC_URL").map(|url| url.to_string())
+        self.public_base().map(|url| url.to_string())
     }
 
     /// The public URL's path, with a slash at the end.
     pub(super) fn public_path(&mut self) -> Option<String> {
-        self.url("SATCHEL_PUBLIC_URL").map(|url| url.path().to_owned())
+        self.public_base().map(|url| url.path().to_owned())
     }
 }

@@ -39,10 +39,48 @@ impl Checksum {
     ///
     /// # Errors
     /// `ChecksumMismatch`.
-    pub fn check(&self, chunk: &[u8]) -> Result<(), ResumeRefusal> {
+    pub fn check(self, chunk: &[u8]) -> Result<(), ResumeRefusal> {
+        let mut checking = Checking::of(self);
+        checking.update(chunk);
+        checking.finish()
+    }
+}
+
+/// A chunk that is checked piece by piece: what has come of it, and the digest that it must have.
+#[derive(Debug, Clone)]
+pub enum Checking {
+    /// `sha1`.
+    Sha1(Sha1, [u8; 20]),
+    /// `sha256`.
+    Sha256(Sha256, [u8; 32]),
+}
+
+impl Checking {
+    /// Begins with nothing of the chunk.
+    #[must_use]
+    pub fn of(checksum: Checksum) -> Self {
+        match checksum {
+            Checksum::Sha1(digest) => Self::Sha1(Sha1::new(), digest),
+            Checksum::Sha256(digest) => Self::Sha256(Sha256::new(), digest),
+        }
+    }
+
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        match self {
+            Self::Sha1(hasher, _) => hasher.update(piece),
+            Self::Sha256(hasher, _) => hasher.update(piece),
+        }
+    }
+
+    /// Compares.
+    ///
+    /// # Errors
+    /// `ChecksumMismatch`.
+    pub fn finish(self) -> Result<(), ResumeRefusal> {
         let fits = match self {
-            Self::Sha1(digest) => Sha1::digest(chunk).as_slice() == digest,
-            Self::Sha256(digest) => Sha256::digest(chunk).as_slice() == digest,
+            Self::Sha1(hasher, digest) => hasher.finalize().as_slice() == digest,
+            Self::Sha256(hasher, digest) => hasher.finalize().as_slice() == digest,
         };
         if fits { Ok(()) } else { Err(ResumeRefusal::ChecksumMismatch) }
     }
@@ -60,6 +98,11 @@ mod tests {
             let checksum = Checksum::parse(header).unwrap();
             assert_eq!(checksum.check(b"hello world"), Ok(()), "{header}");
             assert_eq!(checksum.check(b"hello World"), Err(ResumeRefusal::ChecksumMismatch), "{header}");
+            let mut checking = Checking::of(checksum);
+            for piece in [&b"hello"[..], b"", b" world"] {
+                checking.update(piece);
+            }
+            assert_eq!(checking.finish(), Ok(()), "{header}, in pieces");
         }
     }
 

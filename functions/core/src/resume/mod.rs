@@ -2,6 +2,7 @@
 //! decisions: what requests say, which uploads are ours, how chunks become parts, and how everything is refused.
 
 pub mod checksum;
+pub mod limits;
 pub mod progress;
 pub mod refusal;
 pub mod request;

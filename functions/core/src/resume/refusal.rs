@@ -50,7 +50,7 @@ pub enum ResumeRefusal {
         actual: u64,
     },
     /// The chunk goes beyond the end of the upload.
-    #[error("the chunk goes beyond the {length} bytes of this upload; nothing of it was kept")]
+    #[error("the chunk goes beyond the {length} bytes of this upload; ask with HEAD and go on from there")]
     TooLong {
         /// Bytes of the whole upload.
         length: u64,

@@ -84,28 +84,52 @@ impl Creation {
     /// Those of [`check_chunk`]; `TooLong`.
     pub fn check_chunk<'a>(&self, header: impl Fn(&str) -> Option<&'a str>, chunk: &[u8]) -> Result<(), ResumeRefusal> {
         let is_announced = header("content-length").is_some_and(|length| length.trim() != "0");
-        if !chunk.is_empty() || is_announced {
-            check_chunk(header, chunk)?;
+        if chunk.is_empty() && !is_announced {
+            return Ok(());
         }
-        if chunk.len() as u64 > self.length { Err(ResumeRefusal::TooLong { length: self.length }) } else { Ok(()) }
+        check_type(&header)?;
+        let place = Place { offset: 0, length: self.length };
+        place.check(chunk.len() as u64)?;
+        check_chunk(header, chunk, place)
     }
 }
 
-/// The offset of a PATCH.
-///
-/// # Errors
-/// `ChunkType`; `Header` where there is no such number.
-pub fn patch_offset<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Result<u64, ResumeRefusal> {
-    check_type(&header)?;
-    number(header, "upload-offset", "Upload-Offset")
+/// Where a chunk is to go.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// Bytes before it.
+    pub offset: u64,
+    /// Bytes of the whole upload.
+    pub length: u64,
+}
+
+impl Place {
+    /// Where the chunk of a PATCH is to go, in an upload of `length` bytes.
+    ///
+    /// # Errors
+    /// `ChunkType`; `Header` where there is no such number.
+    pub fn of_patch<'a>(header: impl Fn(&str) -> Option<&'a str>, length: u64) -> Result<Self, ResumeRefusal> {
+        check_type(&header)?;
+        Ok(Self { offset: number(header, "upload-offset", "Upload-Offset")?, length })
+    }
+
+    fn check(self, chunk: u64) -> Result<(), ResumeRefusal> {
+        let Self { offset, length } = self;
+        if chunk > length.saturating_sub(offset) { Err(ResumeRefusal::TooLong { length }) } else { Ok(()) }
+    }
 }
 
 /// Whether a chunk is of the right type, whole and what was sent. A chunk that was announced and kept back is
 /// `ChunkLength`, after all else that can be said without it: so a front can ask before it reads the body.
 ///
 /// # Errors
-/// `ChunkType`, `ChunkLength`, `Header`, and those of the checksum.
-pub fn check_chunk<'a>(header: impl Fn(&str) -> Option<&'a str>, chunk: &[u8]) -> Result<(), ResumeRefusal> {
+/// `ChunkType`, `ChunkLength`, `Header`, and those of the checksum; `TooLong` for a chunk that is kept back. Of the others
+/// that is for S3's side to say, which knows where the upload is.
+pub fn check_chunk<'a>(
+    header: impl Fn(&str) -> Option<&'a str>,
+    chunk: &[u8],
+    place: Place,
+) -> Result<(), ResumeRefusal> {
     check_type(&header)?;
     let checksum = header("upload-checksum").map(Checksum::parse).transpose()?;
     let actual = chunk.len() as u64;
@@ -113,6 +137,9 @@ pub fn check_chunk<'a>(header: impl Fn(&str) -> Option<&'a str>, chunk: &[u8]) -
     if header("content-length").is_some() {
         let announced = number(header, "content-length", "Content-Length")?;
         if announced != actual {
+            if chunk.is_empty() {
+                place.check(announced)?;
+            }
             return Err(ResumeRefusal::ChunkLength { announced, actual });
         }
     }
@@ -189,7 +216,7 @@ mod tests {
     fn a_creation_that_makes_no_sense_is_refused_with_its_cause() {
         use ResumeRefusal::*;
         let no_length = || ResumeRefusal::not_a_number("Upload-Length");
-        let table: [(Headers<'_>, &[u8], ResumeRefusal); 13] = [
+        let table: [(Headers<'_>, &[u8], ResumeRefusal); 14] = [
             (&[], b"", no_length()),
             (&[("upload-length", "")], b"", no_length()),
             (&[("upload-length", "-1")], b"", no_length()),
@@ -202,6 +229,7 @@ mod tests {
             (&[LENGTH, ("content-type", "text/plain")], b"hello", ChunkType),
             (&[LENGTH, CHUNK, ("content-length", "5")], b"", ChunkLength { announced: 5, actual: 0 }),
             (&[LENGTH, CHUNK], b"hello!", TooLong { length: 5 }),
+            (&[LENGTH, CHUNK, ("content-length", "6")], b"", TooLong { length: 5 }),
             (&[LENGTH, CHUNK, ("content-length", "5")], b"hell", ChunkLength { announced: 5, actual: 4 }),
         ];
         for (headers, chunk, refusal) in table {
@@ -214,12 +242,16 @@ mod tests {
         use ResumeRefusal::*;
         let offset = ("upload-offset", "7");
         let patch = |headers: Headers<'_>| {
-            let offset = patch_offset(lookup(headers))?;
-            check_chunk(lookup(headers), b"hello world").map(|()| offset)
+            let place = Place::of_patch(lookup(headers), 18)?;
+            check_chunk(lookup(headers), b"hello world", place).map(|()| place.offset)
         };
         assert_eq!(patch(&[offset, CHUNK]), Ok(7));
         assert_eq!(patch(&[offset, ("content-type", "Application/Offset+Octet-Stream")]), Ok(7));
-        assert_eq!(check_chunk(lookup(&[CHUNK]), b""), Ok(()));
+        let place = Place { offset: 7, length: 18 };
+        assert_eq!(check_chunk(lookup(&[CHUNK]), b"", place), Ok(()));
+        let kept_back = |announced| check_chunk(lookup(&[CHUNK, ("content-length", announced)]), b"", place);
+        assert_eq!(kept_back("11"), Err(ChunkLength { announced: 11, actual: 0 }));
+        assert_eq!(kept_back("12"), Err(TooLong { length: 18 }));
         let checksum = |value| patch(&[offset, CHUNK, ("upload-checksum", value)]);
         assert_eq!(checksum("sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0="), Ok(7));
         assert_eq!(

@@ -8,6 +8,7 @@ mod download;
 pub mod event;
 pub mod front;
 mod front_error;
+mod pieces;
 pub mod proxies;
 mod pump;
 mod resume;
@@ -23,7 +24,7 @@ use http_body_util::Either;
 use hyper::{Request, Response, body::Incoming};
 use lambda_http::Body;
 use satchel_aws::log::{self, Seen};
-use satchel_core::time::Timestamp;
+use satchel_core::{resume::limits::EVENT_BODY_BYTES, time::Timestamp};
 use satchel_s3::listener::Peer;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -39,8 +40,8 @@ use crate::{files::Files, functions::Functions, journal::Journal, status::Status
 
 /// What Lambda takes in one synchronous invocation, in bytes of JSON (AWS: "Lambda quotas").
 const INVOKE_LIMIT: usize = 6_291_456;
-/// A body that leaves room for the rest of the event once it is base64: 4.5 MiB less 48 KiB.
-const BODY_LIMIT: u64 = 4_669_440;
+/// A body that leaves room for the rest of the event once it is base64.
+const BODY_LIMIT: u64 = EVENT_BODY_BYTES;
 /// API Gateway's own limit (AWS: "Quotas for REST APIs").
 const PAYLOAD_LIMIT: u64 = 10 * 1024 * 1024;
 /// Smaller bodies have been sent before any refusal could arrive: they are read first.
@@ -223,7 +224,7 @@ impl Gateway {
     async fn turn(&self, body: &Whole) -> Option<SemaphorePermit<'_>> {
         let turn = match body {
             Whole::Memory(bytes) => self.small_events.acquire_many(bytes.len().try_into().unwrap_or(u32::MAX)).await,
-            Whole::File(_) => self.large_events.acquire().await,
+            Whole::File(..) => self.large_events.acquire().await,
         };
         turn.ok()
     }

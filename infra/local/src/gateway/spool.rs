@@ -4,8 +4,10 @@
 use std::{
     fs::File,
     io::{self, Write},
+    ops::Range,
     os::unix::fs::FileExt,
     path::PathBuf,
+    sync::Arc,
     thread,
 };
 
@@ -37,16 +39,67 @@ pub struct Spool {
     loader: mpsc::Sender<Load>,
 }
 
-/// A file that is to be read, and who waits for it.
-type Load = (File, oneshot::Sender<io::Result<Bytes>>);
+/// A file of which something is to be read, and who waits for it.
+type Load = (Arc<File>, Range<u64>, oneshot::Sender<io::Result<Bytes>>);
 
-/// A body that has come to its end.
+/// A body that has come to its end, or a part of one.
 #[derive(Debug)]
 pub enum Whole {
     /// A small one.
     Memory(Bytes),
-    /// A larger one. The system frees it with its handle, even after a crash.
-    File(File),
+    /// A larger one: where it is in a file. The system frees that with its handle, even after a crash.
+    File(Arc<File>, Range<u64>),
+}
+
+impl Whole {
+    /// The bytes in this range of a body, which has as many.
+    pub fn slice(&self, range: Range<u64>) -> Self {
+        match self {
+            Self::Memory(bytes) => Self::Memory(bytes.slice(range.start as usize..range.end as usize)),
+            Self::File(file, whole) => Self::File(Arc::clone(file), whole.start + range.start..whole.start + range.end),
+        }
+    }
+}
+
+/// A body that is taken in parts. What came together with the end of one belongs to the next.
+pub struct Cut {
+    body: Arriving<Incoming>,
+    rest: Bytes,
+}
+
+impl Cut {
+    /// Takes a body that nothing was read of.
+    pub fn new(body: Incoming) -> Self {
+        Self { body: Arriving::new(body), rest: Bytes::new() }
+    }
+
+    /// At most so many bytes; `None` at the end.
+    async fn next(&mut self, most: u64) -> Result<Option<Bytes>, BodyError> {
+        while self.rest.is_empty() {
+            match self.body.next().await? {
+                Some(bytes) => self.rest = bytes,
+                None => return Ok(None),
+            }
+        }
+        let length = most.min(self.rest.len() as u64);
+        Ok(Some(self.rest.split_to(length as usize)))
+    }
+
+    /// Reads what is left, within limits, so that the client gets to see why it was refused.
+    pub fn linger(self) {
+        body::linger_on(self.body);
+    }
+}
+
+/// A part of a body.
+#[derive(Debug)]
+pub struct Part {
+    /// Its bytes.
+    pub whole: Whole,
+    /// How many they are.
+    pub length: u64,
+    /// How the body has ended, if it has.
+    pub end: Option<Result<(), BodyError>>,
 }
 
 impl Spool {
@@ -56,9 +109,9 @@ impl Spool {
         // One thread makes all large buffers: each thread's allocator keeps what its largest ones took. It ends with the
         // sender.
         thread::spawn(move || {
-            while let Some((file, loaded)) = loads.blocking_recv() {
+            while let Some((file, range, loaded)) = loads.blocking_recv() {
                 // Nobody listens where the request has failed meanwhile.
-                let _ = loaded.send(read(&file));
+                let _ = loaded.send(read(&file, range));
             }
         });
         Self { folder, min_free, writers: Semaphore::new(WRITERS), loader }
@@ -76,38 +129,60 @@ impl Spool {
 
     /// Reads a body of `announced` bytes to its end.
     pub async fn take(&self, body: Incoming, announced: u64) -> Result<Whole, GatewayError> {
-        if let Err(full) = self.has_room_for(announced) {
-            body::linger(body);
-            return Err(GatewayError::Spool(full));
-        }
-        let (mut body, mut file, mut before) = (Arriving::new(body), None, 0);
-        let room = if announced <= READ_FIRST { READ_FIRST as usize } else { PIECE };
-        let mut gathered = BytesMut::with_capacity(announced.min(room as u64) as usize);
-        while let Some(bytes) = body.next().await? {
-            if before + (gathered.len() + bytes.len()) as u64 > announced {
-                return Err(BodyError::TooLong.into());
+        let mut body = Cut::new(body);
+        let part = match self.part(&mut body, announced).await {
+            Ok(part) => part,
+            Err(full) => {
+                body.linger();
+                return Err(GatewayError::Spool(full));
             }
-            if gathered.len() + bytes.len() > room {
-                before += gathered.len() as u64;
-                file = Some(self.append(file, gathered.split().freeze()).await.map_err(GatewayError::Spool)?);
-            }
-            gathered.extend_from_slice(&bytes);
+        };
+        match part.end {
+            Some(end) => end?,
+            None if body.next(1).await?.is_some() => return Err(BodyError::TooLong.into()),
+            None => {}
         }
-        match file {
-            None => Ok(Whole::Memory(gathered.freeze())),
-            file => self.append(file, gathered.freeze()).await.map(Whole::File).map_err(GatewayError::Spool),
-        }
+        Ok(part.whole)
     }
 
-    /// All of a body in memory.
+    /// Reads at most so many bytes of a body, fewer where it ends.
+    pub async fn part(&self, body: &mut Cut, most: u64) -> io::Result<Part> {
+        self.has_room_for(most)?;
+        let room = if most <= READ_FIRST { READ_FIRST as usize } else { PIECE };
+        let mut gathered = BytesMut::with_capacity(most.min(room as u64) as usize);
+        let (mut file, mut length) = (None, 0);
+        let end = loop {
+            if length == most {
+                break None;
+            }
+            let bytes = match body.next(most - length).await {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => break Some(Ok(())),
+                Err(error) => break Some(Err(error)),
+            };
+            if gathered.len() + bytes.len() > room {
+                file = Some(self.append(file, gathered.split().freeze()).await?);
+            }
+            length += bytes.len() as u64;
+            gathered.extend_from_slice(&bytes);
+        };
+        body.body.rest();
+        let whole = match file {
+            None => Whole::Memory(gathered.freeze()),
+            file => Whole::File(Arc::new(self.append(file, gathered.freeze()).await?), 0..length),
+        };
+        Ok(Part { whole, length, end })
+    }
+
+    /// All of a body, or of a part of it, in memory.
     pub async fn load(&self, body: Whole) -> Result<Bytes, GatewayError> {
-        let file = match body {
+        let (file, range) = match body {
             Whole::Memory(bytes) => return Ok(bytes),
-            Whole::File(file) => file,
+            Whole::File(file, range) => (file, range),
         };
         let (loaded, bytes) = oneshot::channel();
         let ended = |_| GatewayError::Spool(io::ErrorKind::BrokenPipe.into());
-        self.loader.send((file, loaded)).await.map_err(|_| ended(()))?;
+        self.loader.send((file, range, loaded)).await.map_err(|_| ended(()))?;
         bytes.await.map_err(|_| ended(()))?.map_err(GatewayError::Spool)
     }
 
@@ -126,9 +201,9 @@ impl Spool {
     }
 }
 
-fn read(file: &File) -> io::Result<Bytes> {
-    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+fn read(file: &File, range: Range<u64>) -> io::Result<Bytes> {
+    let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
     let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, 0)?;
+    file.read_exact_at(&mut bytes, range.start)?;
     Ok(bytes.into())
 }

@@ -94,9 +94,13 @@ impl Program {
 
     /// What a health check gets.
     pub fn health(&self) -> u16 {
+        self.get("/_satchel/health")
+    }
+
+    pub fn get(&self, target: &str) -> u16 {
         let mut stream = self.connect();
         let host = &self.address;
-        write!(stream, "GET /_satchel/health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
         status(&mut stream)
     }
 
