@@ -66,7 +66,7 @@ async fn whoever_has_uploaded_a_file_may_delete_it_and_no_other() {
         };
         assert_eq!(world.fetch("/upload/u/a").await.body, b"hello");
         let forged = world.send(&tus("DELETE", &url.replace("upload=", "upload=x"))).await;
-        assert_eq!((forged.status, world.get("/upload/u/a").await.status), (404, 307), "{come}");
+        assert_eq!((forged.status, world.get("/upload/u/a").await.status), (404, 200), "{come}");
         let before = world.s3_requests();
         assert_eq!(world.send(&tus("DELETE", &url)).await.status, 204, "{come}");
         assert!(world.s3_requests() - before <= 3, "{come}");

@@ -119,7 +119,7 @@ mod tests {
         assert!(written.entries().any(|entry| entry == ("filename", "tr%C3%A8s%20cool.jpg".into())));
         assert_eq!(read_back(&written), written);
         let written = written.with_client(client("filename YQ==,is_confidential"));
-        assert_eq!(written.entries().count(), 5);
+        assert_eq!(written.entries().count(), 6);
         assert_eq!(read_back(&written), written);
     }
 

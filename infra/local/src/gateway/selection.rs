@@ -124,7 +124,9 @@ mod tests {
         }
     }
 
-    fn selected(method: &Method, size: u64, pairs: &[(&'static str, &str)]) -> Selection {
+    type Pairs<'p> = &'p [(&'static str, &'p str)];
+
+    fn selected(method: &Method, size: u64, pairs: Pairs<'_>) -> Selection {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             headers.append(*name, value.parse().unwrap());
@@ -172,7 +174,7 @@ mod tests {
     fn conditions_come_first() {
         use Selection::{Failed, NotModified, Part, Whole};
         let list = format!("\"x\", {TAG}");
-        let cases: [(&str, &[(&'static str, &str)], Selection); 23] = [
+        let cases: [(&str, Pairs<'_>, Selection); 23] = [
             ("nothing asked", &[], Whole),
             ("same tag", &[("if-match", TAG)], Whole),
             ("tag in a list", &[("if-match", &list)], Whole),
