@@ -81,6 +81,24 @@ async fn every_size_that_a_function_takes_may_come_again() {
 }
 
 #[tokio::test]
+async fn any_size_may_come_again_into_the_folder() {
+    let world = World::new().await;
+    for size in [0, 1, 32_768, 32_769, 6_000_000] {
+        let (path, body) = (format!("u/{size}"), bytes(size));
+        let again = Request::new("PUT", &tokens::v1(&path, size)).header("Expect", "100-continue").body(&body);
+        let statuses = [world.send(&again).await.status, world.send(&again).await.status];
+        assert_eq!(statuses, [201, 201], "{size}");
+        if size > 0 {
+            let mut other = body.clone();
+            other[size - 1] ^= 1;
+            assert_eq!(world.put(&tokens::v1(&path, size), &other).await.status, 409, "{size}");
+        }
+        assert!(world.get(&tokens::target(&path)).await.body == body, "{size}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn digits_of_either_case_are_one_token() {
     let world = World::new().await;
     let lower = tokens::v1("u/a", 5);

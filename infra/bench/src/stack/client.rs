@@ -1,13 +1,12 @@
-//! An uploader and downloader on kept connections, which follows redirects.
+//! An uploader and downloader on a kept connection.
 
 use std::{
-    collections::HashMap,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header::LOCATION};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::{
     body::{Body, Frame, Incoming, SizeHint},
@@ -15,7 +14,6 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use url::{Position, Url};
 
 use crate::{error::BenchError, functions::token};
 
@@ -26,10 +24,10 @@ pub struct Target {
     pub gateway: String,
 }
 
-/// One client: a connection to the gateway, and one to S3 once it has been sent there.
+/// One client: a connection to the program.
 pub struct Client {
     target: Target,
-    connections: HashMap<String, SendRequest<Repeated>>,
+    connection: Option<SendRequest<Repeated>>,
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -37,10 +35,10 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 impl Client {
     /// A client that has not connected yet.
     pub fn new(target: Target) -> Self {
-        Self { target, connections: HashMap::new() }
+        Self { target, connection: None }
     }
 
-    /// Stores a file with PUT, or reads one with GET, by way of the redirect.
+    /// Stores a file with PUT, or reads one with GET.
     ///
     /// # Errors
     /// Another status than is expected, another length.
@@ -52,34 +50,24 @@ impl Client {
     async fn put(&mut self, path: String, bytes: u64) -> Result<(), Failure> {
         let target = format!("/upload/{path}?v={}", token(&path, bytes));
         let request = Request::put(target).body(Repeated::new(bytes));
-        let gateway = self.target.gateway.clone();
-        expect(StatusCode::CREATED, self.exchange(&gateway, request?).await?).await.map(drop)
+        expect(StatusCode::CREATED, self.exchange(request?).await?).await.map(drop)
     }
 
     async fn get(&mut self, path: String, bytes: u64) -> Result<(), Failure> {
         let request = Request::get(format!("/upload/{path}")).body(Repeated::new(0))?;
-        let gateway = self.target.gateway.clone();
-        let redirect = expect(StatusCode::TEMPORARY_REDIRECT, self.exchange(&gateway, request).await?).await?;
-        let location: Url = redirect.headers()[LOCATION].to_str()?.parse()?;
-        let request = Request::get(&location[Position::BeforePath..]).body(Repeated::new(0))?;
-        let authority = &location[Position::BeforeHost..Position::AfterPort];
-        let file = expect(StatusCode::OK, self.exchange(authority, request).await?).await?;
+        let file = expect(StatusCode::OK, self.exchange(request).await?).await?;
         if *file.body() == bytes { Ok(()) } else { Err(format!("a file of {} bytes", file.body()).into()) }
     }
 
-    async fn exchange(
-        &mut self,
-        authority: &str,
-        mut request: Request<Repeated>,
-    ) -> Result<Response<Incoming>, Failure> {
-        request.headers_mut().insert("host", authority.parse()?);
-        let mut sender = match self.connections.remove(authority) {
+    async fn exchange(&mut self, mut request: Request<Repeated>) -> Result<Response<Incoming>, Failure> {
+        request.headers_mut().insert("host", self.target.gateway.parse()?);
+        let mut sender = match self.connection.take() {
             Some(sender) if !sender.is_closed() => sender,
-            _ => connect(authority).await?,
+            _ => connect(&self.target.gateway).await?,
         };
         sender.ready().await?;
         let response = sender.send_request(request).await?;
-        self.connections.insert(authority.to_owned(), sender);
+        self.connection = Some(sender);
         Ok(response)
     }
 }

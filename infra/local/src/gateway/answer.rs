@@ -3,7 +3,7 @@
 use std::{io, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::{TryStreamExt, stream::MapOk};
+use futures_util::{StreamExt, TryStreamExt, stream::MapOk};
 use http::{Method, StatusCode};
 use http_body_util::{Either, Full, StreamBody};
 use hyper::{Response, body::Frame};
@@ -148,6 +148,18 @@ impl From<Response<Body>> for Reply {
 }
 
 impl Reply {
+    /// The same, with something kept as long as bytes are being sent.
+    pub fn holding<T: Send + 'static>(self, kept: T) -> Self {
+        let bytes = self.bytes.map(|bytes| {
+            let kept = bytes.map(move |piece| {
+                let _ = &kept;
+                piece
+            });
+            kept.boxed()
+        });
+        Self { bytes, ..self }
+    }
+
     /// The answer, as the client gets it.
     pub fn into_answer(self) -> Answer {
         let (head, body) = self.response.into_parts();

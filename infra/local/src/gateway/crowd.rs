@@ -4,35 +4,35 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use satchel_s3::listener::client_group;
 
 use super::proxies::Client;
 
-/// The clients whose requests are under way.
-#[derive(Debug)]
+/// The clients whose requests are under way. Clones share them.
+#[derive(Debug, Clone)]
 pub struct Crowd {
     most: usize,
-    under_way: Mutex<HashMap<IpAddr, usize>>,
+    under_way: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
 /// A request under way, until it is dropped.
 #[derive(Debug)]
-pub struct Turn<'a> {
-    crowd: &'a Crowd,
+pub struct Turn {
+    crowd: Crowd,
     client: Option<IpAddr>,
 }
 
 impl Crowd {
     /// One that lets each client have `most` requests under way.
     pub fn new(most: usize) -> Self {
-        Self { most, under_way: Mutex::default() }
+        Self { most, under_way: Arc::default() }
     }
 
     /// Counts a request in, unless its client has too many. A client without an address is not counted.
-    pub fn enter(&self, client: Client) -> Option<Turn<'_>> {
+    pub fn enter(&self, client: Client) -> Option<Turn> {
         let client = client_group(client.address());
         if let Some(client) = client {
             let mut under_way = self.under_way();
@@ -42,7 +42,7 @@ impl Crowd {
             }
             *own += 1;
         }
-        Some(Turn { crowd: self, client })
+        Some(Turn { crowd: self.clone(), client })
     }
 
     fn under_way(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
@@ -50,7 +50,7 @@ impl Crowd {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
         let Some(client) = self.client else { return };
         let mut under_way = self.crowd.under_way();

@@ -137,10 +137,11 @@ impl Gateway {
         let refusal = match turn {
             _ if !event::names_one_host(parts) => GatewayError::Host,
             None => GatewayError::TooMany,
-            Some(_) => {
+            Some(turn) => {
                 return match (&self.files, self.functions.of_files(parts)) {
                     (Some(files), Some(Method::PUT)) => Ok(self.upload(files, parts, body).await?.into()),
-                    (Some(files), Some(_)) => self.download(files, parts).await,
+                    // Under way until the last byte is sent.
+                    (Some(files), Some(_)) => Ok(self.download(files, parts).await?.holding(turn)),
                     _ => Ok(self.route(parts, body).await?.into()),
                 };
             }

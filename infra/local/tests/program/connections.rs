@@ -1,6 +1,9 @@
 //! Connections that do nothing stop nobody, however few files the process may open.
 
-use std::{io::Write, net::TcpStream};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
 
 use crate::process::{Program, status};
 
@@ -62,4 +65,28 @@ fn behind_a_named_proxy_the_client_counts_that_it_names() {
     other.write_all(b"5").unwrap();
     assert_eq!(status(&mut other), 201);
     drop(held);
+}
+
+#[test]
+fn a_download_is_under_way_until_its_last_byte() {
+    let variables = [("SATCHEL_MAX_CONNECTIONS_PER_CLIENT", "2"), ("SATCHEL_TRUSTED_PROXIES", "127.0.0.1")];
+    let program = Program::start(&variables);
+    // More than sockets hold.
+    assert_eq!(program.put("u/large", 40_000_000), 201);
+    let begin = || {
+        let mut stream = program.connect();
+        let head = "GET /upload/u/large HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\nConnection: close\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut start = [0; 12];
+        stream.read_exact(&mut start).unwrap();
+        (stream, start)
+    };
+    let [mut first, second] = [begin(), begin()];
+    assert_eq!([&first.1, &second.1], [b"HTTP/1.1 200"; 2]);
+    assert_eq!(&begin().1, b"HTTP/1.1 429");
+    std::io::copy(&mut first.0, &mut std::io::sink()).unwrap();
+    // Its place is free a moment after its end has been seen.
+    while &begin().1 != b"HTTP/1.1 200" {
+        std::thread::yield_now();
+    }
 }
