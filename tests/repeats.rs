@@ -152,6 +152,21 @@ async fn an_expired_token_is_refused_whatever_it_has_stored() {
 }
 
 #[tokio::test]
+async fn a_file_whose_time_is_over_is_no_success() {
+    for strict_aws in [false, true] {
+        let world = World::with(Setup { now: Some(NOW), strict_aws, ..Setup::default() }).await;
+        let mut claims = claims("s", "a.txt", 5, "text/plain", NOW + 1_000);
+        claims["expires"] = (NOW + 100).into();
+        let request = put("/upload/s/a.txt", b"hello").header("Authorization", bearer(&claims));
+        for (now, expected) in [(NOW, "201"), (NOW + 99, "201"), (NOW + 100, "409 file_exists")] {
+            world.set_clock(now);
+            assert_eq!(outcome(&world.send(&request).await), expected, "{}", now - NOW);
+        }
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn what_was_deleted_is_stored_anew() {
     let variables = vec![("SATCHEL_METRONOME_DELETE_SECRET", "delsecret".to_owned())];
     let world = World::with(Setup { variables, ..Setup::default() }).await;

@@ -156,7 +156,7 @@ impl Storage {
 
     async fn met(&self, grant: &Grant, body: &[u8]) -> Result<Creation, StorageError> {
         match self.head(&grant.path).await? {
-            Some(stored) => Ok(met_by(&stored, grant, body)),
+            Some(stored) => Ok(met_by(&stored, grant, body, self.clock.now())),
             None => Err(StorageError::of("PutObject", "refused, though there is no object")),
         }
     }
@@ -234,11 +234,13 @@ impl Storage {
 }
 
 /// What storing a body comes to that meets this object.
-fn met_by(stored: &Stored, grant: &Grant, body: &[u8]) -> Creation {
+fn met_by(stored: &Stored, grant: &Grant, body: &[u8], now: Timestamp) -> Creation {
     let kept = Content::of_object(stored.size, &stored.etag);
     let is_repeated = || repeat::is_repeated(grant, || Content::of(body), &stored.metadata, &kept);
     match stored.metadata.upload {
         Some(upload) if upload == grant.id => Creation::Created,
+        // What nobody gets any more is no file to be content with.
+        Some(_) if stored.metadata.expires.is_some_and(|at| at.is_reached(now)) => Creation::Exists,
         Some(upload) if is_repeated() => Creation::Repeated(upload),
         _ => Creation::Exists,
     }

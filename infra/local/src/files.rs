@@ -102,7 +102,7 @@ impl Files {
             Ok(_) => Ok(Creation::Created),
             Err(FolderError::Refused(Refusal::PreconditionFailed { .. })) => {
                 let present = self.look(&grant.path)?;
-                Ok(present.map_or(Creation::Exists, |present| met_by(&present, grant, sha256)))
+                Ok(present.map_or(Creation::Exists, |present| met_by(&present, grant, sha256, self.clock.now())))
             }
             Err(error) => Err(failed("store a file", &error)),
         }
@@ -115,7 +115,8 @@ impl Objects for Files {
     async fn create(&self, upload: &NewUpload, body: Body) -> Result<Creation, CreateError> {
         let NewUpload { grant, digest } = upload;
         // Before the body: whoever waits for permission need not send it, unless it may be what is there.
-        if self.look(&grant.path)?.is_some_and(|head| !may_be_repeated(grant, &head)) {
+        let now = self.clock.now();
+        if self.look(&grant.path)?.is_some_and(|head| !may_be_repeated(grant, &head, now)) {
             return Ok(Creation::Exists);
         }
         let body = self.receive(grant.size, body).await?;
@@ -123,7 +124,7 @@ impl Objects for Files {
             return Err(DigestError::Mismatch.into());
         }
         if let Some(present) = self.look(&grant.path)? {
-            return Ok(met_by(&present, grant, body.sha256));
+            return Ok(met_by(&present, grant, body.sha256, now));
         }
         // What was announced can be asked for again, over S3.
         let digest = digest.map(|_| body.sha256.0.to_vec());
@@ -150,9 +151,8 @@ impl Objects for Files {
     }
 
     async fn remove(&self, path: &UploadPath) -> Result<bool, StoreError> {
-        let there = self.look(path)?.is_some();
-        let deleted = self.store.delete(self.at(&Key::of_upload(path)), None).await;
-        deleted.map(|()| there).map_err(|error| failed("delete a file", &error))
+        // With what waits to become it.
+        seal::delete(&self.sealer, path).await
     }
 }
 
@@ -179,16 +179,20 @@ fn absent<T>(found: Result<T, FolderError>) -> Result<Option<T>, FolderError> {
     }
 }
 
-/// Whether what is there came with the very token of this upload, and has as many bytes.
-fn may_be_repeated(grant: &Grant, present: &ObjectHead) -> bool {
-    grant.token.is_some() && stored(present).metadata.token == grant.token && present.size == grant.size
+/// Whether what is there came with the very token of this upload, has as many bytes, and its time is not over.
+fn may_be_repeated(grant: &Grant, present: &ObjectHead, now: Timestamp) -> bool {
+    let metadata = stored(present).metadata;
+    let is_over = metadata.expires.is_some_and(|at| at.is_reached(now));
+    grant.token.is_some() && metadata.token == grant.token && present.size == grant.size && !is_over
 }
 
 /// What storing a body comes to that meets this object.
-fn met_by(present: &ObjectHead, grant: &Grant, sha256: Digest) -> Creation {
+fn met_by(present: &ObjectHead, grant: &Grant, sha256: Digest, now: Timestamp) -> Creation {
     match stored(present).metadata.upload {
         Some(upload) if upload == grant.id => Creation::Created,
-        Some(upload) if may_be_repeated(grant, present) && present.sha256 == Some(sha256) => Creation::Repeated(upload),
+        Some(upload) if may_be_repeated(grant, present, now) && present.sha256 == Some(sha256) => {
+            Creation::Repeated(upload)
+        }
         _ => Creation::Exists,
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use http::{
     HeaderValue, Method, StatusCode,
     header::{
@@ -67,7 +67,7 @@ async fn serve<R: Reader>(config: &DownloadConfig, parts: &Parts, file: File<R>)
             answer::set(&mut response, CONTENT_RANGE, &content_range);
             send(&mut response, &parts.method, &file.reader, range).await?
         }
-        Selection::Parts(ranges) => Some(send_all(&mut response, &file, ranges)),
+        Selection::Parts(ranges) => Some(send_all(&mut response, file, ranges).await?),
         Selection::Unsatisfiable => {
             answer::set(&mut response, CONTENT_RANGE, &format!("bytes */{size}"));
             None
@@ -110,7 +110,11 @@ async fn send(
 }
 
 /// Several stretches in one body (RFC 9110, section 14.6).
-fn send_all<R: Reader>(response: &mut Response<Body>, file: &File<R>, ranges: Vec<Range<u64>>) -> Pieces<StoreError> {
+async fn send_all<R: Reader>(
+    response: &mut Response<Body>,
+    file: File<R>,
+    ranges: Vec<Range<u64>>,
+) -> Result<Pieces<StoreError>, DownloadError> {
     // Made of the digest of the bytes, which therefore cannot hold it by chance or intent.
     let boundary: String = file.stored.etag.chars().filter(char::is_ascii_hexdigit).collect();
     let (size, content_type) = (file.stored.size, file.stored.content_type.as_str());
@@ -125,15 +129,13 @@ fn send_all<R: Reader>(response: &mut Response<Body>, file: &File<R>, ranges: Ve
     let length = parts.iter().map(|(heading, range)| heading.len() as u64 + range.end - range.start).sum::<u64>();
     answer::set(response, CONTENT_TYPE, &format!("multipart/byteranges; boundary={boundary}"));
     answer::set(response, CONTENT_LENGTH, &(length + end.len() as u64).to_string());
-    let reader = file.reader.clone();
-    let bodies = stream::iter(parts).then(move |(heading, range)| {
-        let reader = reader.clone();
-        async move {
-            let heading = stream::iter([Ok(Bytes::from(heading))]);
-            Ok::<_, StoreError>(heading.chain(reader.read(range).await?))
-        }
-    });
-    bodies.try_flatten().chain(stream::iter([Ok(Bytes::from(end))])).boxed()
+    // Opened beforehand: what is held of the file until its last byte must not hold up what is deleted meanwhile.
+    let mut opened = Vec::with_capacity(parts.len());
+    for (heading, range) in parts {
+        let heading = stream::iter([Ok(Bytes::from(heading))]);
+        opened.push(heading.chain(file.reader.read(range).await?));
+    }
+    Ok(stream::iter(opened).flatten().chain(stream::iter([Ok(Bytes::from(end))])).boxed())
 }
 
 fn refused(parts: &Parts, status: StatusCode) -> Response<Body> {

@@ -141,7 +141,10 @@ impl Gateway {
                 return match (&self.files, self.functions.of_files(parts)) {
                     (Some(files), Some(Method::PUT)) => Ok(self.upload(files, parts, body).await?.into()),
                     // Under way until the last byte is sent.
-                    (Some(files), Some(_)) => Ok(self.download(files, parts).await?.holding(turn)),
+                    (Some(files), Some(_)) => {
+                        body::drain(body, &parts.headers);
+                        Ok(self.download(files, parts).await?.holding(turn))
+                    }
                     _ => Ok(self.route(parts, body).await?.into()),
                 };
             }
