@@ -102,9 +102,7 @@ fn groups<'a>(names: &[&'a str]) -> Result<Vec<Vec<&'a str>>, BenchError> {
     let mut groups: Vec<(Vec<&str>, Features)> = Vec::new();
     for name in names {
         let features = features(name)?;
-        // The program is built with other settings than the functions.
-        let is_alike = |group: &[&str]| group.contains(&"satchel") == (*name == "satchel");
-        match groups.iter_mut().find(|(group, shared)| is_alike(group) && agree(shared, &features)) {
+        match groups.iter_mut().find(|(_, shared)| agree(shared, &features)) {
             Some((group, shared)) => {
                 group.push(name);
                 shared.extend(features);
@@ -138,10 +136,6 @@ fn features(name: &str) -> Result<Features, BenchError> {
 fn build(names: &[&str]) -> Result<BTreeMap<String, PathBuf>, BenchError> {
     let packages: Vec<String> = names.iter().map(|name| package(name)).collect();
     let mut command = cargo();
-    // The settings of what is deployed are those of that folder.
-    if names != ["satchel"] {
-        command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../functions"));
-    }
     command.args(["build", "--release", "--locked", "--bins", "--message-format", "json-render-diagnostics"]);
     command.args(packages.iter().flat_map(|package| ["--package", package]));
     let built = command.stderr(Stdio::inherit()).output()?;
