@@ -38,7 +38,7 @@ pub struct Claims {
     pub exp: Timestamp,
     /// From here on the file is gone; absent where expiry is switched off.
     pub expires: Option<Timestamp>,
-    /// What the file is for. Satchel's own claim: no XMPP server's token has it.
+    /// What the file is for. Satchel's own claim, which counts in a token signed with an [`own_key`] alone.
     pub purpose: Purpose,
 }
 
@@ -78,13 +78,26 @@ struct RawClaims {
     exp: Option<serde_json::Number>,
     nbf: Option<serde_json::Number>,
     expires: Option<serde_json::Number>,
+    #[serde(default, deserialize_with = "text_alone")]
     purpose: Option<String>,
+}
+
+/// A claim of this name that is no text is somebody else's.
+fn text_alone<'de, D: serde::Deserializer<'de>>(claim: D) -> Result<Option<String>, D::Error> {
+    serde_json::Value::deserialize(claim).map(|value| value.as_str().map(str::to_owned))
 }
 
 /// What of the header is looked at before its algorithm is.
 #[derive(Deserialize)]
 struct RawHeader {
     alg: Option<serde_json::Value>,
+}
+
+/// The key of tokens that nobody but Satchel signs, though XMPP servers know the secret.
+#[must_use]
+pub fn own_key(secret: &Secret) -> Secret {
+    let key = keyed(secret.as_bytes(), b"satchel's own slots").finalize().into_bytes();
+    hex::encode(key).as_str().into()
 }
 
 /// Signs claims as Prosody would.
@@ -181,10 +194,7 @@ fn read(raw: RawClaims) -> Result<Claims, JwtError> {
         sub: raw.sub,
         exp: seconds(&exp, f64::floor)?,
         expires: raw.expires.as_ref().map(|expires| seconds(expires, f64::floor)).transpose()?,
-        purpose: match raw.purpose {
-            Some(name) => Purpose::named(&name).ok_or(JwtError::Malformed)?,
-            None => Purpose::Message,
-        },
+        purpose: raw.purpose.as_deref().and_then(Purpose::named).unwrap_or_default(),
     })
 }
 

@@ -48,6 +48,12 @@ impl Secrets {
         &self.current
     }
 
+    /// Others made of these, one of each.
+    #[must_use]
+    pub fn map(&self, derive: impl Fn(&Secret) -> Secret) -> Self {
+        Self { current: derive(&self.current), previous: self.previous.iter().map(derive).collect() }
+    }
+
     /// The secrets, the current one first.
     pub fn iter(&self) -> impl Iterator<Item = &Secret> {
         std::iter::once(&self.current).chain(&self.previous)

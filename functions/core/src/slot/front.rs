@@ -7,6 +7,7 @@ use super::{PUT_URL_LIFE, Slot, SlotRefusal};
 use crate::{
     jid::BareJid,
     jwt::{self, Claims},
+    purpose::Purpose,
     secret::Secret,
     time::Timestamp,
     upload_path::{UploadPath, encode_path},
@@ -73,7 +74,9 @@ pub fn token(slot: &Slot, from: &str, secret: &Secret, now: Timestamp) -> Result
         expires: slot.grant.expires,
         purpose: slot.grant.path.purpose(),
     };
-    Ok(jwt::sign(&claims, secret))
+    // What is for messages is no more than an XMPP server may sign.
+    let own = (claims.purpose != Purpose::Message).then(|| jwt::own_key(secret));
+    Ok(jwt::sign(&claims, own.as_ref().unwrap_or(secret)))
 }
 
 #[cfg(test)]
