@@ -157,6 +157,44 @@ async fn a_file_that_is_deleted_while_it_is_read_is_read_to_its_end() {
     world.stop().await;
 }
 
+/// The files of a folder's store.
+fn blobs(world: &World) -> Vec<std::path::PathBuf> {
+    let children = |folder: &std::path::Path| -> Vec<_> {
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    children(&world.stack.data().join("s3/blobs")).iter().flat_map(|folder| children(folder)).collect()
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_said_to_be_so_and_harms_no_other() {
+    let world = World::new().await;
+    world.store("u/a.bin", &bytes(100_000)).await;
+    let [blob] = blobs(&world).try_into().unwrap();
+    world.store("u/b.bin", &bytes(100_000)).await;
+    let mut stored = std::fs::read(&blob).unwrap();
+    stored[10] ^= 1;
+    std::fs::write(&blob, stored).unwrap();
+    let whole = ask(&world, "GET", &[]).await;
+    assert_eq!((whole.status, whole.code()), (500, "file_damaged".into()));
+    assert_eq!(ask(&world, "GET", &[("Range", "bytes=0-0, 5-6")]).await.code(), "file_damaged");
+    // What is sound of it can still be had.
+    let rest = ask(&world, "GET", &[("Range", "bytes=70000-")]).await;
+    assert!(rest.status == 206 && rest.body == bytes(100_000)[70_000..]);
+    assert_eq!(world.get("/upload/u/b.bin").await.body, bytes(100_000));
+    // It is never taken for absent.
+    assert_eq!(world.put(&tokens::v1("u/a.bin", 5), b"other").await.code(), "file_exists");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_for_a_file_may_have_a_body() {
+    let world = World::new().await;
+    world.store("u/a.bin", b"hello").await;
+    let answer = world.send(&Request::new("GET", "/upload/u/a.bin").body(&bytes(1_000_000))).await;
+    assert_eq!((answer.status, answer.body.as_slice()), (200, b"hello".as_slice()));
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn a_page_may_ask_for_parts_and_see_what_it_gets() {
     let world = World::new().await;

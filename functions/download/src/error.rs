@@ -25,6 +25,11 @@ pub enum DownloadError {
     Presign(#[from] PresignError),
 }
 
+fn damaged() -> Problem {
+    let text = "the file is damaged where it is stored; tell the administrator, or ask for it to be sent again";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "file_damaged", text.to_owned())
+}
+
 impl DownloadError {
     fn problem(&self) -> Problem {
         let (status, code) = match self {
@@ -32,6 +37,7 @@ impl DownloadError {
             Self::Route(RouteError::Path(_)) => (StatusCode::BAD_REQUEST, "path_malformed"),
             Self::NotFound => (StatusCode::NOT_FOUND, "file_not_found"),
             Self::Expired => (StatusCode::GONE, "file_expired"),
+            Self::Storage(error) if error.is_damaged() => return damaged(),
             Self::Storage(_) => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
             Self::Presign(_) => (StatusCode::INTERNAL_SERVER_ERROR, "not_prepared"),
         };

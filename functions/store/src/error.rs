@@ -13,15 +13,33 @@ pub struct StoreError {
     pub operation: &'static str,
     /// What it said.
     pub cause: String,
-    /// Whether it has no room for more. S3 at AWS never says so; stores on a disk do (507, RFC 4918 section 11.5).
-    pub is_full: bool,
+    /// What that means for whoever asked.
+    pub kind: Kind,
+}
+
+/// What a failure of a store means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// No answer, or none in time: it may be there again in a moment.
+    Unavailable,
+    /// No room for more: nothing was written, reading and deleting go on. S3 at AWS never says so; stores on a disk do
+    /// (507, RFC 4918 section 11.5).
+    Full,
+    /// What is stored there is not what was stored. Trying again does not help.
+    Damaged,
 }
 
 impl StoreError {
-    /// Whether there is no room for more: nothing was written, reading and deleting go on.
+    /// Whether there is no room for more.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.is_full
+        self.kind == Kind::Full
+    }
+
+    /// Whether the file cannot be had any more.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.kind == Kind::Damaged
     }
 
     /// What clients are told of a full store: 507 `storage_full`.

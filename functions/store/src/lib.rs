@@ -4,5 +4,5 @@
 mod error;
 mod objects;
 
-pub use error::{BodyError, CreateError, SLOWEST, StoreError};
+pub use error::{BodyError, CreateError, Kind, SLOWEST, StoreError};
 pub use objects::{Body, Creation, Found, NewUpload, Objects, Pieces, Reader, Stored};

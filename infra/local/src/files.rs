@@ -21,7 +21,7 @@ use satchel_folder::{
     StoreError as FolderError, WriteCondition,
 };
 use satchel_store::{
-    Body, BodyError, CreateError, Creation, Found, NewUpload, Objects, Pieces, Reader, StoreError, Stored,
+    Body, BodyError, CreateError, Creation, Found, Kind, NewUpload, Objects, Pieces, Reader, StoreError, Stored,
 };
 
 /// The files in one bucket of a folder. What is stored through it is in its place at once: nothing waits to be sealed.
@@ -45,8 +45,7 @@ impl Files {
     /// Makes a file of what waits for its path, if anything does, and gives its bytes.
     async fn seal(&self, path: &UploadPath) -> Result<Option<u64>, StoreError> {
         let waiting = Query { prefix: StoredObject::incoming_prefix(path), limit: 1, ..Query::default() };
-        let waiting =
-            self.store.list_objects(&self.bucket, &waiting).map_err(|error| failed("look for uploads", &error))?;
+        let waiting = self.store.list_objects(&self.bucket, &waiting).map_err(|error| failed("listing", &error))?;
         if waiting.entries.is_empty() {
             return Ok(None);
         }
@@ -55,7 +54,7 @@ impl Files {
 
     fn open(&self, path: &UploadPath) -> Result<Option<Held>, StoreError> {
         let found = absent(self.store.find(&self.at(&Key::of_upload(path))));
-        found.map_err(|error| failed("find a file", &error))
+        found.map_err(|error| failed("lookup", &error))
     }
 
     fn at(&self, key: &Key) -> Address {
@@ -63,7 +62,7 @@ impl Files {
     }
 
     fn look(&self, path: &UploadPath) -> Result<Option<ObjectHead>, StoreError> {
-        absent(self.store.head(&self.at(&Key::of_upload(path)))).map_err(|error| failed("look at a file", &error))
+        absent(self.store.head(&self.at(&Key::of_upload(path)))).map_err(|error| failed("lookup", &error))
     }
 
     /// Takes the whole body in before anything is said about it.
@@ -79,12 +78,12 @@ impl Files {
             Ok((body, ())) => Ok(body),
             Err(FolderError::Body(cause)) => match cause.downcast::<BodyError>() {
                 Ok(error) => Err((*error).into()),
-                Err(cause) => Err(failed("take a body", &FolderError::Body(cause)).into()),
+                Err(cause) => Err(failed("intake", &FolderError::Body(cause)).into()),
             },
             Err(FolderError::Refused(Refusal::IncompleteBody { received, announced })) => {
                 Err(if received > announced { BodyError::TooLong } else { BodyError::Incomplete }.into())
             }
-            Err(error) => Err(failed("take a body", &error).into()),
+            Err(error) => Err(failed("intake", &error).into()),
         }
     }
 
@@ -104,7 +103,7 @@ impl Files {
                 let present = self.look(&grant.path)?;
                 Ok(present.map_or(Creation::Exists, |present| met_by(&present, grant, sha256, self.clock.now())))
             }
-            Err(error) => Err(failed("store a file", &error)),
+            Err(error) => Err(failed("write", &error)),
         }
     }
 }
@@ -165,8 +164,8 @@ pub struct Opened {
 
 impl Reader for Opened {
     async fn read(&self, range: Range<u64>) -> Result<Pieces<StoreError>, StoreError> {
-        let opened = self.store.read(self.held.clone(), range).await.map_err(|error| failed("read a file", &error))?;
-        Ok(opened.map_err(|error| failed("read a file", &error)).boxed())
+        let opened = self.store.read(self.held.clone(), range).await.map_err(|error| failed("read", &error))?;
+        Ok(opened.map_err(|error| failed("read", &error)).boxed())
     }
 }
 
@@ -198,7 +197,12 @@ fn met_by(present: &ObjectHead, grant: &Grant, sha256: Digest, now: Timestamp) -
 }
 
 fn failed(operation: &'static str, error: &FolderError) -> StoreError {
-    StoreError { store: "the data folder: to", operation, cause: error.to_string(), is_full: error.is_full() }
+    let kind = match error {
+        FolderError::Damaged { .. } => Kind::Damaged,
+        error if error.is_full() => Kind::Full,
+        _ => Kind::Unavailable,
+    };
+    StoreError { store: "the data folder's", operation, cause: error.to_string(), kind }
 }
 
 /// Of another form than an MD5, so that no S3 tool takes it for one; a folder's files need none.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::error::SdkError;
 use http::StatusCode;
+use satchel_store::Kind;
 pub use satchel_store::StoreError as StorageError;
 
 /// S3's errors, made here alone.
@@ -14,7 +15,7 @@ pub(super) trait OfS3 {
 
 impl OfS3 for StorageError {
     fn of(operation: &'static str, cause: impl Into<String>) -> Self {
-        Self { store: S3, operation, cause: cause.into(), is_full: false }
+        Self { store: S3, operation, cause: cause.into(), kind: Kind::Unavailable }
     }
 }
 
@@ -34,10 +35,6 @@ pub(super) fn status<E>(error: &SdkError<E>) -> Option<u16> {
 /// Keeps S3's code and message, or the chain of causes where there was no answer.
 pub(super) fn failed<E: std::error::Error + 'static>(operation: &'static str, error: &SdkError<E>) -> StorageError {
     let cause = aws_sdk_s3::error::DisplayErrorContext(error).to_string();
-    StorageError {
-        store: S3,
-        operation,
-        cause,
-        is_full: status(error) == Some(StatusCode::INSUFFICIENT_STORAGE.as_u16()),
-    }
+    let is_full = status(error) == Some(StatusCode::INSUFFICIENT_STORAGE.as_u16());
+    StorageError { store: S3, operation, cause, kind: if is_full { Kind::Full } else { Kind::Unavailable } }
 }
