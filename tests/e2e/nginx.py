@@ -1,5 +1,6 @@
 """Debian's nginx as a front, with the configuration of infra/nginx."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from debian import BOOKWORM, Debian
@@ -28,43 +29,29 @@ http {{
 """
 
 
-class Nginx(Server):
-    """`port` comes from outside where the stack must know it first; `lua` adds what turns 200 into 201."""
+class DebiansNginx(Server):
+    """nginx with a file of infra/nginx, without TLS; what else is to be filled in comes with `configure`."""
 
-    name = "nginx"
-
-    def __init__(self, folder: Path, api: str, port: int | None = None, lua: bool = False, debian: Debian = BOOKWORM):
+    def __init__(self, folder: Path, debian: Debian, port: int | None = None):
         super().__init__(debian.folder(folder))
         self.debian = debian
-        folder = self.folder
         self.port = port or free_port()
-        self.base_url = f"http://{HOST}:{self.port}/upload"
-        self.access_log = folder / "access.log"
-        self.error_log = folder / "error.log"
-        self.temporary = [folder / f"{name}_temp" for name in TEMPORARY]
-        modules = [f"load_module /usr/lib/nginx/modules/{name};" for name in LUA_MODULES if lua]
-        temporary = [f"{path.name}_path {path};" for path in self.temporary]
-        main = MAIN.format(folder=folder, modules="\n".join(modules), temporary="\n\t".join(temporary))
-        (folder / "nginx.conf").write_text(main)
-        (folder / "satchel.conf").write_text(self.front(api, lua))
+        self.temporary = [self.folder / f"{name}_temp" for name in TEMPORARY]
 
-    def front(self, api: str, lua: bool) -> str:
-        """The configuration that an admin copies, with the placeholders filled in, without TLS."""
+    def configure(self, file: str, values: dict[str, str], modules: Sequence[str] = ()):
+        """Writes what an admin copies, with the placeholders filled in."""
         certificate = "/etc/letsencrypt/live/files.example.com"
-        values = {
+        plain = {
             "listen 443 ssl;": f"listen {HOST}:{self.port};",
             "listen [::]:443 ssl;": "",
             f"ssl_certificate {certificate}/fullchain.pem;": "",
             f"ssl_certificate_key {certificate}/privkey.pem;": "",
             "files.example.com": HOST,
-            "https://API-ID.execute-api.eu-central-1.amazonaws.com/Prod": api,
-            "/var/log/nginx/satchel.log": str(self.access_log),
-            "/var/log/nginx/satchel-error.log": str(self.error_log),
         }
-        if lua:
-            (self.folder / SNIPPET).write_text((FOLDER / SNIPPET).read_text())
-            values[f"# include snippets/{SNIPPET};"] = f"include {self.folder}/{SNIPPET};"
-        return fill((FOLDER / "satchel.conf").read_text(), values)
+        temporary = "\n\t".join(f"{path.name}_path {path};" for path in self.temporary)
+        main = MAIN.format(folder=self.folder, modules="\n".join(modules), temporary=temporary)
+        (self.folder / "nginx.conf").write_text(main)
+        (self.folder / "satchel.conf").write_text(fill((FOLDER / file).read_text(), plain | values))
 
     def command(self) -> list[str]:
         configuration = str(self.folder / "nginx.conf")
@@ -75,6 +62,29 @@ class Nginx(Server):
 
     def is_ready(self) -> bool:
         return accepts_connections(self.port)
+
+
+class Nginx(DebiansNginx):
+    """`port` comes from outside where the stack must know it first; `lua` adds what turns 200 into 201."""
+
+    name = "nginx"
+
+    def __init__(self, folder: Path, api: str, port: int | None = None, lua: bool = False, debian: Debian = BOOKWORM):
+        super().__init__(folder, debian, port)
+        folder = self.folder
+        self.base_url = f"http://{HOST}:{self.port}/upload"
+        self.access_log = folder / "access.log"
+        self.error_log = folder / "error.log"
+        values = {
+            "https://API-ID.execute-api.eu-central-1.amazonaws.com/Prod": api,
+            "/var/log/nginx/satchel.log": str(self.access_log),
+            "/var/log/nginx/satchel-error.log": str(self.error_log),
+        }
+        if lua:
+            (self.folder / SNIPPET).write_text((FOLDER / SNIPPET).read_text())
+            values[f"# include snippets/{SNIPPET};"] = f"include {self.folder}/{SNIPPET};"
+        modules = [f"load_module /usr/lib/nginx/modules/{name};" for name in LUA_MODULES if lua]
+        self.configure("satchel.conf", values, modules)
 
     def buffered(self) -> list[Path]:
         """Every file there is in the folders for what does not fit into memory."""

@@ -10,10 +10,10 @@ from urllib.parse import quote
 import aiohttp
 
 from debian import BOOKWORM, Debian
-from nginx import FOLDER, MAIN, TEMPORARY
+from nginx import DebiansNginx
 from prosody import DOMAIN, Prosody, fill, filled
-from satchel import SECRET, Satchel, clean_environment
-from server import HOST, Server, accepts_connections, free_port
+from satchel import SECRET, Satchel
+from server import HOST, Server, free_port
 from xmpp import Client
 
 APP = "app:secret-of-the-app"
@@ -31,39 +31,19 @@ def sections(snippet: str) -> tuple[str, str]:
     return options, line + host
 
 
-class Front(Server):
+class Front(DebiansNginx):
     """Debian's nginx with infra/nginx's configuration for the stack on the same machine, without TLS."""
 
     name = "nginx-proxy"
 
     def __init__(self, folder: Path, satchel: Satchel, debian: Debian):
-        super().__init__(debian.folder(folder))
-        self.debian = debian
-        self.port = free_port()
-        certificate = "/etc/letsencrypt/live/files.example.com"
+        super().__init__(folder, debian)
         values = {
-            "listen 443 ssl;": f"listen {HOST}:{self.port};",
-            "listen [::]:443 ssl;": "",
-            f"ssl_certificate {certificate}/fullchain.pem;": "",
-            f"ssl_certificate_key {certificate}/privkey.pem;": "",
-            "files.example.com": HOST,
             "unix:/run/satchel/gateway.sock": f"{HOST}:{satchel.port}",
             "127.0.0.1:9000": f"{HOST}:{satchel.s3_port}",
             "/var/log/nginx/": f"{self.folder}/",
         }
-        temporary = "\n\t".join(f"{name}_temp_path {self.folder}/{name}_temp;" for name in TEMPORARY)
-        (self.folder / "nginx.conf").write_text(MAIN.format(folder=self.folder, modules="", temporary=temporary))
-        (self.folder / "satchel.conf").write_text(fill((FOLDER / "proxy.conf").read_text(), values))
-
-    def command(self) -> list[str]:
-        configuration = str(self.folder / "nginx.conf")
-        return self.debian.command("/usr/sbin/nginx", "-p", str(self.folder), "-e", "stderr", "-c", configuration)
-
-    def environment(self) -> dict[str, str]:
-        return clean_environment()
-
-    def is_ready(self) -> bool:
-        return accepts_connections(self.port)
+        self.configure("proxy.conf", values)
 
 
 class Rosters:
