@@ -23,6 +23,7 @@ pub mod disk;
 mod epoch;
 mod error;
 mod events;
+mod finding;
 mod folder;
 mod footer;
 mod health;

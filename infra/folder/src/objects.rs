@@ -1,7 +1,6 @@
 //! Objects: storing, copying, deleting, finding. Conditions are decided inside the write transaction.
 
 use std::fmt;
-use std::ops::Range;
 
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
@@ -13,7 +12,6 @@ use crate::epoch::ReadGuard;
 use crate::error::{Refusal, StoreError};
 use crate::events::{CreatedBy, ObjectCreated};
 use crate::footer::{Label, ReadError};
-use crate::read::ObjectStream;
 use crate::receive::{Body, Content};
 use crate::record::{Checksum, Headers, ObjectHead, ObjectRecord, Place, Segment};
 use crate::tables::Tables;
@@ -249,45 +247,6 @@ impl Store {
             Ok(Ok(record.head))
         };
         self.writer().apply(mutation).await
-    }
-
-    /// What is known of an object.
-    ///
-    /// # Errors
-    /// There is none, or it cannot be read.
-    pub fn head(&self, at: &Address) -> Result<ObjectHead, StoreError> {
-        let snapshot = self.snapshot()?;
-        match self.noting(snapshot.rows().head(at))? {
-            Some(head) => Ok(head),
-            None if snapshot.rows().has_bucket(&at.bucket)? => Err(Refusal::NoSuchKey.into()),
-            None => Err(Refusal::NoSuchBucket.into()),
-        }
-    }
-
-    /// Finds an object, to read it.
-    ///
-    /// # Errors
-    /// As [`Store::head`].
-    pub fn find(&self, at: &Address) -> Result<Found, StoreError> {
-        let guard = self.enter();
-        let snapshot = self.snapshot()?;
-        let Some(stored) = self.noting(snapshot.rows().object(at))? else {
-            let exists = snapshot.rows().has_bucket(&at.bucket)?;
-            return Err(if exists { Refusal::NoSuchKey } else { Refusal::NoSuchBucket }.into());
-        };
-        let body = match stored.record.place {
-            Place::Inside => self.noting(snapshot.rows().body(&stored))?,
-            Place::Files(_) => Bytes::new(),
-        };
-        Ok(Found { at: at.clone(), record: stored.record, body, guard })
-    }
-
-    /// The bytes of `range` of an object, to the end of the range even if the object is deleted meanwhile.
-    ///
-    /// # Errors
-    /// The files cannot be read, or are damaged where the range begins.
-    pub async fn read(&self, found: Found, range: Range<u64>) -> Result<ObjectStream, StoreError> {
-        ObjectStream::open(self.blobs().clone(), self.watch().clone(), found, range).await
     }
 }
 

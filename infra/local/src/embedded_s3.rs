@@ -15,9 +15,11 @@ use crate::{
     keys,
     lifecycle::Template,
     notices::notice,
-    rosters, sealer,
+    rosters,
+    running::Running,
+    sealer,
     settings::{STORE, Settings},
-    stack::{Running, StackError, listen_error},
+    stack::{StackError, listen_error},
 };
 
 /// A running S3 server.

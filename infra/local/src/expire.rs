@@ -23,14 +23,8 @@ use satchel_s3::{OpenError, listener::Address, listener::Terms};
 use tokio::net::TcpStream;
 
 use crate::{
-    cli::Arguments,
-    embedded_s3::open_s3,
-    gateway::event::request_id,
-    journal::Sink,
-    settings::Settings,
-    stack::{Running, StackError},
-    storage,
-    terminal::LogFormat,
+    cli::Arguments, embedded_s3::open_s3, gateway::event::request_id, journal::Sink, running::Running,
+    settings::Settings, stack::StackError, storage, terminal::LogFormat,
 };
 
 /// A stack on this machine accepts at once.

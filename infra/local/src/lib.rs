@@ -1,5 +1,6 @@
-//! The embedded stack: a gateway that turns HTTP requests into API Gateway events for the very functions
-//! that run on Lambda, and an S3 server on a folder. `cargo run --release` starts it.
+//! The program for one machine: it takes files into a folder and hands them out by the decisions of the very functions
+//! that run on Lambda, and hands all other requests to those functions as API Gateway events, with an S3 server on the same
+//! folder. `cargo run --release` starts it.
 
 pub mod chronicle;
 pub mod cli;
@@ -18,6 +19,7 @@ pub mod limits;
 mod notices;
 pub mod paste;
 mod rosters;
+mod running;
 mod sealer;
 pub mod settings;
 mod snippet;

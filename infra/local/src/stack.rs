@@ -14,7 +14,7 @@ use satchel_s3::{
     OpenError, Requests, StoreError,
     listener::{self, Address},
 };
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 use crate::{
     embedded_s3::{EmbeddedS3, open_s3},
@@ -26,6 +26,7 @@ use crate::{
     journal::{Journal, Sink},
     lifecycle::TemplateError,
     paste::pastes,
+    running::Running,
     settings::Settings,
     snippet,
     status::{self, Facts, Status, shelves::Shelves},
@@ -124,28 +125,6 @@ pub struct Stack {
     housekeeper: Arc<Housekeeper>,
     schedule: Option<JoinHandle<()>>,
     s3: Option<EmbeddedS3>,
-}
-
-/// A server that can be told to stop and waited for.
-#[derive(Debug)]
-pub(crate) struct Running {
-    stop: oneshot::Sender<()>,
-    stopped: JoinHandle<()>,
-}
-
-impl Running {
-    pub(crate) fn spawn<F: Future<Output = ()> + Send + 'static>(
-        serve: impl FnOnce(oneshot::Receiver<()>) -> F,
-    ) -> Self {
-        let (stop, told) = oneshot::channel();
-        Self { stop, stopped: tokio::spawn(serve(told)) }
-    }
-
-    pub(crate) async fn stop(self) {
-        // Neither can fail unless the server has ended already.
-        let _ = self.stop.send(());
-        let _ = self.stopped.await;
-    }
 }
 
 impl Stack {

@@ -9,7 +9,7 @@ use http::{
     header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING},
 };
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 pub use satchel_store::BodyError;
 use satchel_store::{Pieces, SLOWEST};
 use tokio::{
@@ -130,7 +130,7 @@ impl Drop for Lent {
 /// Reads a refused body to its end, within limits. A client that waits for permission is given none: reading
 /// would.
 pub fn drain(body: Incoming, headers: &HeaderMap) {
-    if !expects_continue(headers) {
+    if !body.is_end_stream() && !expects_continue(headers) {
         linger(body);
     }
 }
