@@ -21,7 +21,7 @@ use crate::watch::Watch;
 /// What the system says of a sector that it cannot read.
 const EIO: i32 = 5;
 /// Whole blocks, so that each is checked once.
-const BUFFER_BYTES: u64 = 4 * BLOCK;
+const BUFFER_BYTES: u64 = BLOCK;
 /// Up to so many files are opened at once, which frees the epoch: a slow reader then holds up only its own files.
 const OPEN_AT_ONCE: usize = 8;
 

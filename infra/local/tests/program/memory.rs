@@ -1,6 +1,9 @@
 //! Memory does not grow with what clients send, nor with how long they take.
 
-use std::{io::Write, net::TcpStream};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
 
 use crate::process::{Program, status};
 
@@ -60,4 +63,27 @@ fn large_uploads_take_what_is_on_its_way() {
     program.has_read();
     assert_modest(&program, streams.len(), "64 of 100 MiB");
     assert_eq!(program.put("u/small", 5), 201);
+}
+
+#[test]
+fn downloads_that_are_taken_slowly_or_at_once_take_little() {
+    let program = program();
+    // More than sockets hold.
+    assert_eq!(program.put("u/large", 40_000_000), 201);
+    let begin = |_| {
+        let mut stream = program.connect();
+        stream.write_all(b"GET /upload/u/large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        let mut start = [0; 12];
+        stream.read_exact(&mut start).unwrap();
+        assert_eq!(&start, b"HTTP/1.1 200");
+        stream
+    };
+    let streams: Vec<TcpStream> = (0..64).map(begin).collect();
+    assert_modest(&program, 0, "64 that nobody takes");
+    std::thread::scope(|scope| {
+        for mut stream in streams {
+            scope.spawn(move || std::io::copy(&mut stream, &mut std::io::sink()).unwrap());
+        }
+    });
+    assert_modest(&program, 0, "64 at once");
 }
