@@ -132,6 +132,8 @@ mod tests {
         assert_eq!(serde_json::from_str::<FormerNames>(&stored).unwrap(), names);
         assert!(names.is_complete() && !FormerNames::default().is_complete());
         assert!(FormerNames::among([]) != FormerNames::default(), "an empty list is one, too");
+        let by_hand = serde_json::from_str::<FormerNames>(r#"{"complete":true,"names":{}}"#).unwrap();
+        assert_eq!(by_hand, FormerNames::among([]), "as README has it");
     }
 
     #[test]
