@@ -181,6 +181,25 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Opens a file to see what it is, and changes nothing. Only what a process that was killed has left half done is taken
+/// back, as SQLite does with any file that is opened: a connection that reads alone cannot.
+pub(crate) fn look(path: &Path) -> rusqlite::Result<Connection> {
+    match reader(path).and_then(|connection| kind(&connection).map(|_| connection)) {
+        Err(error) if is_half_done(&error) => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(path, flags)?;
+            prepare(&connection, 1024)?;
+            Ok(connection)
+        }
+        looked => looked,
+    }
+}
+
+/// A rollback journal lies beside the file: nobody makes one but the first start, until the file has a write-ahead log.
+fn is_half_done(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
+}
+
 /// A view of the index that no commit changes. While it lives the write-ahead log grows, so it is not kept for long.
 pub(crate) struct Snapshot {
     connection: Option<Connection>,

@@ -182,6 +182,21 @@ impl Store {
         headers: Option<Headers>,
         condition: WriteCondition,
     ) -> Result<ObjectHead, StoreError> {
+        self.copy_beside(found, to, headers, condition, None).await
+    }
+
+    /// The same; with it, in one commit, an empty object at `beside`, whatever is there.
+    ///
+    /// # Errors
+    /// As [`Store::put`]; then neither is there.
+    pub async fn copy_beside(
+        &self,
+        found: Found,
+        to: Address,
+        headers: Option<Headers>,
+        condition: WriteCondition,
+        beside: Option<Address>,
+    ) -> Result<ObjectHead, StoreError> {
         let Found { at, record, body, guard } = found;
         let mut head = record.head;
         head.modified = self.now();
@@ -196,7 +211,7 @@ impl Store {
                 Ready { record: ObjectRecord { head, place: Place::Files(segments) }, body: None, files }
             }
         };
-        self.store(to, ready, condition, CreatedBy::Copy, None).await
+        self.store(to, ready, condition, CreatedBy::Copy, beside).await
     }
 
     async fn link(

@@ -62,7 +62,7 @@ impl Opening<'_> {
         let log_was_there = is_filled(&log_of(&self.disk.index()));
         if is_filled(&self.disk.index()) {
             // Before it is opened to write, which would change what is no index.
-            self.is_ours(&index::reader(&self.disk.index()).map_err(|error| self.damaged(&error))?, identity.as_ref())?;
+            self.is_ours(&index::look(&self.disk.index()).map_err(|error| self.damaged(&error))?, identity.as_ref())?;
         }
         let mut connection = index::writer(self.disk).map_err(|error| self.damaged(&error))?;
         let found = self.id_and_generation(&mut connection, identity.as_ref())?;

@@ -108,7 +108,7 @@ fn kept_index(disk: &FileSystem, identity: Option<&Identity>) -> Option<(Connect
     if !disk.index().is_file() {
         return None;
     }
-    let reader = index::reader(&disk.index()).ok()?;
+    let reader = index::look(&disk.index()).ok()?;
     let is_ours = matches!(index::kind(&reader), Ok(Kind::Ours));
     let verdict = || reader.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0));
     if !is_ours || !verdict().is_ok_and(|verdict| verdict == "ok") {

@@ -59,6 +59,41 @@ async fn an_index_that_is_gone_or_empty_is_never_begun_anew() {
     }
 }
 
+/// A process that is killed while it makes its index leaves a rollback journal, and what it had written is taken back.
+#[tokio::test]
+async fn a_first_start_that_was_killed_while_it_made_its_index_is_begun_again() {
+    for (what, before, folder_is_new) in
+        [("the first page", "", true), ("an index", "CREATE TABLE first (a); INSERT INTO first VALUES (1);", false)]
+    {
+        let folder = Folder::new();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let file = elsewhere.path().join("index.sqlite");
+        let killed = rusqlite::Connection::open(&file).unwrap();
+        killed.execute_batch(&format!("{before} PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN")).unwrap();
+        killed.execute_batch("CREATE TABLE filled (a); INSERT INTO filled VALUES (zeroblob(100000))").unwrap();
+        fs::create_dir(folder.path()).unwrap();
+        for name in ["index.sqlite", "index.sqlite-journal"] {
+            fs::copy(elsewhere.path().join(name), folder.path().join(name)).unwrap();
+        }
+        assert!(fs::metadata(folder.index()).unwrap().len() > 0, "{what}: it was written before the commit");
+
+        match folder.try_open().await {
+            Ok(store) => {
+                assert!(folder_is_new, "{what}");
+                store.create_bucket(BUCKET).await.unwrap();
+                put(&store, "key", b"hello").await.unwrap();
+                store.close().await.unwrap();
+            }
+            Err(error) => {
+                assert!(!folder_is_new && error.to_string().contains("another program's database"), "{what}: {error}");
+                let taken_back = rusqlite::Connection::open(folder.index()).unwrap();
+                let rows = taken_back.query_row("SELECT count(*) FROM first", [], |row| row.get::<_, u32>(0));
+                assert_eq!(rows, Ok(1), "{what}: what was committed is whole");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_index_of_another_folder_or_an_older_copy_is_not_used() {
     let folder = filled().await;

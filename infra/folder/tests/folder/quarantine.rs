@@ -56,13 +56,15 @@ async fn what_could_not_be_put_aside_is_put_aside_next_time() {
     let in_the_way = folder.path().join("quarantine");
     std::fs::write(&in_the_way, b"no folder").unwrap();
     let store = folder.open().await;
-    assert!(matches!(&heard_when_done(&folder).await[..], [Notice::Trouble { .. }, ..]));
+    let heard = heard_when_done(&folder).await;
+    assert!(matches!(&heard[..], [Notice::Trouble { .. }, ..]), "{heard:?}");
     store.close().await.unwrap();
     std::fs::remove_file(in_the_way).unwrap();
     folder.heard();
 
     let store = folder.open().await;
-    assert!(matches!(&heard_when_done(&folder).await[..], [Notice::Quarantined { files: 1, .. }]));
+    let heard = heard_when_done(&folder).await;
+    assert!(matches!(&heard[..], [Notice::Quarantined { files: 1, .. }]), "{heard:?}");
     store.close().await.unwrap();
     assert_eq!((folder.blobs().len(), folder.aside().len()), (0, 1));
 }
@@ -121,7 +123,8 @@ async fn foreign_files_are_left_alone() {
         std::fs::write(folder.path().join("blobs/00000001-0").join(name), b"mine").unwrap();
     }
     let _store = folder.open().await;
-    assert!(matches!(&heard_when_done(&folder).await[..], [Notice::Quarantined { files: 1, .. }]));
+    let heard = heard_when_done(&folder).await;
+    assert!(matches!(&heard[..], [Notice::Quarantined { files: 1, .. }]), "{heard:?}");
     assert!(foreign.iter().all(|name| folder.path().join("blobs/00000001-0").join(name).exists()));
 }
 
