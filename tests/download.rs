@@ -1,7 +1,7 @@
 //! GET and HEAD: redirects, and what S3 then serves.
 
 use crate::support::{
-    Answer, Request, Setup, World, bytes, follow,
+    Answer, PlainS3, Request, Setup, World, bytes, follow,
     tokens::{self, bearer, claims},
 };
 
@@ -223,12 +223,14 @@ async fn a_redirect_is_cached_for_less_than_its_url_lives() {
 
 #[tokio::test]
 async fn a_download_costs_one_s3_request() {
-    let world = World::as_on_aws().await;
+    let s3 = PlainS3::start().await;
+    let world = s3.world_as_on_aws().await;
     world.store("u/a", b"hello").await;
-    let before = world.s3_requests();
+    let before = s3.requests();
     world.get("/upload/u/a").await.location();
-    assert_eq!(world.s3_requests() - before, 1);
+    assert_eq!(s3.requests() - before, 1);
     world.stop().await;
+    s3.stop().await;
 }
 
 #[tokio::test]

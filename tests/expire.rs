@@ -120,7 +120,7 @@ async fn a_report_of_any_length_is_written_whole() {
     {
         let shelf = Shelf::start().await;
         let key = Key::of_report(Timestamp::from_seconds(NOW), "run");
-        let mut report = Report::new(shelf.state(shelf.address, &[]).storage, key.clone());
+        let mut report = Report::new(shelf.state(shelf.address, &[]).store, key.clone());
         let mut written = String::new();
         for number in 0..lines {
             let line = format!("{number}{}", "x".repeat(1 << 20));

@@ -6,7 +6,7 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use tokio::task::JoinSet;
 
 use crate::support::{
-    Answer, BUCKET, Request, Setup, World, bytes,
+    Answer, BUCKET, PlainS3, Request, Setup, World, bytes,
     tokens::{self, bearer, claims},
 };
 
@@ -110,16 +110,18 @@ async fn digits_of_either_case_are_one_token() {
 
 #[tokio::test]
 async fn it_takes_the_two_requests_that_a_refusal_takes() {
-    let world = World::with(Setup { strict_aws: true, ..Setup::default() }).await;
+    let s3 = PlainS3::start().await;
+    let world = s3.world_as_on_aws().await;
     let target = tokens::v1("u/a", 5);
     for (name, body, status, requests) in
         [("stored", b"hello", 201, 1), ("the same", b"hello", 201, 2), ("others", b"other", 409, 2)]
     {
-        let before = world.s3_requests();
+        let before = s3.requests();
         assert_eq!(world.put(&target, body).await.status, status, "{name}");
-        assert_eq!(world.s3_requests() - before, requests, "{name}");
+        assert_eq!(s3.requests() - before, requests, "{name}");
     }
     world.stop().await;
+    s3.stop().await;
 }
 
 #[tokio::test]

@@ -27,7 +27,9 @@ async fn upload(world: &World, name: &str, now: u64, expires: u64) -> Answer {
 
 #[tokio::test]
 async fn an_upload_that_expires_before_its_rule_is_noted_and_costs_a_second_request() {
-    let world = World::with(Setup { now: Some(NOW), strict_aws: true, ..Setup::default() }).await;
+    let s3 = PlainS3::start().await;
+    let variables = vec![("SATCHEL_RETENTION_DAYS", "30".to_owned())];
+    let world = s3.world_with(Setup { variables, now: Some(NOW), strict_aws: true, ..Setup::default() }).await;
     let month = 30 * DAY;
     for (name, expires, requests) in [
         ("soon", NOW + 100, 2),
@@ -36,16 +38,17 @@ async fn an_upload_that_expires_before_its_rule_is_noted_and_costs_a_second_requ
         ("with the rule", NOW + month, 1),
         ("later", NOW + 2 * month, 1),
     ] {
-        let before = world.s3_requests();
+        let before = s3.requests();
         assert_eq!(upload(&world, name, NOW, expires).await.status, 201, "{name}");
-        assert_eq!(world.s3_requests() - before, requests, "{name}");
+        assert_eq!(s3.requests() - before, requests, "{name}");
         let key = entry(expires, &format!("uploads/slot/{name}"));
         assert_eq!(world.keys("expiry/").await.contains(&key), requests == 2, "{name}");
     }
-    let before = world.s3_requests();
+    let before = s3.requests();
     world.store("u/v1", b"hello").await;
-    assert_eq!(world.s3_requests() - before, 1, "the rule is enough for a token without expiry");
+    assert_eq!(s3.requests() - before, 1, "the rule is enough for a token without expiry");
     world.stop().await;
+    s3.stop().await;
 }
 
 #[tokio::test]

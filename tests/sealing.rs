@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use satchel_aws::seal::{Sealed, seal};
+use satchel_store::{
+    Sealing as _,
+    sealing::{Sealed, seal},
+};
 use tokio::task::JoinSet;
 
 use crate::support::{Answer, PlainS3, Request, World, follow_with, path, tokens};

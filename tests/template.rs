@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
 
-use satchel_aws::clock::Clock;
+use satchel_aws::{clock::Clock, storage::Storage};
 use satchel_core::{
     config::{
         self, ComponentConfig, DownloadConfig, ExpireConfig, ResumeConfig, RosterFetchConfig, RosterRefreshConfig,
@@ -13,6 +13,7 @@ use satchel_core::{
     secret_reference::SecretReference,
 };
 use satchel_local::{
+    any_store::AnyStore,
     functions::{Configs, Functions},
     settings::Settings,
 };
@@ -178,7 +179,9 @@ async fn the_api_and_the_stack_send_requests_to_the_same_functions() {
         name => at_s3.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()),
     };
     let settings = Settings::load(folder.path(), lookup).unwrap();
-    let functions = Functions::new(Configs::parse(&settings).unwrap(), &settings, &Clock::System);
+    let configs = Configs::parse(&settings).unwrap();
+    let store = AnyStore::S3(Storage::new(configs.s3(), settings.credentials()));
+    let functions = Functions::new(configs, &settings, &Clock::System, &store);
     let template = Template::load();
     for (method, path, name) in ADDRESSES {
         let event =

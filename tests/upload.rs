@@ -340,16 +340,18 @@ async fn an_announced_digest_is_checked_and_handed_on() {
 
 #[tokio::test]
 async fn a_stored_upload_costs_one_s3_request_and_a_redirect_one() {
-    let world = World::with(Setup { strict_aws: true, ..Setup::default() }).await;
+    let s3 = PlainS3::start().await;
+    let world = s3.world_as_on_aws().await;
     // The first request may come with a connection's own.
     world.store("u/first", b"hello").await;
-    let before = world.s3_requests();
+    let before = s3.requests();
     world.store("u/a", &bytes(100_000)).await;
-    assert_eq!(world.s3_requests() - before, 1);
+    assert_eq!(s3.requests() - before, 1);
     let announced = Request::new("PUT", &tokens::v1("u/b", 5)).header("X-Upload-Length", "5");
     assert_eq!(world.send(&announced).await.status, 307);
-    assert_eq!(world.s3_requests() - before, 2);
+    assert_eq!(s3.requests() - before, 2);
     world.stop().await;
+    s3.stop().await;
 }
 
 #[tokio::test]

@@ -56,6 +56,7 @@ pub struct PlainS3 {
     address: std::net::SocketAddr,
     stop: tokio::sync::oneshot::Sender<()>,
     served: tokio::task::JoinHandle<()>,
+    requests: satchel_s3::Requests,
     _folder: TempDir,
 }
 
@@ -67,10 +68,15 @@ impl PlainS3 {
         let keys = satchel_s3::Credentials { access_key: "test".into(), secret_key: "test".into() };
         let server = satchel_s3::Server::bind("127.0.0.1:0", store, keys, satchel_s3::ServerOptions::default());
         let server = server.await.unwrap();
-        let address = server.local_addr().unwrap();
+        let (address, requests) = (server.local_addr().unwrap(), server.requests());
         let (stop, told) = tokio::sync::oneshot::channel::<()>();
         let served = tokio::spawn(server.serve(async { drop(told.await) }));
-        Self { address, stop, served, _folder: folder }
+        Self { address, stop, served, requests, _folder: folder }
+    }
+
+    /// Requests so far.
+    pub fn requests(&self) -> u64 {
+        self.requests.total()
     }
 
     pub fn address(&self) -> std::net::SocketAddr {
@@ -83,9 +89,19 @@ impl PlainS3 {
     }
 
     /// A stack on it.
-    pub async fn world(&self, mut variables: Vec<(&'static str, String)>) -> World {
-        variables.extend(elsewhere(&self.address.to_string()));
-        World::with(Setup { variables, ..Setup::default() }).await
+    pub async fn world(&self, variables: Vec<(&'static str, String)>) -> World {
+        self.world_with(Setup { variables, ..Setup::default() }).await
+    }
+
+    /// The same, set up differently.
+    pub async fn world_with(&self, mut setup: Setup) -> World {
+        setup.variables.extend(elsewhere(&self.address.to_string()));
+        World::with(setup).await
+    }
+
+    /// Functions on it that do as on AWS: bodies come in events.
+    pub async fn world_as_on_aws(&self) -> World {
+        self.world_with(Setup { strict_aws: true, ..Setup::default() }).await
     }
 
     pub async fn stop(self) {

@@ -21,8 +21,6 @@ mod runtime;
 mod s3_client;
 #[cfg(feature = "storage")]
 mod sdk_http;
-#[cfg(feature = "storage")]
-pub mod seal;
 #[cfg(feature = "https")]
 pub mod secret_store;
 mod sigv4;

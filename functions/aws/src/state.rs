@@ -20,12 +20,12 @@ pub trait Configuration {
 
 /// Configuration and adapters, built once per cold start and borrowed by every request.
 #[derive(Debug, Clone)]
-pub struct State<C> {
+pub struct State<C, S = Storage> {
     /// The function's own configuration.
     pub config: C,
-    /// The bucket.
-    pub storage: Storage,
-    /// Signs URLs for it.
+    /// Where files are.
+    pub store: S,
+    /// Signs URLs of its bucket.
     pub presigner: Presigner,
     /// The time.
     pub clock: Clock,
@@ -45,7 +45,16 @@ impl<C: Configuration> State<C> {
     pub fn new(config: C, credentials: aws_credential_types::Credentials, clock: Clock) -> Self {
         let storage = Storage::new(config.s3(), credentials.clone()).with_clock(clock.clone());
         let presigner = Presigner::new(config.s3(), credentials);
-        Self { config, storage, presigner, clock }
+        Self { config, store: storage, presigner, clock }
+    }
+}
+
+impl<C, S> State<C, S> {
+    /// The same over another store.
+    #[must_use]
+    pub fn over<T>(self, store: T) -> State<C, T> {
+        let Self { config, store: _, presigner, clock } = self;
+        State { config, store, presigner, clock }
     }
 
     /// The same with another configuration, such as other secrets.
@@ -53,6 +62,7 @@ impl<C: Configuration> State<C> {
     pub fn with_config(&self, config: C) -> Self
     where
         C: Clone,
+        S: Clone,
     {
         Self { config, ..self.clone() }
     }
@@ -62,6 +72,7 @@ impl<C: Configuration> State<C> {
     pub fn as_of(&self, now: Timestamp) -> Self
     where
         C: Clone,
+        S: Clone,
     {
         Self { clock: Clock::fixed(now), ..self.clone() }
     }

@@ -6,9 +6,10 @@ mod entries;
 mod error;
 pub mod incomplete;
 pub mod multipart;
-mod objects;
+pub mod objects;
 pub mod pieces;
 pub mod report;
+mod sealing;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -17,7 +18,6 @@ use aws_sdk_s3::{
     Client,
     operation::{head_object::HeadObjectOutput, put_object::builders::PutObjectFluentBuilder},
     primitives::ByteStream,
-    types::MetadataDirective,
 };
 use bytes::Bytes;
 use satchel_core::{
@@ -26,16 +26,16 @@ use satchel_core::{
     digest::Sha256Digest,
     grant::Grant,
     metadata::Metadata,
-    object_key::{Key, StoredObject},
+    object_key::Key,
     repeat::{self, Content},
     slot::Retention,
     time::Timestamp,
-    upload_path::{UploadPath, encode_path},
+    upload_path::UploadPath,
 };
 
 pub use error::StorageError;
 use error::{OfS3, back_off, failed, status};
-pub use satchel_store::{Creation, Stored};
+pub use satchel_store::{Creation, Incoming, Promotion, Stored};
 
 use crate::{
     clock::Clock,
@@ -45,26 +45,6 @@ use crate::{
 
 /// S3 answers 409 where two conditional writes of one key meet (AWS: "Conditional requests").
 const CONFLICT_TRIES: u32 = 5;
-
-/// What copying an upload to its place came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Promotion {
-    /// The object is there now, and it is ours.
-    Promoted,
-    /// There is an object already, or the source is not what it was, or gone.
-    Refused,
-}
-
-/// An upload that waits under `incoming/`.
-#[derive(Debug, Clone)]
-pub struct Incoming {
-    /// What was granted.
-    pub grant: Grant,
-    /// Bytes there are.
-    pub size: u64,
-    /// Which bytes they are.
-    pub etag: String,
-}
 
 /// One bucket.
 #[derive(Debug, Clone)]
@@ -173,64 +153,6 @@ impl Storage {
             Err(error) => Err(failed("HeadObject", &error)),
         }
     }
-
-    /// Copies an upload to its place, the grant becoming its metadata, unless there is an object or the
-    /// source has changed since it was looked at; and writes its entry in the index of expiries, where it needs one.
-    ///
-    /// # Errors
-    /// S3 failed.
-    pub async fn promote(&self, incoming: &Incoming) -> Result<Promotion, StorageError> {
-        self.indexed(&incoming.grant, self.copy(incoming)).await
-    }
-
-    async fn copy(&self, incoming: &Incoming) -> Result<Promotion, StorageError> {
-        let source = format!("{}/{}", self.bucket, encode_path(waiting_key(&incoming.grant)?.as_str()));
-        let key = Key::of_upload(&incoming.grant.path);
-        for attempt in 0..CONFLICT_TRIES {
-            back_off(attempt).await;
-            let copy = self.client.copy_object().bucket(&*self.bucket).key(key.as_str()).if_none_match("*");
-            let copy = copy.copy_source(&source).copy_source_if_match(&incoming.etag);
-            let metadata = pairs(&Metadata::of(&incoming.grant));
-            let copy = copy.metadata_directive(MetadataDirective::Replace).set_metadata(Some(metadata));
-            let copy = copy.content_type(incoming.grant.content_type.as_str()).customize();
-            match copy.config_override(within(self.copy_deadline)).send().await {
-                Ok(_) => return Ok(Promotion::Promoted),
-                Err(error) if status(&error) == Some(409) => {}
-                Err(error) if matches!(status(&error), Some(404 | 412)) => return Ok(Promotion::Refused),
-                Err(error) => return Err(failed("CopyObject", &error)),
-            }
-        }
-        Ok(Promotion::Refused)
-    }
-
-    /// The uploads that wait for a path (of a thousand, should there be more), the oldest first.
-    ///
-    /// # Errors
-    /// S3 failed.
-    pub async fn incoming(&self, path: &UploadPath) -> Result<Vec<Incoming>, StorageError> {
-        let list = self.client.list_objects_v2().bucket(&*self.bucket).delimiter("/");
-        let listed = list.prefix(StoredObject::incoming_prefix(path)).send().await;
-        let mut objects = listed.map_err(|error| failed("ListObjectsV2", &error))?.contents.unwrap_or_default();
-        objects.sort_by_key(|object| object.last_modified);
-        Ok(objects.iter().filter_map(incoming).filter(|incoming| incoming.grant.path == *path).collect())
-    }
-
-    /// What waits under one `incoming/` key, if it is one of ours and there.
-    ///
-    /// # Errors
-    /// S3 failed.
-    pub async fn incoming_at(&self, key: &str) -> Result<Option<Incoming>, StorageError> {
-        let Some(StoredObject::Incoming(grant)) = StoredObject::parse(key) else { return Ok(None) };
-        match self.client.head_object().bucket(&*self.bucket).key(key).send().await {
-            Ok(head) => Ok(Some(Incoming {
-                grant: *grant,
-                size: head.content_length.unwrap_or_default().unsigned_abs(),
-                etag: head.e_tag.unwrap_or_default(),
-            })),
-            Err(error) if status(&error) == Some(404) => Ok(None),
-            Err(error) => Err(failed("HeadObject", &error)),
-        }
-    }
 }
 
 /// What storing a body comes to that meets this object.
@@ -268,10 +190,4 @@ fn stored(head: &HeadObjectOutput) -> Stored {
 
 fn read_metadata(metadata: Option<&HashMap<String, String>>) -> Metadata {
     Metadata::read(|name| metadata?.get(name).map(String::as_str))
-}
-
-fn incoming(object: &aws_sdk_s3::types::Object) -> Option<Incoming> {
-    let Some(StoredObject::Incoming(grant)) = StoredObject::parse(object.key.as_deref()?) else { return None };
-    let size = object.size.unwrap_or_default().unsigned_abs();
-    Some(Incoming { grant: *grant, size, etag: object.e_tag.clone()? })
 }

@@ -11,6 +11,7 @@ use lambda_http::{Body, Request, Response};
 use satchel_aws::{
     answer, event, log,
     presign::{PresignedUrl, UrlTerms},
+    storage::Storage,
 };
 use satchel_core::{
     config::DownloadConfig, object_key::Key, time::Timestamp, upload_path::UploadPath, window::SigningWindow,
@@ -23,10 +24,10 @@ pub use error::DownloadError;
 const CACHE_CONTROL: &str = "max-age=31556952, immutable";
 
 /// Everything a request needs, built once per cold start.
-pub type State = satchel_aws::state::State<DownloadConfig>;
+pub type State<S = Storage> = satchel_aws::state::State<DownloadConfig, S>;
 
 /// Answers one request.
-pub async fn handle(state: &State, request: Request) -> Response<Body> {
+pub async fn handle<S: Objects>(state: &State<S>, request: Request) -> Response<Body> {
     let method = request.method().clone();
     let answered = match method {
         Method::OPTIONS => Ok(answer::preflight()),
@@ -90,9 +91,9 @@ pub async fn look<O: Objects>(
     Err(DownloadError::NotFound)
 }
 
-async fn redirect(state: &State, request: &Request) -> Result<Response<Body>, DownloadError> {
+async fn redirect<S: Objects>(state: &State<S>, request: &Request) -> Result<Response<Body>, DownloadError> {
     let now = state.clock.now();
-    let file = look(&state.config, &state.storage, request, now).await?;
+    let file = look(&state.config, &state.store, request, now).await?;
     let window = SigningWindow::at(now, state.config.url_life, file.stored.metadata.expires);
     let url = presign(state, request.method(), &file, window)?;
     let mut response = answer::redirect(&url, window.max_age);
@@ -100,8 +101,8 @@ async fn redirect(state: &State, request: &Request) -> Result<Response<Body>, Do
     Ok(response)
 }
 
-fn presign<R>(
-    state: &State,
+fn presign<S, R>(
+    state: &State<S>,
     method: &Method,
     file: &File<R>,
     window: SigningWindow,

@@ -10,7 +10,7 @@ mod run;
 
 use std::time::{Duration, Instant};
 
-use satchel_aws::{bootstrap::Invocation, log::EventFailure};
+use satchel_aws::{bootstrap::Invocation, log::EventFailure, storage::Storage};
 use satchel_core::{
     config::ExpireConfig,
     expiry::{
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 pub use run::{Options, run};
 
 /// Everything an event needs, built once per cold start.
-pub type State = satchel_aws::state::State<ExpireConfig>;
+pub type State<S = Storage> = satchel_aws::state::State<ExpireConfig, S>;
 
 /// Of the time that Lambda gives, this much is kept for what is under way when no more is begun: a batch of S3
 /// requests, each with its retries, and the report.

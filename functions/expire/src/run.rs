@@ -150,13 +150,13 @@ pub async fn run(state: &State, order: Order, options: Options<'_>) -> Result<Su
     let now = state.clock.now();
     let name = fresh_upload_id()?.encode();
     let run = Run {
-        storage: &state.storage,
+        storage: &state.store,
         now,
         dry_run: order.dry_run,
         is_over: options.is_over,
         stopped: AtomicBool::new(false),
     };
-    let report = Report::new(state.storage.clone(), Key::of_report(now, &name));
+    let report = Report::new(state.store.clone(), Key::of_report(now, &name));
     let mut book = Book::new(report, Summary::new(name, order.dry_run, now), options.watch);
     due::delete(&run, &mut book).await;
     let limit = state.config.max_total_bytes;

@@ -80,7 +80,7 @@ async fn start(
     let expires = resume::expiry(state.clock.now(), grant.expires);
     let chunk = event::into_bytes(request.into_body());
     let offset = chunk.len() as u64;
-    let (upload, multipart) = begin(&state.storage, &grant, creation, chunk).await?;
+    let (upload, multipart) = begin(&state.store, &grant, creation, chunk).await?;
     let is_repeated = upload != grant.id;
     let session = Session { grant: Grant { id: upload, ..grant }, multipart, expires };
     let id = session.sign(state.config.policy.secrets.current(), asked_at.paths);

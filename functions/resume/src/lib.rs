@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::Method;
 use lambda_http::{Body, Request, RequestExt, Response};
-use satchel_aws::{answer, event, log};
+use satchel_aws::{answer, event, log, storage::Storage};
 use satchel_core::{
     config::ResumeConfig,
     grant::Grant,
@@ -25,7 +25,7 @@ pub use answers::{created_with, of_tus};
 pub use error::ResumeError;
 
 /// Everything a request needs, built once per cold start.
-pub type State = satchel_aws::state::State<ResumeConfig>;
+pub type State<S = Storage> = satchel_aws::state::State<ResumeConfig, S>;
 
 /// All S3 requests of one of ours together: API Gateway waits 29 s, and its 504 says less than our 503. An upload may be
 /// left at any point, as by a crash.
@@ -101,7 +101,7 @@ fn session(state: &State, request: &Request) -> Result<Session, ResumeError> {
 }
 
 async fn head(state: &State, session: &Session) -> Result<Response<Body>, ResumeError> {
-    let (offset, metadata) = transfer::offset(&state.storage, session).await?;
+    let (offset, metadata) = transfer::offset(&state.store, session).await?;
     Ok(answers::found(session, offset, &metadata))
 }
 
@@ -110,7 +110,7 @@ async fn patch(state: &State, session: &Session, request: Request) -> Result<Res
     request::check_chunk(|name| text(&request, name), request.body(), place)?;
     let chunk = event::into_bytes(request.into_body());
     let size = chunk.len() as u64;
-    let appended = transfer::append(&state.storage, session, place.offset, chunk).await?;
+    let appended = transfer::append(&state.store, session, place.offset, chunk).await?;
     let mut response = answers::appended(session, appended.offset);
     log::note(&mut response, "chunk_bytes", size);
     if let Some(cause) = appended.part_put_off {
@@ -120,7 +120,7 @@ async fn patch(state: &State, session: &Session, request: Request) -> Result<Res
 }
 
 async fn delete(state: &State, session: &Session) -> Result<Response<Body>, ResumeError> {
-    transfer::terminate(&state.storage, session).await?;
+    transfer::terminate(&state.store, session).await?;
     Ok(answers::terminated())
 }
 

@@ -3,21 +3,20 @@
 
 use std::time::Duration;
 
-use satchel_aws::{
-    bootstrap::StartError,
-    log::EventFailure,
-    seal::{Sealed, seal},
-    storage::{Incoming, StorageError},
-};
+use satchel_aws::{bootstrap::StartError, log::EventFailure, storage::Storage};
 use satchel_core::{
     config::SealConfig,
     object_key::StoredObject,
     s3_event::{self, ObjectCreated, S3EventError},
 };
+use satchel_store::{
+    Incoming, Sealing, StoreError,
+    sealing::{Sealed, seal},
+};
 use serde_json::{Value, json};
 
 /// Everything an event needs, built once per cold start.
-pub type State = satchel_aws::state::State<SealConfig>;
+pub type State<S = Storage> = satchel_aws::state::State<SealConfig, S>;
 
 /// Lambda's time for one event, less some for the log (template.yaml: 300 s). S3 copies 5 GiB in a minute or so.
 const COPY_DEADLINE: Duration = Duration::from_secs(280);
@@ -28,7 +27,7 @@ const COPY_DEADLINE: Duration = Duration::from_secs(280);
 /// Bad or missing variables, all at once; missing credentials.
 pub async fn load(environment: impl Fn(&str) -> Option<String>) -> Result<State, StartError> {
     let state = State::load(SealConfig::parse(environment)).await?;
-    Ok(State { storage: state.storage.clone().with_copy_deadline(COPY_DEADLINE), ..state })
+    Ok(State { store: state.store.clone().with_copy_deadline(COPY_DEADLINE), ..state })
 }
 
 /// Why an event is not done with; Lambda delivers it again.
@@ -47,7 +46,7 @@ pub enum SealError {
         /// What became of the others.
         counts: Counts,
         /// What S3 said.
-        cause: StorageError,
+        cause: StoreError,
     },
 }
 
@@ -64,11 +63,11 @@ impl EventFailure for SealError {
 ///
 /// # Errors
 /// See [`SealError`]. All uploads of the event have been tried by then.
-pub async fn handle(state: &State, event: Value) -> Result<Value, SealError> {
+pub async fn handle<S: Sealing>(state: &State<S>, event: Value) -> Result<Value, SealError> {
     let waiting: Vec<Incoming> = s3_event::created(event)?.into_iter().filter_map(waiting).collect();
     let (mut counts, mut failures) = (Counts::default(), Vec::new());
     for incoming in &waiting {
-        match seal(&state.storage, incoming).await {
+        match seal(&state.store, incoming).await {
             Ok(sealed) => counts.note(&sealed, incoming.size),
             Err(error) => failures.push(error),
         }

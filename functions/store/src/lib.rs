@@ -1,8 +1,14 @@
 //! What the functions ask of a store of files. S3 (`satchel-aws`) and the folder of the program (`satchel-local`) are
 //! two of them; nothing here names one.
 
+mod documents;
 mod error;
+mod inventory;
 mod objects;
+pub mod sealing;
 
+pub use documents::{Condition, Document, Documents, Written};
 pub use error::{BodyError, CreateError, Kind, SLOWEST, StoreError};
+pub use inventory::{BATCH, Doomed, Inventory, Listed, Looked, Page, Report, Unfinished, Upkeep};
 pub use objects::{Body, Creation, Found, NewUpload, Objects, Pieces, Reader, Stored};
+pub use sealing::{Incoming, Promotion, Sealing};

@@ -6,7 +6,7 @@ mod error;
 
 use http::{Method, StatusCode};
 use lambda_http::{Body, Request, Response};
-use satchel_aws::{answer, clock::fresh_upload_id, event, log, presign::UrlTerms, seal};
+use satchel_aws::{answer, clock::fresh_upload_id, event, log, presign::UrlTerms, storage::Storage};
 use satchel_core::{
     config::UploadConfig,
     grant::Grant,
@@ -21,10 +21,10 @@ use satchel_store::{Body as StoredBody, CreateError, Creation, NewUpload, Object
 pub use error::UploadError;
 
 /// Everything a request needs, built once per cold start.
-pub type State = satchel_aws::state::State<UploadConfig>;
+pub type State<S = Storage> = satchel_aws::state::State<UploadConfig, S>;
 
 /// Answers one request.
-pub async fn handle(state: &State, request: Request) -> Response<Body> {
+pub async fn handle<S: Objects>(state: &State<S>, request: Request) -> Response<Body> {
     let method = request.method().clone();
     let attempt = Attempt::of(&state.config, &request);
     match method {
@@ -112,7 +112,7 @@ pub fn decide(
     Ok(if is_kept_back { Decision::SendTo(upload) } else { Decision::Store(upload) })
 }
 
-async fn put(state: &State, request: Request, attempt: &Attempt) -> Response<Body> {
+async fn put<S: Objects>(state: &State<S>, request: Request, attempt: &Attempt) -> Response<Body> {
     let has_body = !request.body().is_empty();
     match decide(&state.config, &request, attempt, has_body, state.clock.now()) {
         Err(error) => attempt.answered(Err(error)),
@@ -139,10 +139,10 @@ fn content_type(request: &Request) -> Result<Option<&str>, UploadError> {
     header.transpose().map_err(|_| UploadError::ContentTypeNotText)
 }
 
-async fn store(state: &State, upload: &NewUpload, body: Body) -> Result<Response<Body>, UploadError> {
+async fn store<S: Objects>(state: &State<S>, upload: &NewUpload, body: Body) -> Result<Response<Body>, UploadError> {
     let body = event::into_bytes(body);
     upload.digest.map_or(Ok(()), |announced| announced.check(&body))?;
-    stored(Objects::create(&state.storage, upload, StoredBody::Whole(body)).await)
+    stored(Objects::create(&state.store, upload, StoredBody::Whole(body)).await)
 }
 
 /// What storing an upload has come to: 201, or why not.
@@ -162,10 +162,10 @@ pub fn stored(created: Result<Creation, CreateError>) -> Result<Response<Body>, 
 ///
 /// # Errors
 /// There is a file already; the store or the signing failed.
-pub async fn redirect(state: &State, upload: &NewUpload) -> Result<Response<Body>, UploadError> {
+pub async fn redirect<S: Objects>(state: &State<S>, upload: &NewUpload) -> Result<Response<Body>, UploadError> {
     let NewUpload { grant, digest: checksum } = upload;
     let key = Key::of_grant(grant)?;
-    if state.storage.head(&grant.path).await?.is_some() {
+    if state.store.head(&grant.path).await?.is_some() {
         return Err(UploadError::Exists);
     }
     let url = state.presigner.presign(&UrlTerms {
@@ -186,12 +186,12 @@ pub async fn redirect(state: &State, upload: &NewUpload) -> Result<Response<Body
 }
 
 /// Metronome's DELETE.
-async fn delete(state: &State, request: &Request) -> Result<Response<Body>, UploadError> {
+async fn delete<S: Objects>(state: &State<S>, request: &Request) -> Result<Response<Body>, UploadError> {
     let Some(secrets) = &state.config.delete_secrets else { return Err(UploadError::NotFound) };
     let paths = event::upload_paths(request, state.config.public_path.as_deref())?;
     let credential = event::credential(request)?;
     let path = put::authorize_delete(&paths, &credential, &state.config.policy.secrets, secrets)?;
-    if seal::delete(&state.storage, path).await? {
+    if state.store.remove(path).await? {
         Ok(answer::empty(StatusCode::NO_CONTENT, "deleted"))
     } else {
         Err(UploadError::NotFound)

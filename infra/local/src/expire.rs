@@ -70,7 +70,7 @@ async fn running_stack(settings: &Settings, s3: SocketAddr) -> Result<Option<sat
         return Ok(None);
     }
     let state = state(&settings.clone().listening_on(&Address::Tcp(s3), s3))?;
-    Ok(state.storage.list(PREFIX, None).await.is_ok().then_some(state))
+    Ok(state.store.list(PREFIX, None).await.is_ok().then_some(state))
 }
 
 /// Opens the files and applies the lifecycle rules, unless nothing is to be deleted, before it runs.

@@ -1,28 +1,19 @@
-//! The folder as the store of files that the functions ask for.
+//! The folder as the store that the functions ask for.
 
-use std::{ops::Range, sync::Arc};
+mod objects;
+mod sealing;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-use satchel_aws::{clock::Clock, seal, storage::Storage};
+use std::sync::Arc;
+
+use satchel_aws::clock::Clock;
 use satchel_core::{
-    config::S3Config,
-    content_type::ContentType,
-    digest::{DigestError, Sha256Digest},
-    expiry::entry::Entry,
-    grant::Grant,
-    metadata::Metadata,
-    object_key::{Key, StoredObject},
-    slot::Retention,
-    time::Timestamp,
-    upload_path::UploadPath,
+    config::S3Config, content_type::ContentType, expiry::entry::Entry, grant::Grant, metadata::Metadata,
+    object_key::Key, slot::Retention, time::Timestamp, upload_path::UploadPath,
 };
-use satchel_folder::{
-    Address, Checksum, ChecksumAlgorithm, Described, Digest, Found as Held, Headers, ObjectHead, Query, Refusal, Store,
-    StoreError as FolderError, WriteCondition,
-};
-use satchel_store::{
-    Body, BodyError, CreateError, Creation, Found, Kind, NewUpload, Objects, Pieces, Reader, StoreError, Stored,
-};
+use satchel_folder::{Address, ObjectHead, Refusal, Store, StoreError as FolderError};
+use satchel_store::{Kind, StoreError, Stored};
+
+pub use objects::Opened;
 
 /// The files in one bucket of a folder. What is stored through it is in its place at once: nothing waits to be sealed.
 #[derive(Debug, Clone)]
@@ -31,30 +22,14 @@ pub struct Files {
     bucket: Arc<str>,
     retention: Retention,
     clock: Clock,
-    sealer: Storage,
 }
 
 impl Files {
     /// Those of the bucket of `config`, which must exist. The clock says which files need an entry in the index of
-    /// expiries; `sealer` makes files of what the folder's S3 has taken in.
+    /// expiries.
     #[must_use]
-    pub fn new(store: Store, config: &S3Config, clock: Clock, sealer: Storage) -> Self {
-        Self { store, bucket: config.bucket.as_str().into(), retention: config.retention, clock, sealer }
-    }
-
-    /// Makes a file of what waits for its path, if anything does, and gives its bytes.
-    async fn seal(&self, path: &UploadPath) -> Result<Option<u64>, StoreError> {
-        let waiting = Query { prefix: StoredObject::incoming_prefix(path), limit: 1, ..Query::default() };
-        let waiting = self.store.list_objects(&self.bucket, &waiting).map_err(|error| failed("listing", &error))?;
-        if waiting.entries.is_empty() {
-            return Ok(None);
-        }
-        Ok(seal::find(&self.sealer, path).await?.and_then(|found| found.sealed))
-    }
-
-    fn open(&self, path: &UploadPath) -> Result<Option<Held>, StoreError> {
-        let found = absent(self.store.find(&self.at(&Key::of_upload(path))));
-        found.map_err(|error| failed("lookup", &error))
+    pub fn new(store: Store, config: &S3Config, clock: Clock) -> Self {
+        Self { store, bucket: config.bucket.as_str().into(), retention: config.retention, clock }
     }
 
     fn at(&self, key: &Key) -> Address {
@@ -65,109 +40,26 @@ impl Files {
         absent(self.store.head(&self.at(&Key::of_upload(path)))).map_err(|error| failed("lookup", &error))
     }
 
-    /// Takes the whole body in before anything is said about it.
-    async fn receive(&self, size: u64, body: Body) -> Result<satchel_folder::Body, CreateError> {
-        let received = match body {
-            Body::Whole(bytes) => {
-                let pieces = stream::iter([Ok::<_, BodyError>(bytes)]);
-                self.store.receive(pieces, size, ()).await
-            }
-            Body::Streamed(pieces) => self.store.receive(pieces, size, ()).await,
-        };
-        match received {
-            Ok((body, ())) => Ok(body),
-            Err(FolderError::Body(cause)) => match cause.downcast::<BodyError>() {
-                Ok(error) => Err((*error).into()),
-                Err(cause) => Err(failed("intake", &FolderError::Body(cause)).into()),
-            },
-            Err(FolderError::Refused(Refusal::IncompleteBody { received, announced })) => {
-                Err(if received > announced { BodyError::TooLong } else { BodyError::Incomplete }.into())
-            }
-            Err(error) => Err(failed("intake", &error).into()),
-        }
+    /// Where the entry of a file in the index of expiries is, if it needs one.
+    fn entry_of(&self, grant: &Grant) -> Option<Address> {
+        Entry::of(grant, &self.retention, self.clock.now()).map(|entry| self.at(&Key::of_entry(&entry)))
     }
 
-    async fn keep(
-        &self,
-        grant: &Grant,
-        checksum: Option<Checksum>,
-        body: satchel_folder::Body,
-    ) -> Result<Creation, StoreError> {
-        let entry = Entry::of(grant, &self.retention, self.clock.now()).map(|entry| self.at(&Key::of_entry(&entry)));
-        let described = Described { etag: tag(body.sha256), checksum, headers: headers(grant) };
-        let absent = WriteCondition { absent: true, matches: None };
-        let (at, sha256) = (self.at(&Key::of_upload(&grant.path)), body.sha256);
-        match self.store.put_beside(at, described, body, absent, entry).await {
-            Ok(_) => Ok(Creation::Created),
-            Err(FolderError::Refused(Refusal::PreconditionFailed { .. })) => {
-                let present = self.look(&grant.path)?;
-                Ok(present.map_or(Creation::Exists, |present| met_by(&present, grant, sha256, self.clock.now())))
+    /// Says whether there was one.
+    async fn delete(&self, key: &Key) -> Result<bool, StoreError> {
+        match absent(self.store.head(&self.at(key))) {
+            Ok(None) => Ok(false),
+            Ok(Some(_)) => {
+                self.store.delete(self.at(key), None).await.map_err(|error| failed("deletion", &error))?;
+                Ok(true)
             }
-            Err(error) => Err(failed("write", &error)),
+            Err(error) => Err(failed("lookup", &error)),
         }
     }
 }
 
-impl Objects for Files {
-    type Reader = Opened;
-
-    async fn create(&self, upload: &NewUpload, body: Body) -> Result<Creation, CreateError> {
-        let NewUpload { grant, digest } = upload;
-        // Before the body: whoever waits for permission need not send it, unless it may be what is there.
-        let now = self.clock.now();
-        if self.look(&grant.path)?.is_some_and(|head| !may_be_repeated(grant, &head, now)) {
-            return Ok(Creation::Exists);
-        }
-        let body = self.receive(grant.size, body).await?;
-        if digest.is_some_and(|announced| announced != Sha256Digest::from_bytes(body.sha256.0)) {
-            return Err(DigestError::Mismatch.into());
-        }
-        if let Some(present) = self.look(&grant.path)? {
-            return Ok(met_by(&present, grant, body.sha256, now));
-        }
-        // What was announced can be asked for again, over S3.
-        let digest = digest.map(|_| body.sha256.0.to_vec());
-        let checksum = digest.map(|digest| Checksum { algorithm: ChecksumAlgorithm::Sha256, digest, parts: 0 });
-        Ok(self.keep(grant, checksum, body).await?)
-    }
-
-    async fn head(&self, path: &UploadPath) -> Result<Option<Stored>, StoreError> {
-        Ok(self.look(path)?.map(|head| stored(&head)))
-    }
-
-    async fn find(&self, path: &UploadPath) -> Result<Option<Found<Opened>>, StoreError> {
-        let (held, sealed) = match self.open(path)? {
-            Some(held) => (Some(held), None),
-            None => {
-                let sealed = self.seal(path).await?;
-                (self.open(path)?, sealed)
-            }
-        };
-        Ok(held.map(|held| {
-            let stored = stored(held.head());
-            Found { stored, sealed, reader: Opened { store: self.store.clone(), held } }
-        }))
-    }
-
-    async fn remove(&self, path: &UploadPath) -> Result<bool, StoreError> {
-        // With what waits to become it.
-        seal::delete(&self.sealer, path).await
-    }
-}
-
-/// A file whose bytes are held in place.
-#[derive(Debug, Clone)]
-pub struct Opened {
-    store: Store,
-    held: Held,
-}
-
-impl Reader for Opened {
-    async fn read(&self, range: Range<u64>) -> Result<Pieces<StoreError>, StoreError> {
-        let opened = self.store.read(self.held.clone(), range).await.map_err(|error| failed("read", &error))?;
-        Ok(opened.map_err(|error| failed("read", &error)).boxed())
-    }
-}
+/// What a store error is called here.
+const FOLDER: &str = "the data folder's";
 
 /// Not being there is no error.
 fn absent<T>(found: Result<T, FolderError>) -> Result<Option<T>, FolderError> {
@@ -178,44 +70,13 @@ fn absent<T>(found: Result<T, FolderError>) -> Result<Option<T>, FolderError> {
     }
 }
 
-/// Whether what is there came with the very token of this upload, has as many bytes, and its time is not over.
-fn may_be_repeated(grant: &Grant, present: &ObjectHead, now: Timestamp) -> bool {
-    let metadata = stored(present).metadata;
-    let is_over = metadata.expires.is_some_and(|at| at.is_reached(now));
-    grant.token.is_some() && metadata.token == grant.token && present.size == grant.size && !is_over
-}
-
-/// What storing a body comes to that meets this object.
-fn met_by(present: &ObjectHead, grant: &Grant, sha256: Digest, now: Timestamp) -> Creation {
-    match stored(present).metadata.upload {
-        Some(upload) if upload == grant.id => Creation::Created,
-        Some(upload) if may_be_repeated(grant, present, now) && present.sha256 == Some(sha256) => {
-            Creation::Repeated(upload)
-        }
-        _ => Creation::Exists,
-    }
-}
-
 fn failed(operation: &'static str, error: &FolderError) -> StoreError {
     let kind = match error {
         FolderError::Damaged { .. } => Kind::Damaged,
         error if error.is_full() => Kind::Full,
         _ => Kind::Unavailable,
     };
-    StoreError { store: "the data folder's", operation, cause: error.to_string(), kind }
-}
-
-/// Of another form than an MD5, so that no S3 tool takes it for one; a folder's files need none.
-fn tag(sha256: Digest) -> String {
-    format!("{}-1", hex::encode(&sha256.0[..16]))
-}
-
-fn headers(grant: &Grant) -> Headers {
-    Headers {
-        content_type: Some(grant.content_type.as_str().to_owned()),
-        metadata: Metadata::of(grant).entries().map(|(name, value)| (name.to_owned(), value)).collect(),
-        ..Headers::default()
-    }
+    StoreError { store: FOLDER, operation, cause: error.to_string(), kind }
 }
 
 fn stored(head: &ObjectHead) -> Stored {

@@ -16,6 +16,7 @@ use satchel_core::{
 };
 
 use crate::{
+    any_store::AnyStore,
     rosters::{RosterConfigs, Rosters},
     settings::Settings,
 };
@@ -110,30 +111,30 @@ impl Problems {
 #[derive(Debug)]
 pub struct Functions {
     clock: Clock,
-    upload: satchel_upload::State,
+    upload: satchel_upload::State<AnyStore>,
     resume: satchel_resume::State,
-    download: satchel_download::State,
+    download: satchel_download::State<AnyStore>,
     /// Where it is switched on.
     component: Option<satchel_component::State>,
     rosters: Rosters,
-    seal: satchel_seal::State,
+    seal: satchel_seal::State<AnyStore>,
     expire: satchel_expire::State,
 }
 
 impl Functions {
-    /// Builds each function's state, as its cold start would.
+    /// Builds each function's state over `store`, as its cold start would.
     #[must_use]
-    pub fn new(configs: Configs, settings: &Settings, clock: &Clock) -> Self {
+    pub fn new(configs: Configs, settings: &Settings, clock: &Clock, store: &AnyStore) -> Self {
         let (credentials, clock) = (|| settings.credentials(), clock.clone());
         Self {
-            upload: State::new(configs.upload, credentials(), clock.clone()),
+            upload: State::new(configs.upload, credentials(), clock.clone()).over(store.clone()),
             resume: State::new(configs.resume, credentials(), clock.clone()),
-            download: State::new(configs.download, credentials(), clock.clone()),
+            download: State::new(configs.download, credentials(), clock.clone()).over(store.clone()),
             component: configs
                 .component
                 .map(|config| satchel_component::State::new(config, credentials(), clock.clone())),
             rosters: Rosters::new(configs.rosters, settings, &clock),
-            seal: State::new(configs.seal, credentials(), clock.clone()),
+            seal: State::new(configs.seal, credentials(), clock.clone()).over(store.clone()),
             expire: State::new(configs.expire, credentials(), clock.clone()),
             clock,
         }
@@ -142,8 +143,7 @@ impl Functions {
     /// Has what is no answer's to say written to `notices`.
     #[must_use]
     pub fn with_notices(mut self, notices: &Sink) -> Self {
-        let serving = [&mut self.upload.storage, &mut self.resume.storage, &mut self.download.storage];
-        for storage in serving.into_iter().chain([&mut self.seal.storage, &mut self.expire.storage]) {
+        for storage in [&mut self.resume.store, &mut self.expire.store] {
             *storage = storage.clone().with_notices(notices.clone());
         }
         self
@@ -172,7 +172,7 @@ impl Functions {
 
     /// The function behind S3's events.
     #[must_use]
-    pub fn seal(&self) -> &satchel_seal::State {
+    pub fn seal(&self) -> &satchel_seal::State<AnyStore> {
         &self.seal
     }
 
@@ -203,7 +203,7 @@ impl Functions {
 
     /// The function of uploads.
     #[must_use]
-    pub fn upload(&self) -> &satchel_upload::State {
+    pub fn upload(&self) -> &satchel_upload::State<AnyStore> {
         &self.upload
     }
 

@@ -2,6 +2,7 @@
 //! that run on Lambda, and hands all other requests to those functions as API Gateway events, with an S3 server on the same
 //! folder. `cargo run --release` starts it.
 
+pub mod any_store;
 pub mod chronicle;
 pub mod cli;
 mod embedded_s3;

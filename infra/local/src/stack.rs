@@ -17,6 +17,7 @@ use satchel_s3::{
 use tokio::task::JoinHandle;
 
 use crate::{
+    any_store::AnyStore,
     embedded_s3::{EmbeddedS3, open_s3},
     files::Files,
     functions::{Configs, Functions},
@@ -171,10 +172,11 @@ impl Stack {
         let checkup = Arc::new(Checkup::new(check));
         let status = Status::new(Arc::clone(&journal), shelves, callers, public_path, facts, Arc::clone(&checkup));
         let status = Arc::new(status);
-        let files = store.clone().filter(|_| !options.strict_aws);
-        let files = files.map(|store| Files::new(store, configs.s3(), options.clock.clone(), objects.clone()));
+        let files = store.clone().map(|store| Files::new(store, configs.s3(), options.clock.clone()));
+        let kept = files.clone().map_or_else(|| AnyStore::S3(objects.clone()), AnyStore::Folder);
+        let files = files.filter(|_| !options.strict_aws);
         let front = Front::new(configs.s3(), objects, options.s3_patience).map_err(StackError::Tls)?;
-        let functions = Functions::new(configs, &settings, &options.clock).with_notices(&notices);
+        let functions = Functions::new(configs, &settings, &options.clock, &kept).with_notices(&notices);
         let functions = Arc::new(functions.with_chunks_of_any_size(!options.strict_aws));
         let doors = Doors {
             proxies: proxies.clone(),

@@ -1,18 +1,10 @@
 //! Deleting single objects.
 
-use satchel_core::{grant::Grant, object_key::Key, upload_path::UploadPath};
+use satchel_core::{object_key::Key, upload_path::UploadPath};
 
-use super::{Storage, StorageError, Stored, failed, status, waiting_key};
+use super::{Storage, StorageError, Stored, failed, status};
 
 impl Storage {
-    /// Deletes what waits under `incoming/` for a grant.
-    ///
-    /// # Errors
-    /// S3 failed.
-    pub async fn discard(&self, grant: &Grant) -> Result<(), StorageError> {
-        self.delete_key(&waiting_key(grant)?).await
-    }
-
     /// Deletes the sealed object of a path.
     ///
     /// # Errors
@@ -39,7 +31,7 @@ impl Storage {
         }
     }
 
-    async fn delete_key(&self, key: &Key) -> Result<(), StorageError> {
+    pub(super) async fn delete_key(&self, key: &Key) -> Result<(), StorageError> {
         let deleted = self.client.delete_object().bucket(&*self.bucket).key(key.as_str()).send().await;
         deleted.map(|_| ()).map_err(|error| failed("DeleteObject", &error))
     }

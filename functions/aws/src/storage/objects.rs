@@ -10,11 +10,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use satchel_core::{digest::Sha256Digest, grant::Grant, metadata::Metadata, object_key::Key, upload_path::UploadPath};
-use satchel_store::{Body, BodyError, CreateError, Creation, Found, NewUpload, Objects, Pieces, Reader, Stored};
+use satchel_store::{
+    Body, BodyError, CreateError, Creation, Found, NewUpload, Objects, Pieces, Reader, Stored,
+    sealing::{discard_all, seal_on_demand},
+};
 use sync_wrapper::SyncStream;
 
 use super::{OfS3, Storage, StorageError, failed, status};
-use crate::{s3_client::within, seal};
+use crate::s3_client::within;
 
 impl Objects for Storage {
     type Reader = S3Reader;
@@ -32,13 +35,25 @@ impl Objects for Storage {
     }
 
     async fn find(&self, path: &UploadPath) -> Result<Option<Found<S3Reader>>, StorageError> {
-        let Some(seal::Found { stored, sealed }) = seal::find(self, path).await? else { return Ok(None) };
-        let reader = S3Reader { storage: self.clone(), key: Key::of_upload(path), etag: stored.etag.clone() };
-        Ok(Some(Found { stored, sealed, reader }))
+        let found = |stored: Stored, sealed| {
+            let reader = S3Reader { storage: self.clone(), key: Key::of_upload(path), etag: stored.etag.clone() };
+            Found { stored, sealed, reader }
+        };
+        if let Some(stored) = self.head(path).await? {
+            return Ok(Some(found(stored, None)));
+        }
+        let sealed = seal_on_demand(self, path).await?;
+        // Even where nothing waited: the event may have sealed it between the first look and the list.
+        Ok(self.head(path).await?.map(|stored| found(stored, sealed)))
     }
 
     async fn remove(&self, path: &UploadPath) -> Result<bool, StorageError> {
-        seal::delete(self, path).await
+        let was_waiting = discard_all(self, path).await?;
+        let is_sealed = self.head(path).await?.is_some();
+        if is_sealed {
+            self.delete(path).await?;
+        }
+        Ok(is_sealed || was_waiting)
     }
 }
 

@@ -11,14 +11,13 @@ use http::{
 use hyper::{Request, Response, body::Incoming};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use lambda_http::Body;
-use satchel_aws::{
-    answer, event, log,
-    presign::CHECKSUM,
-    seal::{Sealed, seal},
-    storage::{Incoming as Upload, Storage},
-};
+use satchel_aws::{answer, event, log, presign::CHECKSUM, storage::Storage};
 use satchel_core::{base_url::BaseUrl, config::S3Config, digest::Sha256Digest, grant::Grant};
 use satchel_https::{Connector, connector};
+use satchel_store::{
+    Incoming as Upload,
+    sealing::{Sealed, seal},
+};
 use satchel_upload::UploadError;
 
 use super::{
