@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use satchel_aws::{bootstrap::Invocation, log::Seen, storage::report::Report};
+use satchel_aws::{bootstrap::Invocation, log::Seen};
 use satchel_core::{
     expiry::{
         order::Order,
@@ -19,6 +19,7 @@ use satchel_core::{
     time::Timestamp,
 };
 use satchel_expire::{ExpireError, Options};
+use satchel_store::{Report as _, Upkeep as _};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -120,7 +121,7 @@ async fn a_report_of_any_length_is_written_whole() {
     {
         let shelf = Shelf::start().await;
         let key = Key::of_report(Timestamp::from_seconds(NOW), "run");
-        let mut report = Report::new(shelf.state(shelf.address, &[]).store, key.clone());
+        let mut report = shelf.state(shelf.address, &[]).store.report(key.clone());
         let mut written = String::new();
         for number in 0..lines {
             let line = format!("{number}{}", "x".repeat(1 << 20));

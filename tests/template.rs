@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
 
-use satchel_aws::{clock::Clock, storage::Storage};
+use satchel_aws::{clock::Clock, lean_s3::LeanS3, storage::Storage};
 use satchel_core::{
     config::{
         self, ComponentConfig, DownloadConfig, ExpireConfig, ResumeConfig, RosterFetchConfig, RosterRefreshConfig,
@@ -180,7 +180,10 @@ async fn the_api_and_the_stack_send_requests_to_the_same_functions() {
     };
     let settings = Settings::load(folder.path(), lookup).unwrap();
     let configs = Configs::parse(&settings).unwrap();
-    let store = AnyStore::S3(Storage::new(configs.s3(), settings.credentials()));
+    let store = AnyStore::S3(
+        Storage::new(configs.s3(), settings.credentials()),
+        LeanS3::new(configs.s3(), settings.credentials()),
+    );
     let functions = Functions::new(configs, &settings, &Clock::System, &store);
     let template = Template::load();
     for (method, path, name) in ADDRESSES {

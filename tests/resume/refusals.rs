@@ -212,7 +212,7 @@ async fn a_method_may_come_in_a_header() {
 /// Whoever waits for permission hears the refusal instead, and what was not allowed is not even read.
 #[tokio::test]
 async fn a_chunk_is_refused_before_it_is_sent() {
-    let world = World::new().await;
+    let world = World::over_s3(Setup::default()).await;
     let url = create(&world, "u/a", 2 * MIB).await;
     let before = world.s3_requests();
     for (target, status) in [("/resume/u/a?upload=x", 404), (&url.replace("/u/a", "/u/b"), 404)] {

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::fetching::{rest, state};
 use crate::support::{
     PlainS3, Request,
-    rosters::{GatedS3, delete, put, request, roster, store, with_json, world, world_at},
+    rosters::{GatedS3, delete, put, request, roster, store, with_json, world, world_at, world_over_s3},
 };
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn contacts_come_change_and_go_one_by_one() {
 
 #[tokio::test]
 async fn an_edit_that_changes_nothing_writes_nothing() {
-    let world = world(&[]).await;
+    let world = world_over_s3().await;
     store(&world, "/contacts/john/marie@example.org", json!({"name": "Marie"})).await;
     let before = world.s3_requests();
     assert_eq!(put(&world, "/contacts/john/marie@example.org", json!({"name": "Marie"})).await.status, 204);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     PlainS3, Request, World,
-    rosters::{GatedS3, basic, delete, parsed, put, request, roster, store, world, world_at},
+    rosters::{GatedS3, basic, delete, parsed, put, request, roster, store, world, world_at, world_over_s3},
 };
 
 fn johns() -> Value {
@@ -43,7 +43,7 @@ async fn whoever_is_unknown_has_an_empty_roster() {
 
 #[tokio::test]
 async fn a_fetch_is_one_s3_request() {
-    let world = world(&[]).await;
+    let world = world_over_s3().await;
     store(&world, "/contacts/john", johns()).await;
     store(&world, "/groups/Team", json!(["john@example.org", "paul@example.org"])).await;
     for user in ["john", "paul", "unknown"] {
@@ -204,7 +204,7 @@ async fn a_roster_that_cannot_be_read_is_not_taken_for_an_empty_one() {
 
 #[tokio::test]
 async fn a_roster_of_5000_contacts_is_one_s3_request() {
-    let world = world(&[]).await;
+    let world = world_over_s3().await;
     let contacts: serde_json::Map<String, Value> = (0..5_000)
         .map(|number| {
             (format!("user{number}@example.org"), json!({"name": format!("User {number}"), "groups": ["All"]}))

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::support::{
     World,
-    rosters::{GatedS3, delete, parsed, put, request, roster, store, with_json, world, world_at},
+    rosters::{GatedS3, delete, parsed, put, request, roster, store, with_json, world, world_at, world_over_s3},
 };
 
 async fn names(world: &World, user: &str) -> Vec<String> {
@@ -68,7 +68,7 @@ async fn members_come_and_go() {
 
 #[tokio::test]
 async fn putting_a_roster_leaves_shared_groups_alone() {
-    let world = world(&[]).await;
+    let world = world_over_s3().await;
     store(&world, "/groups/Team", json!({"a@x": {}, "b@x": {"name": "B"}})).await;
     store(&world, "/contacts/a", json!({"own@x": {}})).await;
     let fetched = roster(&world, "a").await;

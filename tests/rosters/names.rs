@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Setup, World,
-    rosters::{Prosody, delete, put, request, roster, store, with_json, world},
+    rosters::{Prosody, delete, put, request, roster, store, with_json, world, world_over_s3},
 };
 
 /// Puts a roster where an earlier version kept it.
@@ -82,7 +82,7 @@ async fn rosters_under_former_names_are_found_changed_and_never_lost() {
 
 #[tokio::test]
 async fn a_roster_under_the_servers_name_counts() {
-    let world = world(&[]).await;
+    let world = world_over_s3().await;
     keep(&world, "rosters/stra%C3%9Fe", json!({"contacts": {"a@x": {}}})).await;
     keep(&world, "rosters/strasse", json!({"contacts": {"b@x": {}}})).await;
     assert_eq!(fetched(&world, "strasse").await, (1, json!({"b@x": {}})));
@@ -93,7 +93,7 @@ async fn a_roster_under_the_servers_name_counts() {
 
 #[tokio::test]
 async fn looking_for_former_names_costs_little() {
-    let world = world(&[]).await;
+    let world = world_over_s3().await;
     keep(&world, "rosters/gro%C3%9F", json!({"contacts": {"a@x": {}}})).await;
     assert_eq!(fetched(&world, "unknown").await, (1, json!({})));
     assert_eq!(fetched(&world, "stefan").await, (4, json!({})), "the list is looked for, made and kept");

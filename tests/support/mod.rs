@@ -49,6 +49,8 @@ pub struct World {
     settings: Settings,
     clock: Option<Arc<AtomicU64>>,
     folder: TempDir,
+    /// Its own, where it is over another S3 than the folder.
+    beside: Option<PlainS3>,
 }
 
 /// An S3 beside the stack, as AWS is: nothing tells the stack what arrives there, so it seals on demand only.
@@ -158,6 +160,13 @@ impl World {
         Self::with(Setup { strict_aws: true, ..Setup::default() }).await
     }
 
+    /// A stack over an S3 of its own beside it.
+    pub async fn over_s3(setup: Setup) -> Self {
+        let s3 = PlainS3::start().await;
+        let world = s3.world_with(setup).await;
+        Self { beside: Some(s3), ..world }
+    }
+
     pub async fn with(setup: Setup) -> Self {
         Self::in_folder(setup, tempfile::tempdir().unwrap()).await
     }
@@ -180,7 +189,7 @@ impl World {
         })
         .await
         .unwrap();
-        Self { stack, lines, settings, clock, folder }
+        Self { stack, lines, settings, clock, folder, beside: None }
     }
 
     /// Stops the stack and starts another on the same folder.
@@ -197,14 +206,18 @@ impl World {
 
     pub async fn stop(self) {
         self.stack.stop().await;
+        if let Some(s3) = self.beside {
+            s3.stop().await;
+        }
     }
 
     pub fn set_clock(&self, seconds: u64) {
         self.clock.as_ref().unwrap().store(seconds, Ordering::Relaxed);
     }
 
+    /// Requests to the S3 beside it so far.
     pub fn s3_requests(&self) -> u64 {
-        self.stack.s3_requests().unwrap().total()
+        self.beside.as_ref().unwrap().requests()
     }
 
     /// Sends a request to the gateway.

@@ -23,6 +23,12 @@ pub async fn world(extra: &[(&'static str, &str)]) -> World {
     with(extra.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()).await
 }
 
+/// The same over an S3 whose requests are counted.
+pub async fn world_over_s3() -> World {
+    let variables = vec![("SATCHEL_ROSTER_CREDENTIALS", CREDENTIALS.to_owned())];
+    World::over_s3(Setup { variables, ..Setup::default() }).await
+}
+
 /// The same on another S3.
 pub async fn world_at(s3: SocketAddr) -> World {
     with(elsewhere(&s3.to_string())).await

@@ -2,25 +2,27 @@
 //! would treble the package.
 
 mod listing;
+mod store;
 
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
+use aws_smithy_types::{DateTime, date_time::Format};
 use bytes::Bytes;
 use http::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{ETAG, IF_MATCH, IF_NONE_MATCH},
 };
 use http_body_util::Full;
-use satchel_core::{base_url::BaseUrl, config::S3Config, metadata::Metadata, object_key::Key, time::Timestamp};
+use satchel_core::{base_url::BaseUrl, config::S3Config, date_time, metadata::Metadata, time::Timestamp};
 use satchel_https::{HttpsClient, HttpsError};
+use satchel_store::{Condition, Document, Listed, Looked, Page, Written};
 
 use crate::{
     clock::Clock,
     presign::{PresignError, PresignedUrl, Presigner, UrlTerms},
 };
 pub use listing::ListingError;
-use listing::Page;
 
 /// One attempt; S3 answers in milliseconds.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -28,8 +30,6 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 const TRIES: u32 = 3;
 /// Seconds that a URL lives which is used at once.
 const URL_LIFE: u64 = 60;
-/// Pages of 1,000 keys that are listed at the most.
-const MAX_PAGES: usize = 10;
 
 /// S3 said no or nothing at all. The message is for the log, never for a client.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +41,7 @@ pub enum LeanS3Error {
     #[error("the signed URL is none: {0}")]
     Request(#[from] http::Error),
     /// No answer.
-    #[error("S3 {operation} failed: {cause}")]
+    #[error("{operation}: {cause}")]
     Https {
         /// The request's method.
         operation: Method,
@@ -49,7 +49,7 @@ pub enum LeanS3Error {
         cause: HttpsError,
     },
     /// Another status than the operation has.
-    #[error("S3 {operation} failed: {status}")]
+    #[error("{operation}: {status}")]
     Status {
         /// The request's method.
         operation: Method,
@@ -57,46 +57,8 @@ pub enum LeanS3Error {
         status: StatusCode,
     },
     /// A listing that is none.
-    #[error("S3's listing could not be read: {0}")]
+    #[error("the listing could not be read: {0}")]
     Listing(#[from] ListingError),
-}
-
-/// On what condition an object is written.
-#[derive(Debug, Clone, Copy)]
-pub enum Condition<'a> {
-    /// There is none yet.
-    Absent,
-    /// It is still the one with this ETag.
-    Matches(&'a str),
-}
-
-/// What writing came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
-    /// The object is there now, and it is ours.
-    Done,
-    /// The condition did not hold.
-    Changed,
-}
-
-/// A small object.
-#[derive(Debug, Clone)]
-pub struct SmallObject {
-    /// Its bytes.
-    pub body: Bytes,
-    /// Which bytes they are.
-    pub etag: String,
-}
-
-/// One object of a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Its key.
-    pub key: String,
-    /// Bytes.
-    pub size: u64,
-    /// When it was written.
-    pub modified: Timestamp,
 }
 
 /// One bucket.
@@ -119,24 +81,23 @@ impl LeanS3 {
     ///
     /// # Errors
     /// S3 failed.
-    pub async fn get(&self, key: &Key) -> Result<Option<SmallObject>, LeanS3Error> {
+    pub async fn read(&self, key: &str) -> Result<Option<Document>, LeanS3Error> {
         let response = self.send(Method::GET, &self.url(Method::GET, key)?, &HeaderMap::new(), Bytes::new()).await?;
         match response.status() {
-            StatusCode::OK => Ok(Some(SmallObject { etag: etag(&response), body: response.into_body() })),
+            StatusCode::OK => Ok(Some(Document { etag: etag(&response), body: response.into_body() })),
             StatusCode::NOT_FOUND => Ok(None),
             status => Err(LeanS3Error::Status { operation: Method::GET, status }),
         }
     }
 
-    /// The metadata of an object (HeadObject); `None` where there is none.
+    /// Looks at an object (HeadObject); `None` where there is none.
     ///
     /// # Errors
     /// S3 failed.
-    pub async fn metadata(&self, key: &Key) -> Result<Option<Metadata>, LeanS3Error> {
+    pub async fn head(&self, key: &str) -> Result<Option<Looked>, LeanS3Error> {
         let response = self.send(Method::HEAD, &self.url(Method::HEAD, key)?, &HeaderMap::new(), Bytes::new()).await?;
-        let header = |name: &str| response.headers().get(format!("x-amz-meta-{name}"))?.to_str().ok();
         match response.status() {
-            StatusCode::OK => Ok(Some(Metadata::read(header))),
+            StatusCode::OK => Ok(Some(looked(key, response.headers()))),
             StatusCode::NOT_FOUND => Ok(None),
             status => Err(LeanS3Error::Status { operation: Method::HEAD, status }),
         }
@@ -146,13 +107,12 @@ impl LeanS3 {
     ///
     /// # Errors
     /// S3 failed; whether the object was written is unknown then.
-    pub async fn put(&self, key: &Key, body: Bytes, condition: Condition<'_>) -> Result<Written, LeanS3Error> {
+    pub async fn write(&self, key: &str, body: Bytes, condition: Condition<'_>) -> Result<Written, LeanS3Error> {
         let (name, value) = match condition {
             Condition::Absent => (IF_NONE_MATCH, "*"),
             Condition::Matches(etag) => (IF_MATCH, etag),
         };
-        let value = value.parse().map_err(|error| LeanS3Error::Request(http::Error::from(error)))?;
-        let headers = HeaderMap::from_iter([(name, value)]);
+        let headers = HeaderMap::from_iter([(name, header_value(value)?)]);
         let response = self.send(Method::PUT, &self.url(Method::PUT, key)?, &headers, body).await?;
         match response.status() {
             StatusCode::OK => Ok(Written::Done),
@@ -162,49 +122,29 @@ impl LeanS3 {
         }
     }
 
-    /// Deletes an object, if it is there (DeleteObject).
+    /// Deletes an object, if it is there, and is this version where one is named (DeleteObject); says whether it was.
     ///
     /// # Errors
     /// S3 failed.
-    pub async fn delete(&self, key: &Key) -> Result<(), LeanS3Error> {
-        let url = self.url(Method::DELETE, key)?;
-        let response = self.send(Method::DELETE, &url, &HeaderMap::new(), Bytes::new()).await?;
+    pub async fn delete_key(&self, key: &str, etag: Option<&str>) -> Result<bool, LeanS3Error> {
+        let mut headers = HeaderMap::new();
+        if let Some(etag) = etag {
+            headers.insert(IF_MATCH, header_value(etag)?);
+        }
+        let response = self.send(Method::DELETE, &self.url(Method::DELETE, key)?, &headers, Bytes::new()).await?;
         match response.status() {
-            StatusCode::OK | StatusCode::NO_CONTENT | StatusCode::NOT_FOUND => Ok(()),
+            StatusCode::OK | StatusCode::NO_CONTENT => Ok(true),
+            StatusCode::NOT_FOUND => Ok(etag.is_none()),
+            StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => Ok(false),
             status => Err(LeanS3Error::Status { operation: Method::DELETE, status }),
         }
     }
 
-    /// The objects whose keys begin with `prefix`, in their order, of 10,000 at the most (ListObjectsV2).
+    /// Lists objects whose keys begin with `prefix`, in their order, a page at a time (ListObjectsV2).
     ///
     /// # Errors
     /// S3 failed.
-    pub async fn list(&self, prefix: &str) -> Result<Vec<Listed>, LeanS3Error> {
-        self.pages(prefix, MAX_PAGES).await
-    }
-
-    /// The same, of however many there are.
-    ///
-    /// # Errors
-    /// S3 failed.
-    pub async fn list_all(&self, prefix: &str) -> Result<Vec<Listed>, LeanS3Error> {
-        self.pages(prefix, usize::MAX).await
-    }
-
-    async fn pages(&self, prefix: &str, most: usize) -> Result<Vec<Listed>, LeanS3Error> {
-        let (mut listed, mut continuation) = (Vec::new(), None::<String>);
-        for _ in 0..most {
-            let page = self.page(prefix, continuation.as_deref()).await?;
-            listed.extend(page.objects);
-            match page.next {
-                Some(next) => continuation = Some(next),
-                None => break,
-            }
-        }
-        Ok(listed)
-    }
-
-    async fn page(&self, prefix: &str, continuation: Option<&str>) -> Result<Page, LeanS3Error> {
+    pub async fn page(&self, prefix: &str, continuation: Option<&str>) -> Result<Page<Listed>, LeanS3Error> {
         let mut parameters = vec![("list-type", "2"), ("encoding-type", "url"), ("prefix", prefix)];
         parameters.extend(continuation.map(|token| ("continuation-token", token)));
         let url = self.presigner.presign_list(&parameters, Clock::System.now(), URL_LIFE)?;
@@ -212,10 +152,10 @@ impl LeanS3 {
         if response.status() != StatusCode::OK {
             return Err(LeanS3Error::Status { operation: Method::GET, status: response.status() });
         }
-        Ok(Page::read(response.body())?)
+        Ok(listing::read(response.body())?)
     }
 
-    fn url(&self, method: Method, key: &Key) -> Result<PresignedUrl, PresignError> {
+    fn url(&self, method: Method, key: &str) -> Result<PresignedUrl, PresignError> {
         self.presigner.presign(&UrlTerms {
             method,
             key,
@@ -254,4 +194,20 @@ impl LeanS3 {
 fn etag(response: &Response<Bytes>) -> String {
     let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
     etag.unwrap_or_default().to_owned()
+}
+
+fn header_value(text: &str) -> Result<HeaderValue, LeanS3Error> {
+    text.parse().map_err(|error| LeanS3Error::Request(http::Error::from(error)))
+}
+
+fn looked(key: &str, headers: &HeaderMap) -> Looked {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let modified = text("last-modified").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+    let listed = Listed {
+        key: key.to_owned(),
+        size: text("content-length").and_then(|length| length.parse().ok()).unwrap_or_default(),
+        stored: modified.and_then(|at| u64::try_from(at.secs()).ok()).map_or(date_time::LAST, Timestamp::from_seconds),
+        etag: text("etag").map(str::to_owned),
+    };
+    Looked { listed, metadata: Metadata::read(|name| text(&format!("x-amz-meta-{name}"))) }
 }

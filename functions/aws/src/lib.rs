@@ -5,8 +5,6 @@ pub mod api_gateway;
 pub mod bootstrap;
 pub mod clock;
 mod cloudwatch;
-#[cfg(feature = "https")]
-pub mod documents;
 pub mod event;
 #[cfg(feature = "https")]
 pub mod lean_s3;

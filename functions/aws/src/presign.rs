@@ -11,9 +11,7 @@ use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use aws_smithy_types::date_time::DateTimeFormatError;
 use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use satchel_core::{
-    config::S3Config, digest::Sha256Digest, object_key::Key, time::Timestamp, upload_path::encode_path,
-};
+use satchel_core::{config::S3Config, digest::Sha256Digest, time::Timestamp, upload_path::encode_path};
 
 use crate::sigv4;
 
@@ -51,7 +49,7 @@ pub struct UrlTerms<'a> {
     /// The one method it works with.
     pub method: Method,
     /// The object.
-    pub key: &'a Key,
+    pub key: &'a str,
     /// `response-*` parameters and their values.
     pub response: &'a [(&'static str, String)],
     /// Bytes that a PUT must announce, exactly.
@@ -128,7 +126,7 @@ impl Presigner {
         let checksum = terms.checksum.map(|digest| (CHECKSUM, digest.to_base64()));
         self.sign(&Unsigned {
             method: terms.method.as_str(),
-            path: &encode_path(terms.key.as_str()),
+            path: &encode_path(terms.key),
             parameters: terms.response.iter().map(|(name, value)| (*name, value.as_str())).collect(),
             headers: length.into_iter().chain([("host", self.host.clone())]).chain(checksum).collect(),
             at: terms.at,

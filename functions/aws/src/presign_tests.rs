@@ -10,6 +10,7 @@ use aws_sigv4::{
     sign::v4::SigningParams,
 };
 use proptest::prelude::*;
+use satchel_core::object_key::Key;
 use satchel_core::{slot::Retention, upload_path::UploadPath};
 
 use url::{Position, Url};
@@ -42,7 +43,7 @@ fn url(config: &S3Config, path: &str, content_length: Option<u64>) -> String {
     let (key, at) = (key(path), Timestamp::from_seconds(1_369_353_600));
     let terms = UrlTerms {
         method: Method::GET,
-        key: &key,
+        key: key.as_str(),
         response: &[],
         content_length,
         checksum: None,
@@ -177,7 +178,7 @@ fn each_day_has_its_key() {
         let (at, response) = (Timestamp::from_seconds(at), [].as_slice());
         let terms = UrlTerms {
             method: Method::GET,
-            key: &key,
+            key: key.as_str(),
             response,
             content_length: None,
             checksum: None,

@@ -11,22 +11,24 @@ use satchel_core::{
         username::Username,
     },
 };
+use satchel_store::{
+    Documents,
+    editor::{DocumentError, Editor, Found},
+};
 use tokio::sync::OnceCell;
-
-use crate::documents::{DocumentError, Documents, Found};
 
 /// The rosters of one bucket. Clones share the list of former names.
 #[derive(Debug, Clone)]
-pub struct Rosters {
-    documents: Documents,
+pub struct Rosters<D> {
+    documents: Editor<D>,
     /// No former name is ever added: it is read once.
     former: Arc<OnceCell<FormerNames>>,
 }
 
-impl Rosters {
+impl<D: Documents> Rosters<D> {
     /// Rosters among these documents.
     #[must_use]
-    pub fn new(documents: Documents) -> Self {
+    pub fn new(documents: Editor<D>) -> Self {
         Self { documents, former: Arc::default() }
     }
 
@@ -43,7 +45,7 @@ impl Rosters {
         Ok(if former.is_empty() { found } else { Found::not_stored(self.as_one(&former).await?) })
     }
 
-    /// Changes a roster, as [`Documents::edit`] does. One that is found under a former name is written under the new one.
+    /// Changes a roster, as [`Editor::edit`] does. One that is found under a former name is written under the new one.
     ///
     /// # Errors
     /// What `edit` refuses; see [`DocumentError`].

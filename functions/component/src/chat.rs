@@ -2,23 +2,25 @@
 
 use futures_util::future::try_join_all;
 use lambda_http::{Body, Response};
-use satchel_aws::{
-    lean_s3::{LeanS3Error, Listed},
-    log,
-};
+use satchel_aws::log;
 use satchel_core::{
     component::chat::{self, Chat, Command, FileNumber, OwnFile, SHOWN},
+    expiry::report::Fate,
     grant::OwnerId,
     object_key::{Key, StoredObject},
     purpose::Purpose,
     upload_path::UploadPath,
 };
+use satchel_store::{Doomed, Kind, Listed, StoreError};
 use serde_json::json;
 
-use crate::{JSON, State, ok, quota};
+use crate::{JSON, Shelf, State, ok, quota};
+
+/// Pages of 1,000 files that are listed at the most.
+const MAX_PAGES: usize = 10;
 
 /// Answers a message.
-pub(crate) async fn answer(state: &State, chat: &Chat, public_url: &str) -> Response<Body> {
+pub(crate) async fn answer<S: Shelf>(state: &State<S>, chat: &Chat, public_url: &str) -> Response<Body> {
     let replied = reply(state, chat, public_url).await;
     let (code, text) = replied.as_ref().map_or_else(|_| ("storage_unavailable", chat::unavailable()), Clone::clone);
     let body = json!({ "kind": "message", "type": chat.kind.as_str(), "body": text }).to_string();
@@ -29,7 +31,11 @@ pub(crate) async fn answer(state: &State, chat: &Chat, public_url: &str) -> Resp
     response
 }
 
-async fn reply(state: &State, chat: &Chat, public_url: &str) -> Result<(&'static str, String), LeanS3Error> {
+async fn reply<S: Shelf>(
+    state: &State<S>,
+    chat: &Chat,
+    public_url: &str,
+) -> Result<(&'static str, String), StoreError> {
     let policy = &state.config.policy;
     Ok(match &chat.command {
         Command::Help => ("chat_help", chat::help(policy)),
@@ -54,9 +60,9 @@ async fn reply(state: &State, chat: &Chat, public_url: &str) -> Result<(&'static
 }
 
 /// The newest first. Only files that are shown are looked at one by one, for their expiry.
-async fn list(state: &State, owners: &[OwnerId], public_url: &str) -> Result<String, LeanS3Error> {
+async fn list<S: Shelf>(state: &State<S>, owners: &[OwnerId], public_url: &str) -> Result<String, StoreError> {
     let mut files = files(state, owners).await?;
-    files.sort_by_key(|(_, listed)| std::cmp::Reverse(listed.modified));
+    files.sort_by_key(|(_, listed)| std::cmp::Reverse(listed.stored));
     let looked_at = try_join_all(files.iter().take(SHOWN).map(|(path, listed)| own_file(state, path, listed))).await?;
     let shown: Vec<OwnFile> = looked_at.iter().flatten().cloned().collect();
     let gone = looked_at.len() - shown.len();
@@ -66,18 +72,23 @@ async fn list(state: &State, owners: &[OwnerId], public_url: &str) -> Result<Str
 }
 
 /// `None` for a file that has expired, or has gone since it was listed.
-async fn own_file(state: &State, path: &UploadPath, listed: &Listed) -> Result<Option<OwnFile>, LeanS3Error> {
-    let Some(metadata) = state.s3.metadata(&Key::of_upload(path)).await? else { return Ok(None) };
+async fn own_file<S: Shelf>(
+    state: &State<S>,
+    path: &UploadPath,
+    listed: &Listed,
+) -> Result<Option<OwnFile>, StoreError> {
+    let Some(looked) = state.store.look(Key::of_upload(path).as_str()).await? else { return Ok(None) };
+    let metadata = looked.metadata;
     let expired = metadata.expires.is_some_and(|at| at.is_reached(state.clock.now()));
-    let (size, uploaded) = (listed.size, listed.modified);
+    let (size, uploaded) = (listed.size, listed.stored);
     Ok((!expired).then(|| OwnFile { path: path.clone(), size, uploaded, expires: metadata.expires }))
 }
 
 /// All files whose slots this service gave to the owner, under each of the ids that the secrets make.
-async fn files(state: &State, owners: &[OwnerId]) -> Result<Vec<(UploadPath, Listed)>, LeanS3Error> {
+async fn files<S: Shelf>(state: &State<S>, owners: &[OwnerId]) -> Result<Vec<(UploadPath, Listed)>, StoreError> {
     let of_owner = |owner| Purpose::ALL.into_iter().map(move |purpose| StoredObject::owner_prefix(purpose, owner));
     let prefixes: Vec<String> = owners.iter().copied().flat_map(of_owner).collect();
-    let listed = try_join_all(prefixes.iter().map(|prefix| state.s3.list(prefix))).await?;
+    let listed = try_join_all(prefixes.iter().map(|prefix| all(state, prefix))).await?;
     let file = |listed: Listed| match StoredObject::parse(&listed.key)? {
         StoredObject::Upload(path) => Some((path, listed)),
         StoredObject::Incoming(_) => None,
@@ -85,7 +96,11 @@ async fn files(state: &State, owners: &[OwnerId]) -> Result<Vec<(UploadPath, Lis
     Ok(listed.into_iter().flatten().filter_map(file).collect())
 }
 
-async fn delete_number(state: &State, owners: &[OwnerId], number: FileNumber) -> Result<String, LeanS3Error> {
+async fn delete_number<S: Shelf>(
+    state: &State<S>,
+    owners: &[OwnerId],
+    number: FileNumber,
+) -> Result<String, StoreError> {
     let mut files = files(state, owners).await?;
     files.retain(|(path, _)| FileNumber::of(path) == number);
     match files.as_slice() {
@@ -96,20 +111,20 @@ async fn delete_number(state: &State, owners: &[OwnerId], number: FileNumber) ->
 }
 
 /// Deletes the owner's file, and what waits to become it, which would bring it back.
-async fn delete(state: &State, owners: &[OwnerId], path: &UploadPath) -> Result<String, LeanS3Error> {
+async fn delete<S: Shelf>(state: &State<S>, owners: &[OwnerId], path: &UploadPath) -> Result<String, StoreError> {
     let waiting = waiting(state, owners, path).await?;
-    try_join_all(waiting.iter().map(|key| state.s3.delete(key))).await?;
+    discard(state, &waiting).await?;
     let key = Key::of_upload(path);
-    let owner = state.s3.metadata(&key).await?.and_then(|metadata| metadata.owner);
+    let owner = state.store.look(key.as_str()).await?.and_then(|looked| looked.metadata.owner);
     let own = owner.is_some_and(|owner| owners.contains(&owner));
     if own {
-        state.s3.delete(&key).await?;
+        discard(state, &[key]).await?;
     }
     Ok(if own || !waiting.is_empty() { chat::deleted(path) } else { chat::not_yours() })
 }
 
-async fn waiting(state: &State, owners: &[OwnerId], path: &UploadPath) -> Result<Vec<Key>, LeanS3Error> {
-    let listed = state.s3.list(&StoredObject::incoming_prefix(path)).await?;
+async fn waiting<S: Shelf>(state: &State<S>, owners: &[OwnerId], path: &UploadPath) -> Result<Vec<Key>, StoreError> {
+    let listed = all(state, &StoredObject::incoming_prefix(path)).await?;
     let own = |listed: Listed| match StoredObject::parse(&listed.key)? {
         StoredObject::Incoming(grant) if grant.path == *path && owners.contains(&grant.owner?) => {
             Key::of_grant(&grant).ok()
@@ -117,4 +132,31 @@ async fn waiting(state: &State, owners: &[OwnerId], path: &UploadPath) -> Result
         _ => None,
     };
     Ok(listed.into_iter().filter_map(own).collect())
+}
+
+/// All objects under a prefix, of 10,000 at the most.
+async fn all<S: Shelf>(state: &State<S>, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+    let (mut listed, mut from) = (Vec::new(), None);
+    for _ in 0..MAX_PAGES {
+        let page = state.store.list(prefix, from).await?;
+        listed.extend(page.entries);
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    Ok(listed)
+}
+
+/// Deletes all of them, or says that it could not.
+async fn discard<S: Shelf>(state: &State<S>, keys: &[Key]) -> Result<(), StoreError> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let doomed: Vec<_> = keys.iter().map(|key| Doomed { key: key.as_str().to_owned(), etag: None }).collect();
+    let failed = |fate| match fate {
+        Fate::Failed(cause) => Some(StoreError { store: "the", operation: "deletion", cause, kind: Kind::Unavailable }),
+        _ => None,
+    };
+    state.store.delete(&doomed).await?.into_iter().find_map(failed).map_or(Ok(()), Err)
 }

@@ -31,14 +31,14 @@ use satchel_core::{
 use entry::Entry;
 pub use error::ComponentError;
 use quota::QuotaError;
-pub use state::State;
+pub use state::{Shelf, State};
 
 /// mod_component_http drops an answer of any other type, parameters included, in silence.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// Answers one request.
-pub async fn handle(state: &State, request: Request) -> Response<Body> {
+pub async fn handle<S: Shelf>(state: &State<S>, request: Request) -> Response<Body> {
     let method = request.method().clone();
     let entry = Entry::of(request.raw_http_path());
     if let Some(entry) = entry.as_ref().filter(|entry| method.as_str() != entry.method()) {
@@ -56,7 +56,7 @@ pub async fn handle(state: &State, request: Request) -> Response<Body> {
     })
 }
 
-async fn stanza(state: &State, request: Request) -> Result<Response<Body>, ComponentError> {
+async fn stanza<S: Shelf>(state: &State<S>, request: Request) -> Result<Response<Body>, ComponentError> {
     let callers = state.config.callers.as_ref().ok_or(ComponentError::NotFound)?;
     if !callers.admit_header(event::header(&request, "authorization")) {
         return Err(ComponentError::Unauthorized);
@@ -72,7 +72,11 @@ async fn stanza(state: &State, request: Request) -> Result<Response<Body>, Compo
     }
 }
 
-async fn grant(state: &State, granted: &GrantedSlot, public_url: &str) -> Result<Response<Body>, ComponentError> {
+async fn grant<S: Shelf>(
+    state: &State<S>,
+    granted: &GrantedSlot,
+    public_url: &str,
+) -> Result<Response<Body>, ComponentError> {
     let slot = &granted.slot;
     let put = match put_address(state, granted, public_url)? {
         Ok(put) => put,
@@ -90,8 +94,8 @@ async fn grant(state: &State, granted: &GrantedSlot, public_url: &str) -> Result
     Ok(response)
 }
 
-fn put_address(
-    state: &State,
+fn put_address<S>(
+    state: &State<S>,
     granted: &GrantedSlot,
     public_url: &str,
 ) -> Result<Result<PutAddress, SlotRefusal>, ComponentError> {
@@ -124,7 +128,11 @@ fn posted(reply: &Reply) -> Response<Body> {
 }
 
 /// ejabberd reads exactly two lines: where to PUT, and where to GET.
-async fn two_lines(state: &State, request: &Request, secret: Option<&str>) -> Result<Response<Body>, ComponentError> {
+async fn two_lines<S: Shelf>(
+    state: &State<S>,
+    request: &Request,
+    secret: Option<&str>,
+) -> Result<Response<Body>, ComponentError> {
     let callers = state.config.slot_callers.as_ref().ok_or(ComponentError::NotFound)?;
     let by_segment = secret.is_some_and(|secret| callers.admit_segment(secret));
     if !by_segment && !callers.admit_header(event::header(request, "authorization")) {
@@ -137,7 +145,7 @@ async fn two_lines(state: &State, request: &Request, secret: Option<&str>) -> Re
     Ok(response)
 }
 
-async fn urls(state: &State, request: &Request) -> Result<Response<Body>, ComponentError> {
+async fn urls<S: Shelf>(state: &State<S>, request: &Request) -> Result<Response<Body>, ComponentError> {
     let from = event::parameter(request, "jid").unwrap_or_default();
     let file_name = event::parameter(request, "name").map(|name| state.config.slot_put.file_name(name));
     let slot_request = SlotRequest {
@@ -155,7 +163,7 @@ async fn urls(state: &State, request: &Request) -> Result<Response<Body>, Compon
     Ok(ok("slot_granted", PLAIN_TEXT, lines.join("\n")))
 }
 
-fn put_and_get(state: &State, slot: &Slot, from: &str, public_url: &str) -> Result<[String; 2], ComponentError> {
+fn put_and_get<S>(state: &State<S>, slot: &Slot, from: &str, public_url: &str) -> Result<[String; 2], ComponentError> {
     match &state.config.slot_put {
         PutTarget::S3 => Ok([put_url(state, slot)?.as_str().to_owned(), slot.get_url(public_url)]),
         PutTarget::Front(secret) => Ok(front::urls(slot, from, public_url, secret, state.clock.now())?),
@@ -172,10 +180,10 @@ fn note_slot(response: &mut Response<Body>, protocol: &'static str, asked: Attem
 }
 
 /// Signs the PUT: only its host and length, as clients send types of their own.
-fn put_url(state: &State, slot: &Slot) -> Result<PresignedUrl, ComponentError> {
+fn put_url<S>(state: &State<S>, slot: &Slot) -> Result<PresignedUrl, ComponentError> {
     Ok(state.presigner.presign(&UrlTerms {
         method: Method::PUT,
-        key: &slot.key,
+        key: slot.key.as_str(),
         response: &[],
         content_length: Some(slot.grant.size),
         checksum: None,

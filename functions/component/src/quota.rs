@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use satchel_aws::lean_s3::{Condition, LeanS3Error, Written};
 use satchel_core::{
     grant::OwnerId,
     object_key::Key,
     quota::{self, Ledger, QuotaReached},
     slot::Slot,
 };
+use satchel_store::{Condition, StoreError, Written};
 
-use crate::State;
+use crate::{Shelf, State};
 
 /// In each round of a race one request gets through: this is for more at once than a person's devices send.
 const TRIES: u32 = 50;
@@ -25,7 +25,7 @@ pub(crate) enum QuotaError {
     Reached(#[from] QuotaReached),
     /// S3 failed.
     #[error(transparent)]
-    Storage(#[from] LeanS3Error),
+    Storage(#[from] StoreError),
     /// No randomness for a pause.
     #[error("no randomness: {0}")]
     Randomness(#[from] getrandom::Error),
@@ -36,16 +36,16 @@ pub(crate) enum QuotaError {
 
 /// Takes a slot's bytes off its owner's day, where there is a quota; else does nothing at all. Should S3 write the ledger
 /// and its answer be lost, the bytes are taken off twice, never not at all.
-pub(crate) async fn reserve(state: &State, slot: &Slot) -> Result<(), QuotaError> {
+pub(crate) async fn reserve<S: Shelf>(state: &State<S>, slot: &Slot) -> Result<(), QuotaError> {
     let Some(quota) = state.config.policy.daily_quota else { return Ok(()) };
     let key = Key::of_ledger(slot.owner);
     for attempt in 0..TRIES {
         pause(attempt).await?;
-        let found = state.s3.get(&key).await?;
+        let found = state.store.get(&key).await?;
         let ledger = found.as_ref().and_then(|object| Ledger::parse(&object.body));
         let reserved = quota::reserve(ledger, slot.grant.size, quota, state.clock.now())?;
         let condition = found.as_ref().map_or(Condition::Absent, |object| Condition::Matches(&object.etag));
-        if state.s3.put(&key, reserved.to_json().into(), condition).await? == Written::Done {
+        if state.store.put(&key, reserved.to_json().into(), condition).await? == Written::Done {
             return Ok(());
         }
     }
@@ -53,11 +53,11 @@ pub(crate) async fn reserve(state: &State, slot: &Slot) -> Result<(), QuotaError
 }
 
 /// Bytes that an owner has been granted today.
-pub(crate) async fn spent(state: &State, owner: OwnerId) -> Result<u64, LeanS3Error> {
+pub(crate) async fn spent<S: Shelf>(state: &State<S>, owner: OwnerId) -> Result<u64, StoreError> {
     if state.config.policy.daily_quota.is_none() {
         return Ok(0);
     }
-    let ledger = state.s3.get(&Key::of_ledger(owner)).await?.and_then(|object| Ledger::parse(&object.body));
+    let ledger = state.store.get(&Key::of_ledger(owner)).await?.and_then(|object| Ledger::parse(&object.body));
     Ok(quota::spent(ledger, state.clock.now()))
 }
 

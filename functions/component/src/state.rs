@@ -10,18 +10,25 @@ use satchel_aws::{
     presign::{Presigner, environment_credentials},
 };
 use satchel_core::config::{ComponentConfig, ConfigError};
+use satchel_store::{Documents, Inventory};
 
 use crate::{ComponentError, entry::Entry};
 
+/// What is asked of a store: ledgers, and lists of files.
+pub trait Shelf: Documents + Inventory {}
+
+impl<S: Documents + Inventory> Shelf for S {}
+
 /// Everything a request needs, built once per cold start.
 #[derive(Debug, Clone)]
-pub struct State {
+pub struct State<S = LeanS3> {
     /// The configuration.
     pub config: ComponentConfig,
     /// Signs the PUTs.
     pub presigner: Presigner,
-    /// Looks up quotas and files, with a client that the first of them builds: a slot without quotas is arithmetic.
-    pub s3: LeanS3,
+    /// Where quotas and files are looked up. At AWS a client that the first look builds: a slot without quotas is
+    /// arithmetic.
+    pub store: S,
     /// The time.
     pub clock: Clock,
 }
@@ -38,9 +45,18 @@ impl State {
     /// Puts a state together from parts that come from elsewhere.
     #[must_use]
     pub fn new(config: ComponentConfig, credentials: Credentials, clock: Clock) -> Self {
-        let s3 = LeanS3::new(&config.s3, credentials.clone());
+        let store = LeanS3::new(&config.s3, credentials.clone());
         let presigner = Presigner::new(&config.s3, credentials);
-        Self { config, presigner, s3, clock }
+        Self { config, presigner, store, clock }
+    }
+}
+
+impl<S: Shelf> State<S> {
+    /// The same over another store.
+    #[must_use]
+    pub fn over<T>(self, store: T) -> State<T> {
+        let Self { config, presigner, store: _, clock } = self;
+        State { config, presigner, store, clock }
     }
 
     /// The same with another configuration, such as other secrets.

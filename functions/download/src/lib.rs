@@ -109,9 +109,10 @@ fn presign<S, R>(
 ) -> Result<PresignedUrl, DownloadError> {
     // GetObject's and HeadObject's own parameters, in the order that they are signed in.
     let headers = file.headers(&state.config).map(|(name, value)| (parameter(&name), value));
+    let key = Key::of_upload(&file.path);
     let terms = UrlTerms {
         method: method.clone(),
-        key: &Key::of_upload(&file.path),
+        key: key.as_str(),
         response: &headers,
         content_length: None,
         checksum: None,

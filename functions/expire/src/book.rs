@@ -5,13 +5,13 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
-use satchel_aws::storage::{StorageError, report::Report};
 use satchel_core::expiry::report::{Fate, Item, Reason, Summary};
+use satchel_store::{Report, StoreError, Upkeep};
 
 use crate::run::{Run, is_enough};
 
-pub(crate) struct Book<'a> {
-    report: Report,
+pub(crate) struct Book<'a, S: Upkeep> {
+    report: S::Report,
     pub(crate) summary: Summary,
     watch: &'a mut (dyn FnMut(&Summary) + Send),
     spared: Spared,
@@ -35,13 +35,13 @@ impl Spared {
     }
 }
 
-impl<'a> Book<'a> {
-    pub(crate) fn new(report: Report, summary: Summary, watch: &'a mut (dyn FnMut(&Summary) + Send)) -> Self {
+impl<'a, S: Upkeep> Book<'a, S> {
+    pub(crate) fn new(report: S::Report, summary: Summary, watch: &'a mut (dyn FnMut(&Summary) + Send)) -> Self {
         Self { report, summary, watch, spared: Spared::default() }
     }
 
     /// Writes down what became of some objects. Where the report cannot be written, or too much fails, the run ends.
-    pub(crate) async fn note(&mut self, run: &Run<'_>, outcomes: Vec<(Item, Fate)>) {
+    pub(crate) async fn note(&mut self, run: &Run<'_, S>, outcomes: Vec<(Item, Fate)>) {
         for (item, fate) in &outcomes {
             self.report.add(&item.line(fate));
             self.summary.note(item, fate);
@@ -62,7 +62,7 @@ impl<'a> Book<'a> {
     }
 
     /// Writes down that something could not be looked at.
-    pub(crate) fn fail(&mut self, error: &StorageError) {
+    pub(crate) fn fail(&mut self, error: &StoreError) {
         self.summary.fail(error.to_string());
     }
 

@@ -10,10 +10,6 @@ use futures_util::{
     StreamExt,
     stream::{self, FuturesUnordered},
 };
-use satchel_aws::storage::{
-    StorageError,
-    bulk::{Listed, Looked, Page},
-};
 use satchel_core::{
     expiry::{
         entry::{Entry, PREFIX},
@@ -22,6 +18,7 @@ use satchel_core::{
     },
     object_key::Key,
 };
+use satchel_store::{Listed, Looked, Page, StoreError, Upkeep};
 
 use crate::{
     book::Book,
@@ -35,7 +32,7 @@ const LOOKS: usize = 16;
 type Due = (Entry, Listed);
 
 /// Deletes what the index says is due.
-pub(crate) async fn delete(run: &Run<'_>, book: &mut Book<'_>) {
+pub(crate) async fn delete<S: Upkeep>(run: &Run<'_, S>, book: &mut Book<'_, S>) {
     let (mut index, mut under_way) = (Index::Start, FuturesUnordered::new());
     loop {
         if under_way.len() < BATCHES
@@ -61,14 +58,14 @@ enum Index {
 
 impl Index {
     /// The due entries of the next page. The first one that is not due ends it.
-    async fn next(&mut self, run: &Run<'_>) -> Option<Result<Vec<Due>, StorageError>> {
+    async fn next<S: Upkeep>(&mut self, run: &Run<'_, S>) -> Option<Result<Vec<Due>, StoreError>> {
         let from = match std::mem::replace(self, Self::End) {
             _ if run.is_over() => return None,
             Self::Start => None,
             Self::From(from) => Some(from),
             Self::End => return None,
         };
-        let Page { entries, next } = match run.storage.list(PREFIX, from).await {
+        let Page { entries, next } = match run.store.list(PREFIX, from).await {
             Ok(page) => page,
             Err(error) => return Some(Err(error)),
         };
@@ -85,7 +82,7 @@ impl Index {
 }
 
 /// Looks at the objects of one page, deletes those that are due, then their entries and those that lie.
-async fn settle(run: &Run<'_>, page: Vec<Due>) -> Vec<(Item, Fate)> {
+async fn settle<S: Upkeep>(run: &Run<'_, S>, page: Vec<Due>) -> Vec<(Item, Fate)> {
     let looks = stream::iter(page.into_iter().map(|due| look(run, due))).buffer_unordered(LOOKS);
     let looked: Vec<Option<Judged>> = looks.collect().await;
     let (mut objects, mut entries, mut stale, mut outcomes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -118,16 +115,16 @@ enum Judged {
     /// The entry goes.
     Stale(Doomed),
     /// S3 did not let it be looked at.
-    Failed(Item, StorageError),
+    Failed(Item, StoreError),
 }
 
 /// `None` where there is nothing to do for now.
-async fn look(run: &Run<'_>, (entry, listed): Due) -> Option<Judged> {
+async fn look<S: Upkeep>(run: &Run<'_, S>, (entry, listed): Due) -> Option<Judged> {
     if run.is_over() {
         return None;
     }
     let key = Key::of_upload(entry.path());
-    let looked = match run.storage.look(key.as_str()).await {
+    let looked = match run.store.look(key.as_str()).await {
         Ok(looked) => looked,
         Err(error) => return Some(Judged::Failed(doomed(listed, Reason::StaleEntry).0, error)),
     };

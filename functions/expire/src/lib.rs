@@ -18,6 +18,7 @@ use satchel_core::{
         report::Summary,
     },
 };
+use satchel_store::Upkeep;
 use serde_json::{Value, json};
 
 pub use run::{Options, run};
@@ -56,7 +57,7 @@ impl EventFailure for ExpireError {
 ///
 /// # Errors
 /// See [`ExpireError`]. A run that stops for lack of time is none.
-pub async fn handle(state: &State, invocation: Invocation) -> Result<Value, ExpireError> {
+pub async fn handle<S: Upkeep>(state: &State<S>, invocation: Invocation) -> Result<Value, ExpireError> {
     let order = Order::parse(&invocation.event)?;
     let end = last_start(Instant::now(), invocation.deadline);
     let options = Options { count_all: false, is_over: &|| Instant::now() >= end, watch: &mut |_| {} };

@@ -1,7 +1,6 @@
 //! Room under `SATCHEL_MAX_TOTAL_BYTES`. S3 does not tell how much a bucket holds, so this lists all files: once where
 //! they fit, three times where they do not. Memory does not grow with their number.
 
-use satchel_aws::storage::{StorageError, bulk::Listed};
 use satchel_core::{
     expiry::{
         report::{Reason, Tally},
@@ -9,6 +8,7 @@ use satchel_core::{
     },
     purpose::Purpose,
 };
+use satchel_store::{Listed, StoreError, Upkeep};
 
 use crate::{
     book::{Book, Spared},
@@ -22,7 +22,7 @@ const GOING: [&str; 3] =
 
 /// Deletes the oldest files until the rest, with what there is of unfinished uploads, fits into `limit` bytes, if there is
 /// a limit; counts what is left.
-pub(crate) async fn make(run: &Run<'_>, book: &mut Book<'_>, limit: Option<u64>, unfinished: Tally) {
+pub(crate) async fn make<S: Upkeep>(run: &Run<'_, S>, book: &mut Book<'_, S>, limit: Option<u64>, unfinished: Tally) {
     if run.is_over() {
         return;
     }
@@ -54,7 +54,7 @@ struct Census {
 }
 
 impl Census {
-    async fn take(&mut self, run: &Run<'_>) -> Result<(), StorageError> {
+    async fn take<S: Upkeep>(&mut self, run: &Run<'_, S>) -> Result<(), StoreError> {
         let Self { spared, permanent, going, hours } = self;
         each(run, &PERMANENT, |file| permanent.add(file.size)).await?;
         let counted = each(run, &GOING, |file| {
@@ -75,7 +75,7 @@ impl Census {
 }
 
 /// Lists once more, for the seconds of the hour in which the room ends.
-async fn refine(run: &Run<'_>, spared: &Spared, cut: Cut) -> Result<Sieve, StorageError> {
+async fn refine<S: Upkeep>(run: &Run<'_, S>, spared: &Spared, cut: Cut) -> Result<Sieve, StoreError> {
     let mut seconds = cut.by_second();
     let counted = each(run, &GOING, |file| {
         if cut.spans(file.stored) && !spared.has(&file.key) {
@@ -87,7 +87,7 @@ async fn refine(run: &Run<'_>, spared: &Spared, cut: Cut) -> Result<Sieve, Stora
 }
 
 /// Lists a last time, and deletes what has no room.
-async fn thin_out(run: &Run<'_>, book: &mut Book<'_>, spared: &Spared, mut sieve: Sieve) {
+async fn thin_out<S: Upkeep>(run: &Run<'_, S>, book: &mut Book<'_, S>, spared: &Spared, mut sieve: Sieve) {
     run.delete_chosen(book, &GOING, |page| without_room(page, spared, &mut sieve)).await;
 }
 
@@ -97,7 +97,7 @@ fn without_room(page: Vec<Listed>, spared: &Spared, sieve: &mut Sieve) -> Vec<Do
 }
 
 /// Shows all objects under some prefixes, until the run is over.
-async fn each(run: &Run<'_>, prefixes: &[&str], mut look: impl FnMut(&Listed)) -> Result<(), StorageError> {
+async fn each<S: Upkeep>(run: &Run<'_, S>, prefixes: &[&str], mut look: impl FnMut(&Listed)) -> Result<(), StoreError> {
     let mut pages = run.pages(prefixes);
     while let Some(page) = pages.next().await {
         page?.iter().for_each(&mut look);

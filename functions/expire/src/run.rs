@@ -3,14 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use satchel_aws::{
-    clock::fresh_upload_id,
-    storage::{
-        Storage, StorageError,
-        bulk::{BATCH, Listed},
-        report::Report,
-    },
-};
+use satchel_aws::clock::fresh_upload_id;
 use satchel_core::{
     expiry::{
         order::Order,
@@ -19,6 +12,7 @@ use satchel_core::{
     object_key::Key,
     time::Timestamp,
 };
+use satchel_store::{BATCH, Listed, StoreError, Upkeep};
 
 use crate::{State, book::Book, due, leftovers, room};
 
@@ -38,8 +32,8 @@ pub struct Options<'a> {
 }
 
 /// What all parts of a run share.
-pub(crate) struct Run<'a> {
-    pub(crate) storage: &'a Storage,
+pub(crate) struct Run<'a, S> {
+    pub(crate) store: &'a S,
     pub(crate) now: Timestamp,
     pub(crate) dry_run: bool,
     is_over: &'a (dyn Fn() -> bool + Send + Sync),
@@ -49,7 +43,7 @@ pub(crate) struct Run<'a> {
 /// What is to be deleted: what the report says of it, and the ETag that it must have.
 pub(crate) type Doomed = (Item, Option<String>);
 
-impl Run<'_> {
+impl<S: Upkeep> Run<'_, S> {
     /// Whether to begin nothing more.
     pub(crate) fn is_over(&self) -> bool {
         if (self.is_over)() {
@@ -70,7 +64,7 @@ impl Run<'_> {
             return doomed.into_iter().map(|(item, _)| (item, Fate::WouldDelete)).collect();
         }
         let (items, keys): (Vec<Item>, Vec<_>) = doomed.into_iter().map(with_key).unzip();
-        match self.storage.delete_batch(&keys).await {
+        match self.store.delete(&keys).await {
             Ok(fates) => items.into_iter().zip(fates).collect(),
             Err(error) => {
                 let failed = Fate::Failed(error.to_string());
@@ -80,7 +74,7 @@ impl Run<'_> {
     }
 
     /// All objects under some prefixes.
-    pub(crate) fn pages<'a>(&'a self, prefixes: &'a [&'a str]) -> Pages<'a> {
+    pub(crate) fn pages<'a>(&'a self, prefixes: &'a [&'a str]) -> Pages<'a, S> {
         Pages { run: self, prefixes, from: None }
     }
 
@@ -88,7 +82,7 @@ impl Run<'_> {
     /// keys; a few batches at once.
     pub(crate) async fn delete_chosen(
         &self,
-        book: &mut Book<'_>,
+        book: &mut Book<'_, S>,
         prefixes: &[&str],
         mut choose: impl FnMut(Vec<Listed>) -> Vec<Doomed>,
     ) {
@@ -110,17 +104,17 @@ impl Run<'_> {
 }
 
 /// A listing of some prefixes, page by page, until the run is over.
-pub(crate) struct Pages<'a> {
-    run: &'a Run<'a>,
+pub(crate) struct Pages<'a, S> {
+    run: &'a Run<'a, S>,
     prefixes: &'a [&'a str],
     from: Option<String>,
 }
 
-impl Pages<'_> {
+impl<S: Upkeep> Pages<'_, S> {
     /// The next page; nothing after one that failed.
-    pub(crate) async fn next(&mut self) -> Option<Result<Vec<Listed>, StorageError>> {
+    pub(crate) async fn next(&mut self) -> Option<Result<Vec<Listed>, StoreError>> {
         let (prefix, rest) = self.prefixes.split_first().filter(|_| !self.run.is_over())?;
-        let listed = self.run.storage.list(prefix, self.from.take()).await;
+        let listed = self.run.store.list(prefix, self.from.take()).await;
         self.from = listed.as_ref().ok().and_then(|page| page.next.clone());
         match &listed {
             Ok(_) if self.from.is_some() => {}
@@ -131,9 +125,9 @@ impl Pages<'_> {
     }
 }
 
-fn with_key((item, etag): Doomed) -> (Item, (String, Option<String>)) {
+fn with_key((item, etag): Doomed) -> (Item, satchel_store::Doomed) {
     let key = item.key.clone();
-    (item, (key, etag))
+    (item, satchel_store::Doomed { key, etag })
 }
 
 /// What is to be deleted, and why.
@@ -146,17 +140,17 @@ pub(crate) fn doomed(listed: Listed, reason: Reason) -> Doomed {
 ///
 /// # Errors
 /// Only where it cannot begin; all that fails later is counted in the summary.
-pub async fn run(state: &State, order: Order, options: Options<'_>) -> Result<Summary, getrandom::Error> {
+pub async fn run<S: Upkeep>(state: &State<S>, order: Order, options: Options<'_>) -> Result<Summary, getrandom::Error> {
     let now = state.clock.now();
     let name = fresh_upload_id()?.encode();
     let run = Run {
-        storage: &state.store,
+        store: &state.store,
         now,
         dry_run: order.dry_run,
         is_over: options.is_over,
         stopped: AtomicBool::new(false),
     };
-    let report = Report::new(state.store.clone(), Key::of_report(now, &name));
+    let report = state.store.report(Key::of_report(now, &name));
     let mut book = Book::new(report, Summary::new(name, order.dry_run, now), options.watch);
     due::delete(&run, &mut book).await;
     let limit = state.config.max_total_bytes;

@@ -8,11 +8,12 @@ use satchel_core::roster::{
     precondition::{ETag, Preconditions},
     username::{NameError, Username},
 };
+use satchel_store::Documents;
 
 use crate::{Edit, RosterFetchError, State, error::MutualProblem, mutual};
 
 /// The roster of a user, `{}` for one who has none: a 404 would end their session.
-pub(crate) async fn fetch(state: &State, address: &Address<'_>) -> Result<String, RosterFetchError> {
+pub(crate) async fn fetch<D: Documents>(state: &State<D>, address: &Address<'_>) -> Result<String, RosterFetchError> {
     let username = match address.fetched_user() {
         Ok(username) => username,
         // Nobody can have stored one under such a name.
@@ -24,8 +25,8 @@ pub(crate) async fn fetch(state: &State, address: &Address<'_>) -> Result<String
 }
 
 /// Edits a roster, or one contact of it; `mutual` the contact's roster as well.
-pub(crate) async fn edit(
-    state: &State,
+pub(crate) async fn edit<D: Documents>(
+    state: &State<D>,
     target: Target<Username>,
     edit: &Edit<'_>,
 ) -> Result<(bool, ETag), RosterFetchError> {
@@ -58,8 +59,8 @@ pub(crate) struct One {
     pub(crate) made: Option<Contact>,
 }
 
-pub(crate) async fn one(
-    state: &State,
+pub(crate) async fn one<D: Documents>(
+    state: &State<D>,
     username: &Username,
     change: &RosterEdit,
     conditions: &Preconditions,

@@ -5,7 +5,7 @@ use http::{
     header::{ALLOW, WWW_AUTHENTICATE},
 };
 use lambda_http::{Body, Response};
-use satchel_aws::{answer, documents::DocumentError, log};
+use satchel_aws::{answer, log};
 use satchel_core::{
     jid::BareJid,
     problem::Problem,
@@ -18,6 +18,7 @@ use satchel_core::{
         username::Username,
     },
 };
+use satchel_store::editor::DocumentError;
 
 /// Why a roster is not fetched or edited.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,6 @@
 //! Shared groups: whoever edits one writes its members' rosters, so that fetching a roster stays one request.
 
 use futures_util::{StreamExt, stream};
-use satchel_aws::documents::Found;
 use satchel_core::{
     jid::BareJid,
     object_key::Key,
@@ -14,6 +13,7 @@ use satchel_core::{
         username::Username,
     },
 };
+use satchel_store::{Documents, editor::Found};
 
 use crate::{Edit, RosterFetchError, State};
 
@@ -21,7 +21,7 @@ use crate::{Edit, RosterFetchError, State};
 const WRITERS: usize = 16;
 
 /// The members of a group.
-pub(crate) async fn fetch(state: &State, address: &Address<'_>) -> Result<String, RosterFetchError> {
+pub(crate) async fn fetch<D: Documents>(state: &State<D>, address: &Address<'_>) -> Result<String, RosterFetchError> {
     let name = address.fetched_group()?;
     let found: Found<Group> = state.documents.read(&Key::of_group(&name)).await?;
     if found.value.exists() { Ok(found.value.to_json()) } else { Err(RosterFetchError::NoGroup(name)) }
@@ -29,8 +29,8 @@ pub(crate) async fn fetch(state: &State, address: &Address<'_>) -> Result<String
 
 /// Edits a group, then the rosters of all who are in it or have left it. Should that break midway, the group is as it
 /// should be, and repeating the request brings the rest in line.
-pub(crate) async fn edit(
-    state: &State,
+pub(crate) async fn edit<D: Documents>(
+    state: &State<D>,
     target: Target<GroupName>,
     edit: &Edit<'_>,
 ) -> Result<(bool, ETag), RosterFetchError> {
@@ -59,8 +59,8 @@ pub(crate) async fn edit(
 }
 
 /// A deletion that is repeated because it broke midway finds nothing to delete but its own traces.
-fn applied(
-    state: &State,
+fn applied<D: Documents>(
+    state: &State<D>,
     name: &GroupName,
     group: &mut Group,
     change: &GroupEdit,
@@ -77,7 +77,7 @@ fn applied(
 }
 
 /// Writes the group into every roster that it concerns.
-async fn share(state: &State, name: &GroupName, group: &Group) -> Result<(), RosterFetchError> {
+async fn share<D: Documents>(state: &State<D>, name: &GroupName, group: &Group) -> Result<(), RosterFetchError> {
     let rosters = group.rosters(state.config.domain.as_deref())?;
     let all = rosters.len();
     let write = |(username, member): (Username, Option<BareJid>)| async move {
@@ -105,7 +105,7 @@ async fn share(state: &State, name: &GroupName, group: &Group) -> Result<(), Ros
 }
 
 /// Forgets who has left. Should it fail, they are visited once more with the next edit, and that is all.
-async fn settle(state: &State, key: &Key, group: &Group) {
+async fn settle<D: Documents>(state: &State<D>, key: &Key, group: &Group) {
     if group.is_settled() {
         return;
     }

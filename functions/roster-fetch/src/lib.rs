@@ -19,6 +19,7 @@ use satchel_core::{
         precondition::{ETag, Preconditions},
     },
 };
+use satchel_store::Documents;
 
 pub use error::RosterFetchError;
 pub use state::State;
@@ -31,7 +32,7 @@ const EDIT_DEADLINE: Duration = Duration::from_secs(25);
 const METHODS: &str = "OPTIONS, HEAD, GET, PUT, DELETE";
 
 /// Answers one request.
-pub async fn handle(state: &State, request: Request) -> Response<Body> {
+pub async fn handle<D: Documents>(state: &State<D>, request: Request) -> Response<Body> {
     let method = request.method().clone();
     let mut response = match method {
         Method::OPTIONS => answer::preflight(),
@@ -59,7 +60,7 @@ fn answered(outcome: Result<Response<Body>, RosterFetchError>, method: &Method) 
     outcome.unwrap_or_else(|error| error.answer(method))
 }
 
-async fn fetch(state: &State, request: &Request) -> Result<Response<Body>, RosterFetchError> {
+async fn fetch<D: Documents>(state: &State<D>, request: &Request) -> Result<Response<Body>, RosterFetchError> {
     let address = admitted(state, request)?;
     let json = match address.resource {
         Resource::Contacts | Resource::RawContacts => contacts::fetch(state, &address).await?,
@@ -82,7 +83,7 @@ async fn fetch(state: &State, request: &Request) -> Result<Response<Body>, Roste
     Ok(response)
 }
 
-async fn edit(state: &State, request: Request) -> Result<Response<Body>, RosterFetchError> {
+async fn edit<D: Documents>(state: &State<D>, request: Request) -> Result<Response<Body>, RosterFetchError> {
     let address = admitted(state, &request)?;
     let edit = Edit {
         deletes: request.method() == Method::DELETE,
@@ -113,7 +114,7 @@ struct Edit<'a> {
 }
 
 /// Where the request leads, for those who may go there.
-fn admitted<'a>(state: &State, request: &'a Request) -> Result<Address<'a>, RosterFetchError> {
+fn admitted<'a, D: Documents>(state: &State<D>, request: &'a Request) -> Result<Address<'a>, RosterFetchError> {
     if !state.config.callers.admit_header(event::header(request, "authorization")) {
         return Err(RosterFetchError::Unauthorized);
     }

@@ -2,7 +2,6 @@
 //! and the first is looked at once more: a request that is answered with a success has left both sides as it says, or
 //! another has changed both since. Whoever last wrote one side after another had written the other would find that out.
 
-use satchel_aws::documents::pause;
 use satchel_core::{
     jid::BareJid,
     roster::{
@@ -12,6 +11,7 @@ use satchel_core::{
         username::Username,
     },
 };
+use satchel_store::{Documents, editor::pause};
 
 use crate::{
     Edit, RosterFetchError, State,
@@ -31,8 +31,8 @@ struct Sides<'a> {
 
 /// Edits a contact of a roster, and the user in the contact's. Where another request has undone the first side
 /// meanwhile, both are written again; the conditions are those of the moment when the edit began.
-pub(crate) async fn both(
-    state: &State,
+pub(crate) async fn both<D: Documents>(
+    state: &State<D>,
     username: &Username,
     jid: &BareJid,
     change: &RosterEdit,
@@ -56,8 +56,8 @@ pub(crate) async fn both(
 
 /// The contact's roster is read, and found to have room, before the first is written. Should writing the second fail, the
 /// answer says so; repeating the request completes it.
-async fn round(
-    state: &State,
+async fn round<D: Documents>(
+    state: &State<D>,
     sides: &Sides<'_>,
     conditions: &Preconditions,
 ) -> Result<(ETag, Removal), RosterFetchError> {
@@ -85,7 +85,12 @@ async fn round(
 }
 
 /// The contact's roster has become full in between: the first is as it was.
-async fn undo(state: &State, sides: &Sides<'_>, first: One, refusal: &RosterFetchError) -> RosterFetchError {
+async fn undo<D: Documents>(
+    state: &State<D>,
+    sides: &Sides<'_>,
+    first: One,
+    refusal: &RosterFetchError,
+) -> RosterFetchError {
     let restore = RosterEdit::Restore { jid: sides.jid.clone(), made: first.made, before: first.before };
     let step = |roster: &mut Roster| roster.apply(&restore).map_err(RosterFetchError::from);
     match state.rosters.edit(sides.username, None, step).await {
@@ -110,7 +115,7 @@ fn unverified(cause: impl Into<RosterFetchError>) -> RosterFetchError {
 }
 
 /// The user's own address: in the domain that is configured, or else in that of the contact, who has a roster here.
-fn own_jid(state: &State, username: &Username, jid: &BareJid) -> Result<BareJid, MutualProblem> {
+fn own_jid<D: Documents>(state: &State<D>, username: &Username, jid: &BareJid) -> Result<BareJid, MutualProblem> {
     let domain = state.config.domain.as_deref();
     if domain.is_some_and(|domain| domain != jid.domain()) {
         return Err(MutualProblem::Elsewhere(jid.clone()));

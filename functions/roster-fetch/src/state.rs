@@ -2,20 +2,20 @@
 
 use aws_credential_types::Credentials;
 use satchel_aws::{
-    bootstrap::StartError, clock::Clock, documents::Documents, lean_s3::LeanS3, presign::environment_credentials,
-    rosters::Rosters,
+    bootstrap::StartError, clock::Clock, lean_s3::LeanS3, presign::environment_credentials, rosters::Rosters,
 };
 use satchel_core::config::{ConfigError, RosterFetchConfig};
+use satchel_store::{Documents, editor::Editor};
 
 /// Everything a request needs, built once per cold start.
 #[derive(Debug, Clone)]
-pub struct State {
+pub struct State<D = LeanS3> {
     /// The configuration.
     pub config: RosterFetchConfig,
     /// Groups.
-    pub documents: Documents,
+    pub documents: Editor<D>,
     /// Rosters.
-    pub rosters: Rosters,
+    pub rosters: Rosters<D>,
     /// The time.
     pub clock: Clock,
 }
@@ -32,7 +32,16 @@ impl State {
     /// Puts a state together from parts that come from elsewhere.
     #[must_use]
     pub fn new(config: RosterFetchConfig, credentials: Credentials, clock: Clock) -> Self {
-        let documents = Documents::new(LeanS3::new(&config.s3, credentials));
+        let s3 = LeanS3::new(&config.s3, credentials);
+        Self::over(config, s3, clock)
+    }
+}
+
+impl<D: Documents> State<D> {
+    /// The function over some documents.
+    #[must_use]
+    pub fn over(config: RosterFetchConfig, documents: D, clock: Clock) -> Self {
+        let documents = Editor::new(documents);
         let rosters = Rosters::new(documents.clone());
         Self { config, documents, rosters, clock }
     }

@@ -4,10 +4,11 @@ use http::{Method, StatusCode, header::WWW_AUTHENTICATE};
 use lambda_http::{Body, Response};
 use satchel_aws::{
     answer,
-    documents::DocumentError,
     log::{self, EventFailure},
 };
 use satchel_core::{problem::Problem, roster::refresh::UsernamesError, s3_event::S3EventError};
+
+use satchel_store::editor::DocumentError;
 
 use crate::prosody::Broken;
 

@@ -18,6 +18,7 @@ use satchel_core::{
     },
     s3_event,
 };
+use satchel_store::Documents;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -29,7 +30,7 @@ pub use state::State;
 const DEADLINE: Duration = Duration::from_secs(25);
 
 /// Answers one request.
-pub async fn handle(state: &State, request: Request) -> Response<Body> {
+pub async fn handle<D: Documents>(state: &State<D>, request: Request) -> Response<Body> {
     let method = request.method().clone();
     match method {
         Method::OPTIONS => answer::preflight(),
@@ -38,7 +39,7 @@ pub async fn handle(state: &State, request: Request) -> Response<Body> {
     }
 }
 
-async fn refreshed(state: &State, request: Request) -> Result<Response<Body>, RosterRefreshError> {
+async fn refreshed<D: Documents>(state: &State<D>, request: Request) -> Result<Response<Body>, RosterRefreshError> {
     if !request.raw_http_path().ends_with("/contacts/refresh") {
         return Err(RosterRefreshError::NoSuchAddress);
     }
@@ -86,7 +87,7 @@ fn reported(told: Result<Report, Broken>, usernames: usize) -> Response<Body> {
 ///
 /// # Errors
 /// See [`RosterRefreshError`].
-pub async fn handle_event(state: &State, event: Value) -> Result<Value, RosterRefreshError> {
+pub async fn handle_event<D: Documents>(state: &State<D>, event: Value) -> Result<Value, RosterRefreshError> {
     let created = s3_event::created(event)?;
     let usernames = created.iter().filter_map(|created| Username::of_key(&created.key)).collect();
     let usernames = refresh::folded(usernames);

@@ -32,7 +32,7 @@ pub(crate) struct Broken {
 }
 
 /// Tells Prosody of all these users until then. Of nobody it is told nothing: it never answers an empty list.
-pub(crate) async fn tell(state: &State, usernames: &[Username], until: Instant) -> Result<Report, Broken> {
+pub(crate) async fn tell<D>(state: &State<D>, usernames: &[Username], until: Instant) -> Result<Report, Broken> {
     let mut tally = Tally::default();
     for batch in usernames.chunks(BATCH) {
         match persistently(state, batch, until).await {
@@ -47,7 +47,7 @@ pub(crate) async fn tell(state: &State, usernames: &[Username], until: Instant) 
 
 type Failure = (BatchFailure, Option<String>);
 
-async fn persistently(state: &State, batch: &[Username], until: Instant) -> Result<Report, Failure> {
+async fn persistently<D>(state: &State<D>, batch: &[Username], until: Instant) -> Result<Report, Failure> {
     let mut last = (BatchFailure::TimedOut, None);
     for attempt in 0..ATTEMPTS {
         let left = until.saturating_duration_since(Instant::now());
@@ -70,7 +70,7 @@ fn chance() -> u8 {
     getrandom::u32().map_or(0, |random| random.to_le_bytes()[0])
 }
 
-async fn once(state: &State, batch: &[Username], deadline: Duration) -> Result<Report, Failure> {
+async fn once<D>(state: &State<D>, batch: &[Username], deadline: Duration) -> Result<Report, Failure> {
     let request = request(state, batch).map_err(|error| (BatchFailure::Unreachable, Some(error.to_string())))?;
     let response = state.https.send(request, deadline).await.map_err(|error| {
         let failure = match error {
@@ -82,7 +82,7 @@ async fn once(state: &State, batch: &[Username], deadline: Duration) -> Result<R
     understood(&response).map_err(|failure| (failure, None))
 }
 
-fn request(state: &State, batch: &[Username]) -> Result<Request<Full<Bytes>>, http::Error> {
+fn request<D>(state: &State<D>, batch: &[Username]) -> Result<Request<Full<Bytes>>, http::Error> {
     let prosody = &state.config.prosody;
     let body = serde_json::json!(batch).to_string();
     let request = Request::post(prosody.url().as_str()).header(CONTENT_TYPE, "application/json");

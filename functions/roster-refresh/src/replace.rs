@@ -2,13 +2,14 @@
 //! go, for as long as one refresh takes, and come again with another.
 
 use futures_util::{StreamExt, stream};
-use satchel_aws::{documents::DocumentError, rosters::Rosters};
+use satchel_aws::rosters::Rosters;
 use satchel_core::roster::{
     document::Roster,
     edit::{EditRefusal, RosterEdit},
     refresh::Report,
     username::Username,
 };
+use satchel_store::{Documents, editor::DocumentError};
 use tokio::time::Instant;
 
 use crate::{
@@ -23,8 +24,8 @@ const HIDDEN_FOR: u64 = 60;
 const WRITERS: usize = 16;
 
 /// Refreshes these users, those with changed contacts twice.
-pub(crate) async fn replace(
-    state: &State,
+pub(crate) async fn replace<D: Documents>(
+    state: &State<D>,
     usernames: &[Username],
     until: Instant,
 ) -> Result<Result<Report, Broken>, RosterRefreshError> {
@@ -58,7 +59,7 @@ struct Outcome {
     failed: Option<DocumentError>,
 }
 
-async fn all(rosters: &Rosters, usernames: &[Username], edit: &RosterEdit) -> Outcome {
+async fn all<D: Documents>(rosters: &Rosters<D>, usernames: &[Username], edit: &RosterEdit) -> Outcome {
     let write = |username: &Username| {
         let username = username.clone();
         async move {

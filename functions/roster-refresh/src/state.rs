@@ -2,21 +2,21 @@
 
 use aws_credential_types::Credentials;
 use satchel_aws::{
-    bootstrap::StartError, clock::Clock, documents::Documents, lean_s3::LeanS3, presign::environment_credentials,
-    rosters::Rosters,
+    bootstrap::StartError, clock::Clock, lean_s3::LeanS3, presign::environment_credentials, rosters::Rosters,
 };
 use satchel_core::config::{ConfigError, RosterRefreshConfig};
 use satchel_https::HttpsClient;
+use satchel_store::{Documents, editor::Editor};
 
 /// Everything a request needs, built once per cold start.
 #[derive(Debug, Clone)]
-pub struct State {
+pub struct State<D = LeanS3> {
     /// The configuration.
     pub config: RosterRefreshConfig,
     /// The way to Prosody.
     pub https: HttpsClient,
     /// Rosters, for replacing contacts alone.
-    pub rosters: Option<Rosters>,
+    pub rosters: Option<Rosters<D>>,
     /// The time.
     pub clock: Clock,
 }
@@ -38,9 +38,17 @@ impl State {
     /// Puts a state together from parts that come from elsewhere.
     #[must_use]
     pub fn new(config: RosterRefreshConfig, credentials: Option<Credentials>, clock: Clock) -> Self {
-        let https = HttpsClient::new(config.prosody.url().scheme() == "https");
         let s3 = config.s3.as_ref().zip(credentials).map(|(s3, credentials)| LeanS3::new(s3, credentials));
-        Self { config, https, rosters: s3.map(Documents::new).map(Rosters::new), clock }
+        Self::over(config, s3, clock)
+    }
+}
+
+impl<D: Documents> State<D> {
+    /// The function over some documents, if there are any.
+    #[must_use]
+    pub fn over(config: RosterRefreshConfig, documents: Option<D>, clock: Clock) -> Self {
+        let https = HttpsClient::new(config.prosody.url().scheme() == "https");
+        Self { config, https, rosters: documents.map(Editor::new).map(Rosters::new), clock }
     }
 
     /// The same with another configuration, such as other secrets.

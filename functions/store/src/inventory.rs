@@ -21,12 +21,18 @@ pub struct Listed {
 }
 
 /// Some of a listing, in the order of the keys.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
     /// At most 1,000.
     pub entries: Vec<T>,
     /// Where the rest begins, if there is more.
     pub next: Option<String>,
+}
+
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), next: None }
+    }
 }
 
 /// An object that was looked at.

@@ -2,6 +2,7 @@
 //! two of them; nothing here names one.
 
 mod documents;
+pub mod editor;
 mod error;
 mod inventory;
 mod objects;

@@ -170,7 +170,7 @@ pub async fn redirect<S: Objects>(state: &State<S>, upload: &NewUpload) -> Resul
     }
     let url = state.presigner.presign(&UrlTerms {
         method: Method::PUT,
-        key: &key,
+        key: key.as_str(),
         response: &[],
         content_length: Some(grant.size),
         checksum: *checksum,

@@ -2,22 +2,27 @@
 
 use std::ops::Range;
 
-use satchel_aws::storage::{Storage, objects::S3Reader};
-use satchel_core::{grant::Grant, upload_path::UploadPath};
+use bytes::Bytes;
+use satchel_aws::{
+    lean_s3::LeanS3,
+    storage::{Storage, objects::S3Reader, report},
+};
+use satchel_core::{expiry::report::Fate, grant::Grant, object_key::Key, upload_path::UploadPath};
 use satchel_store::{
-    Body, CreateError, Creation, Found, Incoming, NewUpload, Objects, Pieces, Promotion, Reader, Sealing, StoreError,
-    Stored,
+    Body, Condition, CreateError, Creation, Document, Documents, Doomed, Found, Incoming, Inventory, Listed, Looked,
+    NewUpload, Objects, Page, Pieces, Promotion, Reader, Report, Sealing, StoreError, Stored, Unfinished, Upkeep,
+    Written,
 };
 
-use crate::files::{Files, Opened};
+use crate::files::{self, Files, Opened};
 
 /// The folder, or a bucket elsewhere.
 #[derive(Debug, Clone)]
 pub enum AnyStore {
     /// This machine's.
     Folder(Files),
-    /// Another S3.
-    S3(Storage),
+    /// Another S3, with a second client for small documents.
+    S3(Storage, LeanS3),
 }
 
 /// Hands a call over to the store that there is.
@@ -25,7 +30,7 @@ macro_rules! of_either {
     ($self:expr, $store:ident => $call:expr) => {
         match $self {
             AnyStore::Folder($store) => $call,
-            AnyStore::S3($store) => $call,
+            AnyStore::S3($store, _) => $call,
         }
     };
 }
@@ -46,12 +51,35 @@ impl Objects for AnyStore {
             Self::Folder(store) => {
                 store.find(path).await?.map(|found| read_by(found, |opened| AnyReader::Folder(Box::new(opened))))
             }
-            Self::S3(store) => store.find(path).await?.map(|found| read_by(found, AnyReader::S3)),
+            Self::S3(store, _) => store.find(path).await?.map(|found| read_by(found, AnyReader::S3)),
         })
     }
 
     async fn remove(&self, path: &UploadPath) -> Result<bool, StoreError> {
         of_either!(self, store => store.remove(path).await)
+    }
+}
+
+impl Documents for AnyStore {
+    async fn get(&self, key: &Key) -> Result<Option<Document>, StoreError> {
+        match self {
+            Self::Folder(files) => files.get(key).await,
+            Self::S3(_, documents) => documents.get(key).await,
+        }
+    }
+
+    async fn put(&self, key: &Key, body: Bytes, condition: Condition<'_>) -> Result<Written, StoreError> {
+        match self {
+            Self::Folder(files) => files.put(key, body, condition).await,
+            Self::S3(_, documents) => documents.put(key, body, condition).await,
+        }
+    }
+
+    async fn keys(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        match self {
+            Self::Folder(files) => files.keys(prefix).await,
+            Self::S3(_, documents) => documents.keys(prefix).await,
+        }
     }
 }
 
@@ -87,6 +115,75 @@ impl Reader for AnyReader {
         match self {
             Self::Folder(opened) => opened.read(range).await,
             Self::S3(reader) => reader.read(range).await,
+        }
+    }
+}
+
+impl Inventory for AnyStore {
+    async fn list(&self, prefix: &str, from: Option<String>) -> Result<Page<Listed>, StoreError> {
+        of_either!(self, store => store.list(prefix, from).await)
+    }
+
+    async fn look(&self, key: &str) -> Result<Option<Looked>, StoreError> {
+        of_either!(self, store => store.look(key).await)
+    }
+
+    async fn delete(&self, doomed: &[Doomed]) -> Result<Vec<Fate>, StoreError> {
+        of_either!(self, store => Inventory::delete(store, doomed).await)
+    }
+}
+
+impl Upkeep for AnyStore {
+    type Report = AnyReport;
+
+    async fn unfinished(&self, from: Option<&Unfinished>) -> Result<(Vec<Unfinished>, bool), StoreError> {
+        of_either!(self, store => store.unfinished(from).await)
+    }
+
+    async fn stored_parts(&self, upload: &Unfinished) -> Result<u64, StoreError> {
+        of_either!(self, store => store.stored_parts(upload).await)
+    }
+
+    async fn abort_unfinished(&self, upload: &Unfinished) -> Result<bool, StoreError> {
+        of_either!(self, store => store.abort_unfinished(upload).await)
+    }
+
+    fn report(&self, key: Key) -> AnyReport {
+        match self {
+            Self::Folder(files) => AnyReport::Folder(files.report(key)),
+            Self::S3(storage, _) => AnyReport::S3(storage.report(key)),
+        }
+    }
+}
+
+/// A text that is being written into either.
+#[derive(Debug)]
+pub enum AnyReport {
+    /// Into this machine's folder.
+    Folder(files::Report),
+    /// Into another S3.
+    S3(report::Report),
+}
+
+impl Report for AnyReport {
+    fn add(&mut self, line: &str) {
+        match self {
+            Self::Folder(report) => report.add(line),
+            Self::S3(report) => report.add(line),
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(report) => report.flush().await,
+            Self::S3(report) => report.flush().await,
+        }
+    }
+
+    async fn finish(self) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(report) => report.finish().await,
+            Self::S3(report) => report.finish().await,
         }
     }
 }

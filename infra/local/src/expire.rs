@@ -20,6 +20,7 @@ use satchel_core::{
 };
 use satchel_expire::Options;
 use satchel_s3::{OpenError, listener::Address, listener::Terms};
+use satchel_store::Inventory;
 use tokio::net::TcpStream;
 
 use crate::{

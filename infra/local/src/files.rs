@@ -1,19 +1,25 @@
 //! The folder as the store that the functions ask for.
 
+mod documents;
+mod inventory;
 mod objects;
+mod report;
 mod sealing;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use futures_util::stream;
 use satchel_aws::clock::Clock;
 use satchel_core::{
     config::S3Config, content_type::ContentType, expiry::entry::Entry, grant::Grant, metadata::Metadata,
     object_key::Key, slot::Retention, time::Timestamp, upload_path::UploadPath,
 };
-use satchel_folder::{Address, ObjectHead, Refusal, Store, StoreError as FolderError};
+use satchel_folder::{Address, Body, ObjectHead, Refusal, Store, StoreError as FolderError};
 use satchel_store::{Kind, StoreError, Stored};
 
 pub use objects::Opened;
+pub use report::Report;
 
 /// The files in one bucket of a folder. What is stored through it is in its place at once: nothing waits to be sealed.
 #[derive(Debug, Clone)]
@@ -45,8 +51,15 @@ impl Files {
         Entry::of(grant, &self.retention, self.clock.now()).map(|entry| self.at(&Key::of_entry(&entry)))
     }
 
+    /// Takes bytes in that are here.
+    async fn take(&self, bytes: Bytes) -> Result<Body, FolderError> {
+        let length = bytes.len() as u64;
+        let (body, ()) = self.store.receive(stream::iter([Ok::<_, FolderError>(bytes)]), length, ()).await?;
+        Ok(body)
+    }
+
     /// Says whether there was one.
-    async fn delete(&self, key: &Key) -> Result<bool, StoreError> {
+    async fn drop_key(&self, key: &Key) -> Result<bool, StoreError> {
         match absent(self.store.head(&self.at(key))) {
             Ok(None) => Ok(false),
             Ok(Some(_)) => {

@@ -115,10 +115,10 @@ pub struct Functions {
     resume: satchel_resume::State,
     download: satchel_download::State<AnyStore>,
     /// Where it is switched on.
-    component: Option<satchel_component::State>,
+    component: Option<satchel_component::State<AnyStore>>,
     rosters: Rosters,
     seal: satchel_seal::State<AnyStore>,
-    expire: satchel_expire::State,
+    expire: satchel_expire::State<AnyStore>,
 }
 
 impl Functions {
@@ -132,10 +132,10 @@ impl Functions {
             download: State::new(configs.download, credentials(), clock.clone()).over(store.clone()),
             component: configs
                 .component
-                .map(|config| satchel_component::State::new(config, credentials(), clock.clone())),
-            rosters: Rosters::new(configs.rosters, settings, &clock),
+                .map(|config| satchel_component::State::new(config, credentials(), clock.clone()).over(store.clone())),
+            rosters: Rosters::new(configs.rosters, &clock, store),
             seal: State::new(configs.seal, credentials(), clock.clone()).over(store.clone()),
-            expire: State::new(configs.expire, credentials(), clock.clone()),
+            expire: State::new(configs.expire, credentials(), clock.clone()).over(store.clone()),
             clock,
         }
     }
@@ -143,9 +143,7 @@ impl Functions {
     /// Has what is no answer's to say written to `notices`.
     #[must_use]
     pub fn with_notices(mut self, notices: &Sink) -> Self {
-        for storage in [&mut self.resume.store, &mut self.expire.store] {
-            *storage = storage.clone().with_notices(notices.clone());
-        }
+        self.resume.store = self.resume.store.with_notices(notices.clone());
         self
     }
 
@@ -178,7 +176,7 @@ impl Functions {
 
     /// The function that the schedule runs.
     #[must_use]
-    pub fn expire(&self) -> &satchel_expire::State {
+    pub fn expire(&self) -> &satchel_expire::State<AnyStore> {
         &self.expire
     }
 

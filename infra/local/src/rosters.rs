@@ -13,7 +13,10 @@ use satchel_core::{
 use satchel_s3::Receiver;
 use serde_json::json;
 
-use crate::{functions::Functions, gateway::event::request_id, journal::Journal, sealer::record, settings::Settings};
+use crate::{
+    any_store::AnyStore, functions::Functions, gateway::event::request_id, journal::Journal, sealer::record,
+    settings::Settings,
+};
 
 /// What the template's rule matches.
 const PREFIX: &str = "rosters/";
@@ -47,26 +50,25 @@ impl RosterConfigs {
 /// The functions, warm, where they are switched on.
 #[derive(Debug)]
 pub struct Rosters {
-    fetch: Option<satchel_roster_fetch::State>,
-    refresh: Option<satchel_roster_refresh::State>,
+    fetch: Option<satchel_roster_fetch::State<AnyStore>>,
+    refresh: Option<satchel_roster_refresh::State<AnyStore>>,
 }
 
 /// One of them.
 #[derive(Debug)]
 pub enum RosterFunction<'a> {
     /// Rosters and groups.
-    Fetch(&'a satchel_roster_fetch::State),
+    Fetch(&'a satchel_roster_fetch::State<AnyStore>),
     /// Prosody.
-    Refresh(&'a satchel_roster_refresh::State),
+    Refresh(&'a satchel_roster_refresh::State<AnyStore>),
 }
 
 impl Rosters {
-    /// Builds each function's state, as its cold start would.
+    /// Builds each function's state over `store`, as its cold start would.
     #[must_use]
-    pub fn new(configs: RosterConfigs, settings: &Settings, clock: &Clock) -> Self {
-        let credentials = || settings.credentials();
-        let fetch = |config| satchel_roster_fetch::State::new(config, credentials(), clock.clone());
-        let refresh = |config| satchel_roster_refresh::State::new(config, Some(credentials()), clock.clone());
+    pub fn new(configs: RosterConfigs, clock: &Clock, store: &AnyStore) -> Self {
+        let fetch = |config| satchel_roster_fetch::State::over(config, store.clone(), clock.clone());
+        let refresh = |config| satchel_roster_refresh::State::over(config, Some(store.clone()), clock.clone());
         Self { fetch: configs.fetch.map(fetch), refresh: configs.refresh.map(refresh) }
     }
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use satchel_aws::{clock::Clock, storage::Storage};
+use satchel_aws::{clock::Clock, lean_s3::LeanS3, storage::Storage};
 use satchel_core::config::ConfigError;
 use satchel_s3::{
     OpenError, Requests, StoreError,
@@ -173,7 +173,13 @@ impl Stack {
         let status = Status::new(Arc::clone(&journal), shelves, callers, public_path, facts, Arc::clone(&checkup));
         let status = Arc::new(status);
         let files = store.clone().map(|store| Files::new(store, configs.s3(), options.clock.clone()));
-        let kept = files.clone().map_or_else(|| AnyStore::S3(objects.clone()), AnyStore::Folder);
+        let kept = files.clone().map_or_else(
+            || {
+                let documents = LeanS3::new(configs.s3(), settings.credentials());
+                AnyStore::S3(objects.clone(), documents)
+            },
+            AnyStore::Folder,
+        );
         let files = files.filter(|_| !options.strict_aws);
         let front = Front::new(configs.s3(), objects, options.s3_patience).map_err(StackError::Tls)?;
         let functions = Functions::new(configs, &settings, &options.clock, &kept).with_notices(&notices);

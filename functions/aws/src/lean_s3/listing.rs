@@ -11,7 +11,7 @@ use quick_xml::{
 };
 use satchel_core::date_time;
 
-use super::Listed;
+use satchel_store::{Listed, Page};
 
 /// Not what ListObjectsV2 answers.
 #[derive(Debug, thiserror::Error)]
@@ -25,29 +25,19 @@ pub enum ListingError {
 }
 
 /// One answer: at most 1,000 objects.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Page {
-    /// The objects, in the order of their keys.
-    pub(super) objects: Vec<Listed>,
-    /// Where the next page begins, if there is one.
-    pub(super) next: Option<String>,
-}
-
-impl Page {
-    pub(super) fn read(xml: &[u8]) -> Result<Self, ListingError> {
-        let mut reader = Reader::from_reader(xml);
-        let mut reading = Reading::default();
-        loop {
-            match reader.read_event()? {
-                Event::Start(start) => reading.open(start.local_name().as_ref()),
-                Event::Text(text) => reading.text.push_str(&text.decode().map_err(quick_xml::Error::from)?),
-                Event::GeneralRef(reference) => reading.text.push_str(&referenced(&reference)?),
-                Event::End(_) => reading.close(),
-                Event::Eof => return reading.page.ok_or(ListingError::Document),
-                // Neither of them has anything to say in this document.
-                Event::Empty(_) | Event::CData(_) | Event::Comment(_) | Event::Decl(_) => {}
-                Event::PI(_) | Event::DocType(_) => return Err(ListingError::Document),
-            }
+pub(super) fn read(xml: &[u8]) -> Result<Page<Listed>, ListingError> {
+    let mut reader = Reader::from_reader(xml);
+    let mut reading = Reading::default();
+    loop {
+        match reader.read_event()? {
+            Event::Start(start) => reading.open(start.local_name().as_ref()),
+            Event::Text(text) => reading.text.push_str(&text.decode().map_err(quick_xml::Error::from)?),
+            Event::GeneralRef(reference) => reading.text.push_str(&referenced(&reference)?),
+            Event::End(_) => reading.close(),
+            Event::Eof => return reading.page.ok_or(ListingError::Document),
+            // Neither of them has anything to say in this document.
+            Event::Empty(_) | Event::CData(_) | Event::Comment(_) | Event::Decl(_) => {}
+            Event::PI(_) | Event::DocType(_) => return Err(ListingError::Document),
         }
     }
 }
@@ -60,9 +50,9 @@ struct Reading {
     /// Of the innermost one.
     text: String,
     object: Contents,
-    so_far: Page,
+    so_far: Page<Listed>,
     /// The same, when the document has ended.
-    page: Option<Page>,
+    page: Option<Page<Listed>>,
 }
 
 /// The texts of one object.
@@ -71,6 +61,7 @@ struct Contents {
     key: String,
     size: String,
     last_modified: String,
+    etag: String,
 }
 
 impl Reading {
@@ -85,8 +76,9 @@ impl Reading {
         match open[..] {
             [_, b"Contents", b"Key"] => self.object.key = text,
             [_, b"Contents", b"Size"] => self.object.size = text,
+            [_, b"Contents", b"ETag"] => self.object.etag = text,
             [_, b"Contents", b"LastModified"] => self.object.last_modified = text,
-            [_, b"Contents"] => self.so_far.objects.extend(mem::take(&mut self.object).read()),
+            [_, b"Contents"] => self.so_far.entries.extend(mem::take(&mut self.object).read()),
             [_, b"NextContinuationToken"] => self.so_far.next = Some(text),
             [b"ListBucketResult"] => self.page = Some(mem::take(&mut self.so_far)),
             _ => {}
@@ -99,7 +91,8 @@ impl Contents {
     /// `encoding-type=url` has keys percent-encoded, with a plus sign for a space (AWS: "ListObjectsV2").
     fn read(self) -> Option<Listed> {
         let key = percent_decode_str(&self.key.replace('+', " ")).decode_utf8().ok()?.into_owned();
-        Some(Listed { key, size: self.size.parse().ok()?, modified: date_time::parse(&self.last_modified)? })
+        let etag = Some(self.etag).filter(|etag| !etag.is_empty());
+        Some(Listed { key, size: self.size.parse().ok()?, stored: date_time::parse(&self.last_modified)?, etag })
     }
 }
 
@@ -119,13 +112,14 @@ mod tests {
 
     use super::*;
 
-    fn listed(key: &str, size: u64) -> Listed {
-        Listed { key: key.to_owned(), size, modified: Timestamp::from_seconds(1_512_344_525) }
+    fn listed(key: &str, size: u64, etag: Option<&str>) -> Listed {
+        let (key, etag) = (key.to_owned(), etag.map(str::to_owned));
+        Listed { key, size, stored: Timestamp::from_seconds(1_512_344_525), etag }
     }
 
     #[test]
     fn a_page_is_read_as_s3_writes_it() {
-        let page = Page::read(
+        let page = read(
             br#"<?xml version="1.0" encoding="UTF-8"?>
 <ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><Prefix>uploads/</Prefix>
   <NextContinuationToken>1ueG&amp;cGk=</NextContinuationToken><KeyCount>2</KeyCount><IsTruncated>true</IsTruncated>
@@ -137,15 +131,16 @@ mod tests {
 </ListBucketResult>
 "#,
         );
-        let objects = vec![listed("uploads/a b+\u{e9}.txt", 11), listed("z", 5_368_709_120)];
-        assert_eq!(page.unwrap(), Page { objects, next: Some("1ueG&cGk=".into()) });
+        let etag = "\"70ee1738b6b21e2c8a43f3a5ab0eee71\"";
+        let entries = vec![listed("uploads/a b+\u{e9}.txt", 11, Some(etag)), listed("z", 5_368_709_120, None)];
+        assert_eq!(page.unwrap(), Page { entries, next: Some("1ueG&cGk=".into()) });
     }
 
     #[test]
     fn a_page_without_objects_is_one() {
         for empty in ["<ListBucketResult></ListBucketResult>", "<a:ListBucketResult xmlns:a='b'> </a:ListBucketResult>"]
         {
-            assert_eq!(Page::read(empty.as_bytes()).unwrap(), Page::default(), "{empty}");
+            assert_eq!(read(empty.as_bytes()).unwrap(), Page::default(), "{empty}");
         }
     }
 
@@ -161,8 +156,8 @@ mod tests {
             "{}",
             "<!DOCTYPE a><ListBucketResult></ListBucketResult>",
         ] {
-            assert!(Page::read(xml.as_bytes()).is_err(), "{xml}");
+            assert!(read(xml.as_bytes()).is_err(), "{xml}");
         }
-        assert!(Page::read(b"<ListBucketResult>\xff</ListBucketResult>").is_err());
+        assert!(read(b"<ListBucketResult>\xff</ListBucketResult>").is_err());
     }
 }

@@ -10,12 +10,10 @@ use aws_sdk_s3::{
     primitives::DateTime,
     types::{Delete, MultipartUpload, Object, ObjectIdentifier},
 };
-use satchel_core::{date_time, expiry::report::Fate, metadata::Metadata, time::Timestamp};
+use satchel_core::{date_time, expiry::report::Fate, object_key::Key, time::Timestamp};
+use satchel_store::{Doomed, Inventory, Listed, Looked, Page, Unfinished, Upkeep};
 
-use super::{Storage, StorageError, back_off, error::OfS3, failed, read_metadata, status};
-
-/// Keys that S3 takes in one batch (AWS: "DeleteObjects").
-pub const BATCH: usize = 1_000;
+use super::{Storage, StorageError, back_off, error::OfS3, failed, read_metadata, report::Report, status};
 
 const TRIES: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -31,54 +29,8 @@ const BUSY: [&str; 5] = ["InternalError", "SlowDown", "ServiceUnavailable", "Req
 /// The object is another than the ETag says, or gone (AWS: "How to perform conditional deletes").
 const CHANGED: [&str; 3] = ["PreconditionFailed", "NoSuchKey", "ConditionalRequestConflict"];
 
-/// An object as a listing tells.
-#[derive(Debug, Clone)]
-pub struct Listed {
-    /// Its key.
-    pub key: String,
-    /// Bytes.
-    pub size: u64,
-    /// When it was stored.
-    pub stored: Timestamp,
-    /// Which bytes they are.
-    pub etag: Option<String>,
-}
-
-/// Some of a listing, in the order of the keys.
-#[derive(Debug, Clone)]
-pub struct Page<T> {
-    /// At most 1,000.
-    pub entries: Vec<T>,
-    /// Where the rest begins, if there is more.
-    pub next: Option<String>,
-}
-
-/// An object as HeadObject tells.
-#[derive(Debug, Clone)]
-pub struct Looked {
-    /// What the listing would tell.
-    pub listed: Listed,
-    /// What the object says of itself.
-    pub metadata: Metadata,
-}
-
-/// A multipart upload that is neither completed nor aborted.
-#[derive(Debug, Clone)]
-pub struct Unfinished {
-    /// The key it is to become an object at.
-    pub key: String,
-    /// Which upload of that key.
-    pub id: String,
-    /// When it was begun.
-    pub begun: Timestamp,
-}
-
-impl Storage {
-    /// Lists the keys that begin with `prefix`, from where the page before says.
-    ///
-    /// # Errors
-    /// S3 failed, all tries included.
-    pub async fn list(&self, prefix: &str, from: Option<String>) -> Result<Page<Listed>, StorageError> {
+impl Inventory for Storage {
+    async fn list(&self, prefix: &str, from: Option<String>) -> Result<Page<Listed>, StorageError> {
         let list = self.client.list_objects_v2().bucket(&*self.bucket).prefix(prefix).set_continuation_token(from);
         let listed = list.customize().config_override(patient()).send().await;
         let listed = listed.map_err(|error| failed("ListObjectsV2", &error))?;
@@ -86,11 +38,7 @@ impl Storage {
         Ok(Page { entries: listed.contents.unwrap_or_default().into_iter().filter_map(of_listing).collect(), next })
     }
 
-    /// Looks at one object, if it is there.
-    ///
-    /// # Errors
-    /// S3 failed, all tries included.
-    pub async fn look(&self, key: &str) -> Result<Option<Looked>, StorageError> {
+    async fn look(&self, key: &str) -> Result<Option<Looked>, StorageError> {
         let head = self.client.head_object().bucket(&*self.bucket).key(key).customize();
         match head.config_override(patient()).send().await {
             Ok(head) => Ok(Some(Looked {
@@ -107,23 +55,18 @@ impl Storage {
         }
     }
 
-    /// Deletes at most [`BATCH`] keys, each on the condition that it has the ETag that goes with it; says for each,
-    /// in the order of `keys`, what became of it.
-    ///
-    /// # Errors
-    /// S3 failed as a whole; which of the objects are gone is unknown then.
-    pub async fn delete_batch(&self, keys: &[(String, Option<String>)]) -> Result<Vec<Fate>, StorageError> {
-        let mut fates = vec![Fate::Changed; keys.len()];
-        let mut waiting: Vec<usize> = (0..keys.len()).collect();
+    async fn delete(&self, doomed: &[Doomed]) -> Result<Vec<Fate>, StorageError> {
+        let mut fates = vec![Fate::Changed; doomed.len()];
+        let mut waiting: Vec<usize> = (0..doomed.len()).collect();
         for attempt in 0..BATCH_TRIES {
             if waiting.is_empty() {
                 break;
             }
             back_off(attempt).await;
-            let answer = self.delete_once(waiting.iter().map(|at| &keys[*at])).await?;
+            let answer = self.delete_once(waiting.iter().map(|at| &doomed[*at])).await?;
             let mut busy = Vec::new();
             for at in waiting {
-                let (is_busy, fate) = answer.fate(&keys[at].0);
+                let (is_busy, fate) = answer.fate(&doomed[at].key);
                 fates[at] = fate;
                 if is_busy {
                     busy.push(at);
@@ -133,26 +76,12 @@ impl Storage {
         }
         Ok(fates)
     }
+}
 
-    async fn delete_once(
-        &self,
-        keys: impl Iterator<Item = &(String, Option<String>)>,
-    ) -> Result<BatchAnswer, StorageError> {
-        let identifier = |(key, etag): &(String, Option<String>)| {
-            ObjectIdentifier::builder().key(key).set_e_tag(etag.clone()).build()
-        };
-        let objects = keys.map(identifier).collect::<Result<Vec<_>, _>>().map_err(|error| unbuilt(&error))?;
-        let delete = Delete::builder().set_objects(Some(objects)).build().map_err(|error| unbuilt(&error))?;
-        let deleted = self.client.delete_objects().bucket(&*self.bucket).delete(delete).customize();
-        let deleted = deleted.config_override(patient()).send().await;
-        Ok(BatchAnswer::of(deleted.map_err(|error| failed("DeleteObjects", &error))?))
-    }
+impl Upkeep for Storage {
+    type Report = Report;
 
-    /// Lists the multipart uploads of the bucket, from where the page before says.
-    ///
-    /// # Errors
-    /// S3 failed, all tries included.
-    pub async fn unfinished(&self, from: Option<&Unfinished>) -> Result<(Vec<Unfinished>, bool), StorageError> {
+    async fn unfinished(&self, from: Option<&Unfinished>) -> Result<(Vec<Unfinished>, bool), StorageError> {
         let list = self.client.list_multipart_uploads().bucket(&*self.bucket);
         let list = list.set_key_marker(from.map(|upload| upload.key.clone()));
         let list = list.set_upload_id_marker(from.map(|upload| upload.id.clone()));
@@ -162,11 +91,7 @@ impl Storage {
         Ok((listed.uploads.unwrap_or_default().into_iter().filter_map(of_uploads).collect(), more))
     }
 
-    /// Bytes of the parts that S3 has of a multipart upload; none where it has ended.
-    ///
-    /// # Errors
-    /// S3 failed, all tries included.
-    pub async fn stored_parts(&self, upload: &Unfinished) -> Result<u64, StorageError> {
+    async fn stored_parts(&self, upload: &Unfinished) -> Result<u64, StorageError> {
         let (mut bytes, mut from) = (0_u64, None);
         loop {
             let list = self.client.list_parts().bucket(&*self.bucket).key(&upload.key).upload_id(&upload.id);
@@ -185,17 +110,29 @@ impl Storage {
         }
     }
 
-    /// Ends a multipart upload without an object; says whether it was still under way.
-    ///
-    /// # Errors
-    /// S3 failed, all tries included.
-    pub async fn abort_unfinished(&self, upload: &Unfinished) -> Result<bool, StorageError> {
+    async fn abort_unfinished(&self, upload: &Unfinished) -> Result<bool, StorageError> {
         let abort = self.client.abort_multipart_upload().bucket(&*self.bucket).key(&upload.key).upload_id(&upload.id);
         match abort.customize().config_override(patient()).send().await {
             Ok(_) => Ok(true),
             Err(error) if status(&error) == Some(404) => Ok(false),
             Err(error) => Err(failed("AbortMultipartUpload", &error)),
         }
+    }
+
+    fn report(&self, key: Key) -> Report {
+        Report::new(self.clone(), key)
+    }
+}
+
+impl Storage {
+    async fn delete_once(&self, keys: impl Iterator<Item = &Doomed>) -> Result<BatchAnswer, StorageError> {
+        let identifier =
+            |Doomed { key, etag }: &Doomed| ObjectIdentifier::builder().key(key).set_e_tag(etag.clone()).build();
+        let objects = keys.map(identifier).collect::<Result<Vec<_>, _>>().map_err(|error| unbuilt(&error))?;
+        let delete = Delete::builder().set_objects(Some(objects)).build().map_err(|error| unbuilt(&error))?;
+        let deleted = self.client.delete_objects().bucket(&*self.bucket).delete(delete).customize();
+        let deleted = deleted.config_override(patient()).send().await;
+        Ok(BatchAnswer::of(deleted.map_err(|error| failed("DeleteObjects", &error))?))
     }
 }
 

@@ -25,33 +25,17 @@ pub struct Report {
     parts: Vec<CompletedPart>,
 }
 
-impl Report {
-    /// An empty report.
-    #[must_use]
-    pub fn new(storage: Storage, key: Key) -> Self {
-        Self { storage, key, text: Vec::new(), upload: None, parts: Vec::new() }
-    }
-
-    /// Adds a line, without its end.
-    pub fn add(&mut self, line: &str) {
+impl satchel_store::Report for Report {
+    fn add(&mut self, line: &str) {
         self.text.extend_from_slice(line.as_bytes());
         self.text.push(b'\n');
     }
 
-    /// Sends what has come together, where that is enough for a part. To be called now and then, so that memory does
-    /// not grow with the report.
-    ///
-    /// # Errors
-    /// S3 failed. No line is lost: they are sent with the next ones.
-    pub async fn flush(&mut self) -> Result<(), StorageError> {
+    async fn flush(&mut self) -> Result<(), StorageError> {
         if self.text.len() >= PART_BYTES { self.send_part().await } else { Ok(()) }
     }
 
-    /// Makes it readable.
-    ///
-    /// # Errors
-    /// S3 failed; there is no report then.
-    pub async fn finish(mut self) -> Result<(), StorageError> {
+    async fn finish(mut self) -> Result<(), StorageError> {
         if self.upload.is_none() {
             let storage = &self.storage;
             let put = storage.client.put_object().bucket(&*storage.bucket).key(self.key.as_str());
@@ -63,6 +47,13 @@ impl Report {
             self.send_part().await?;
         }
         self.complete().await
+    }
+}
+
+impl Report {
+    /// An empty report.
+    pub(super) fn new(storage: Storage, key: Key) -> Self {
+        Self { storage, key, text: Vec::new(), upload: None, parts: Vec::new() }
     }
 
     async fn send_part(&mut self) -> Result<(), StorageError> {

@@ -107,7 +107,7 @@ impl<'a> S3<'a> {
         let at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let url = self.presigner.presign(&UrlTerms {
             method: Method::PUT,
-            key,
+            key: key.as_str(),
             response: &[],
             content_length: Some(length),
             checksum: None,

@@ -65,7 +65,7 @@ impl Objects for Files {
 
     async fn remove(&self, path: &UploadPath) -> Result<bool, StoreError> {
         let was_waiting = discard_all(self, path).await?;
-        Ok(self.delete(&Key::of_upload(path)).await? || was_waiting)
+        Ok(self.drop_key(&Key::of_upload(path)).await? || was_waiting)
     }
 }
 
@@ -151,7 +151,7 @@ fn met_by(present: &ObjectHead, grant: &Grant, sha256: Digest, now: Timestamp) -
 }
 
 /// Of another form than an MD5, so that no S3 tool takes it for one; a folder's files need none.
-fn tag(sha256: Digest) -> String {
+pub(super) fn tag(sha256: Digest) -> String {
     format!("{}-1", hex::encode(&sha256.0[..16]))
 }
 

@@ -42,7 +42,7 @@ impl Sealing for Files {
     }
 
     async fn discard(&self, grant: &Grant) -> Result<(), StoreError> {
-        self.delete(&waiting_key(grant)?).await.map(|_| ())
+        self.drop_key(&waiting_key(grant)?).await.map(|_| ())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Small JSON objects that several may edit at the same time: read, changed, and written back on the condition that
+//! Small JSON documents that several may edit at the same time: read, changed, and written back on the condition that
 //! nobody was faster.
 
 use std::{
@@ -8,12 +8,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::StatusCode;
 use satchel_core::object_key::Key;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::lean_s3::{Condition, LeanS3, LeanS3Error, SmallObject, Written};
+use crate::{
+    documents::{Condition, Document, Documents, Written},
+    error::StoreError,
+};
 
 /// The longest pause between two rounds of a race, in milliseconds. Of a hundred editors one gets through in each round:
 /// they must not all be back for the next.
@@ -22,11 +24,11 @@ const MAX_PAUSE: u32 = 1_024;
 /// Why a document could not be read or written. The message is for the log, never for a client.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// S3 failed; after writing, whether it was written is unknown.
+    /// The store failed; after writing, whether it was written is unknown.
     #[error(transparent)]
-    S3(#[from] LeanS3Error),
-    /// Somebody else's object, or a damaged one. It is never taken for an empty one.
-    #[error("the object cannot be read: {0}")]
+    Store(#[from] StoreError),
+    /// Somebody else's document, or a damaged one. It is never taken for an empty one.
+    #[error("the document cannot be read: {0}")]
     Unreadable(#[source] serde_json::Error),
     /// No randomness for a pause.
     #[error("no randomness: {0}")]
@@ -37,7 +39,7 @@ impl DocumentError {
     /// Whether there is no room for more.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        matches!(self, Self::S3(LeanS3Error::Status { status: StatusCode::INSUFFICIENT_STORAGE, .. }))
+        matches!(self, Self::Store(error) if error.is_full())
     }
 }
 
@@ -46,7 +48,7 @@ impl DocumentError {
 pub struct Found<T> {
     /// What it says.
     pub value: T,
-    object: Option<SmallObject>,
+    object: Option<Document>,
 }
 
 impl<T> Found<T> {
@@ -63,10 +65,10 @@ impl<T> Found<T> {
     }
 }
 
-/// The documents of one bucket. Clones share the queues.
+/// Edits the documents of a store. Clones share the queues.
 #[derive(Debug, Clone)]
-pub struct Documents {
-    s3: LeanS3,
+pub struct Editor<D> {
+    documents: D,
     queues: Arc<Queues>,
 }
 
@@ -85,30 +87,30 @@ impl Queues {
     }
 }
 
-impl Documents {
-    /// Documents that are read and written through `s3`.
+impl<D: Documents> Editor<D> {
+    /// Reads and writes `documents`.
     #[must_use]
-    pub fn new(s3: LeanS3) -> Self {
-        Self { s3, queues: Arc::default() }
+    pub fn new(documents: D) -> Self {
+        Self { documents, queues: Arc::default() }
     }
 
-    /// Reads a document, in one request.
+    /// Reads a document, in one request to the store.
     ///
     /// # Errors
     /// See [`DocumentError`].
     pub async fn read<T: DeserializeOwned + Default>(&self, key: &Key) -> Result<Found<T>, DocumentError> {
-        let object = self.s3.get(key).await?;
+        let object = self.documents.get(key).await?;
         let read = object.as_ref().map(|object| serde_json::from_slice(&object.body)).transpose();
         let value = read.map_err(DocumentError::Unreadable)?;
         Ok(Found { value: value.unwrap_or_default(), object })
     }
 
-    /// The keys that begin with `prefix`, however many there are, 1,000 with each request.
+    /// The keys that begin with `prefix`, however many there are.
     ///
     /// # Errors
-    /// S3 failed.
+    /// The store failed.
     pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, DocumentError> {
-        Ok(self.s3.list_all(prefix).await?.into_iter().map(|listed| listed.key).collect())
+        Ok(self.documents.keys(prefix).await?)
     }
 
     /// Changes a document with `edit`, from the start again whenever another editor was faster, without end: the caller
@@ -147,7 +149,7 @@ impl Documents {
                 return Ok((value, given));
             }
             let condition = object.as_ref().map_or(Condition::Absent, |object| Condition::Matches(&object.etag));
-            match self.s3.put(key, body.clone(), condition).await.map_err(DocumentError::from)? {
+            match self.documents.put(key, body.clone(), condition).await.map_err(DocumentError::from)? {
                 Written::Done => return Ok((value, given)),
                 Written::Changed => attempted = Some((body, given)),
             }
