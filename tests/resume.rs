@@ -387,7 +387,7 @@ async fn what_an_interrupted_request_has_left_is_finished_by_the_next() {
 
 #[tokio::test]
 async fn the_s3_requests_of_a_chunk_do_not_grow_with_the_file() {
-    let world = World::new().await;
+    let world = World::over_s3(Setup::default()).await;
     let body = bytes(64 * MIB);
     for length in [12 * MIB, 64 * MIB] {
         let path = format!("u/{length}");

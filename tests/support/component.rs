@@ -10,12 +10,23 @@ const UPLOAD: &str = "upload.example.org";
 
 /// A stack with the component switched on.
 pub async fn world(extra: &[(&'static str, &str)]) -> World {
-    let mut variables = vec![
-        ("SATCHEL_COMPONENT_CREDENTIALS", "prosody:pass".to_owned()),
-        ("SATCHEL_SLOT_CREDENTIALS", "ejabberd-secret".to_owned()),
-    ];
+    let mut variables = credentials();
     variables.extend(extra.iter().map(|(name, value)| (*name, (*value).to_owned())));
     World::with(Setup { variables, ..Setup::default() }).await
+}
+
+/// The same over an S3 whose requests are counted, with slots that lead there.
+pub async fn world_over_s3() -> World {
+    let mut variables = credentials();
+    variables.push(("SATCHEL_SLOT_PUT", "s3".to_owned()));
+    World::over_s3(Setup { variables, ..Setup::default() }).await
+}
+
+fn credentials() -> Vec<(&'static str, String)> {
+    vec![
+        ("SATCHEL_COMPONENT_CREDENTIALS", "prosody:pass".to_owned()),
+        ("SATCHEL_SLOT_CREDENTIALS", "ejabberd-secret".to_owned()),
+    ]
 }
 
 fn posted(body: &Value) -> Request {

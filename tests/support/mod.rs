@@ -198,10 +198,11 @@ impl World {
     }
 
     /// The same, set up differently.
-    pub async fn restart_with(self, setup: Setup) -> Self {
-        let folder = self.folder;
+    pub async fn restart_with(self, mut setup: Setup) -> Self {
+        let Self { folder, beside, .. } = self;
         self.stack.stop().await;
-        Self::in_folder(setup, folder).await
+        setup.variables.extend(beside.iter().flat_map(PlainS3::variables));
+        Self { beside, ..Self::in_folder(setup, folder).await }
     }
 
     pub async fn stop(self) {
