@@ -1,7 +1,10 @@
 """Chromium on a page of another origin: uploads, downloads and refusals through fetch(), with all that CORS demands."""
 
+import io
 import json
 import threading
+import urllib.request
+import wave
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -9,7 +12,7 @@ import pytest
 import tokens
 from browser import Browser
 from files import KIB, MIB
-from satchel import SECRET
+from satchel import SECRET, Satchel
 from server import HOST
 
 PUT = """
@@ -116,3 +119,62 @@ def assert_problem(answer: dict, status: int):
     problem = json.loads(answer["body"])
     assert problem["status"] == status
     assert problem["code"]
+
+
+LISTEN = """
+    const [url] = parameters;
+    const audio = window.player = new Audio();
+    const ready = new Promise((good, bad) => { audio.onloadedmetadata = good; audio.onerror = () => bad(audio.error.message); });
+    audio.preload = "metadata";
+    audio.src = url;
+    await ready;
+    return audio.duration;
+"""
+SEEK = """
+    const [seconds] = parameters;
+    const audio = window.player;
+    const there = new Promise((good, bad) => { audio.onseeked = good; audio.onerror = () => bad(audio.error.message); });
+    audio.currentTime = seconds;
+    await there;
+    return [audio.currentTime, audio.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA];
+"""
+MINUTES = 40
+
+
+def recording() -> bytes:
+    """Forty minutes of silence, far more than a browser fetches beforehand."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(16_000)
+        sound.writeframes(bytes(2 * 16_000 * 60 * MINUTES))
+    return file.getvalue()
+
+
+def later(stack: Satchel, hours: int) -> Satchel:
+    """The same stack with its clock put forward (Debian's faketime)."""
+    moved = Satchel(stack.folder, stack.settings)
+    moved.port, moved.s3_port, moved.base_url = stack.port, stack.s3_port, stack.base_url
+    library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+    moved.settings = stack.settings | {
+        "LD_PRELOAD": library, "FAKETIME": f"+{hours}h", "FAKETIME_DONT_FAKE_MONOTONIC": "1"
+    }
+    return moved
+
+
+def test_a_page_that_was_left_open_for_two_hours_still_seeks(browser, tmp_path):
+    body, path = recording(), "listened/recording.wav"
+    with Satchel(tmp_path / "satchel") as stack:
+        url = stack.url(path)
+        request = urllib.request.Request(f"{url}?{tokens.v2(SECRET, path, len(body), 'audio/wav')}", body, method="PUT")
+        request.add_header("Content-Type", "audio/wav")
+        with urllib.request.urlopen(request) as answer:
+            assert answer.status == 201
+        assert browser.run(LISTEN, url) == MINUTES * 60
+    with later(stack, hours=2) as stack:
+        before = len(stack.log.read_text().splitlines())
+        at = MINUTES * 60 - 5
+        assert browser.run(SEEK, at) == [at, True]
+        asked = [line for line in stack.log.read_text().splitlines()[before:] if " 206 GET download " in line]
+        assert asked, "the end was not there yet"

@@ -5,7 +5,7 @@ use tokio::task::spawn_blocking;
 use crate::Store;
 use crate::error::StoreError;
 use crate::footer::Label;
-use crate::watch::Trouble;
+use crate::watch::{Part, Trouble};
 
 /// Whether the store can do its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,10 @@ impl Store {
         let written = spawn_blocking(write).await?;
         self.noting(written.map_err(StoreError::from))?;
         let now = i64::try_from(self.now()).unwrap_or(i64::MAX);
-        self.writer().apply(move |tables| Ok(Ok(tables.rows.set("probe", &now)?))).await
+        self.writer().apply(move |tables| Ok(Ok(tables.rows.set("probe", &now)?))).await?;
+        if self.room().admit(0).is_ok() {
+            self.watch().worked(Part::Files);
+        }
+        Ok(())
     }
 }

@@ -166,19 +166,37 @@ impl fmt::Display for Notice {
 /// Passes notices on, each once.
 pub(crate) struct Watch {
     listener: Listener,
-    trouble: Mutex<Option<(Trouble, String)>>,
+    known: Mutex<Option<Known>>,
     damaged: Mutex<HashSet<String>>,
+}
+
+/// What is wrong now.
+#[derive(Debug)]
+struct Known {
+    trouble: Trouble,
+    cause: String,
+    /// Files cannot be written, or not be read: a row that can be written proves nothing about those.
+    of_files: bool,
+}
+
+/// What has failed, or worked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The index.
+    Index,
+    /// Files, perhaps with the index.
+    Files,
 }
 
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch").field("trouble", &self.trouble).finish_non_exhaustive()
+        f.debug_struct("Watch").field("known", &self.known).finish_non_exhaustive()
     }
 }
 
 impl Watch {
     pub(crate) fn new(listener: Listener) -> Self {
-        Self { listener, trouble: Mutex::new(None), damaged: Mutex::new(HashSet::new()) }
+        Self { listener, known: Mutex::new(None), damaged: Mutex::new(HashSet::new()) }
     }
 
     pub(crate) fn say(&self, notice: &Notice) {
@@ -187,13 +205,19 @@ impl Watch {
 
     /// Takes note of an error of the store, whatever its asker makes of it.
     pub(crate) fn failed(&self, error: &StoreError) {
+        self.part_failed(error, Part::Files);
+    }
+
+    /// The same where it is known what has failed.
+    pub(crate) fn part_failed(&self, error: &StoreError, part: Part) {
         if let StoreError::Damaged { what, cause } = error {
             return self.damaged(what, cause);
         }
         let Some(trouble) = Trouble::of(error) else { return };
-        let mut known = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = known.as_ref().is_none_or(|(known, _)| *known != trouble);
-        *known = Some((trouble, error.to_string()));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = known.as_ref().is_none_or(|known| known.trouble != trouble);
+        let of_files = part == Part::Files || known.as_ref().is_some_and(|known| known.of_files);
+        *known = Some(Known { trouble, cause: error.to_string(), of_files });
         drop(known);
         if is_new {
             self.say(&Notice::Trouble { trouble, cause: error.to_string() });
@@ -209,16 +233,19 @@ impl Watch {
         }
     }
 
-    /// Something was stored.
-    pub(crate) fn worked(&self) {
-        let was = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
+    /// Something was written.
+    pub(crate) fn worked(&self, part: Part) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let was = known.take_if(|known| part == Part::Files || !known.of_files);
+        drop(known);
         if was.is_some() {
             self.say(&Notice::Recovered);
         }
     }
 
     pub(crate) fn trouble(&self) -> Option<(Trouble, String)> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().map(|known| (known.trouble, known.cause.clone()))
     }
 
     pub(crate) fn damaged_count(&self) -> usize {

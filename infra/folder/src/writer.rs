@@ -17,7 +17,7 @@ use crate::room::Room;
 use crate::rows::Rows;
 use crate::tables::{AfterCommit, Tables};
 use crate::usage::Usages;
-use crate::watch::Watch;
+use crate::watch::{Part, Watch};
 
 /// Mutations per commit at most, so that the first of a flood does not wait for the last.
 const BATCH: usize = 512;
@@ -173,37 +173,40 @@ impl Run {
         let mut settles = Vec::with_capacity(batch.len());
         let mut after = AfterCommit::default();
         let committed = self.apply_all(batch, &mut settles, &mut after);
+        let part = if after.published.is_empty() { Part::Index } else { Part::Files };
         let shared = &self.shared;
         let failure = committed.as_ref().err().map(|error| Failure::of(error, &shared.room));
         match committed {
-            Ok(()) => {
+            Ok(wrote) => {
                 after.published.into_iter().for_each(Loose::keep);
                 shared.blobs.adopt(after.garbage.len());
                 shared.blobs.adopt(after.strays);
                 shared.epochs.retire(after.garbage);
                 shared.usages.apply(&after.changed);
                 shared.subscribers.publish(after.created);
-                if shared.room.admit(0).is_ok() {
-                    shared.watch.worked();
+                // A commit of nothing asks nothing of the disk.
+                if wrote && shared.room.admit(0).is_ok() {
+                    shared.watch.worked(part);
                 }
             }
             Err(error) => {
                 // The commit may have reached the disk all the same, so its blobs stay for the next opening to judge.
                 after.published.into_iter().for_each(Loose::abandon);
                 shared.blobs.adopt(after.garbage.len());
-                shared.watch.failed(&error);
+                shared.watch.part_failed(&error, part);
                 self.connection = None;
             }
         }
         settles.into_iter().for_each(|settle| settle(failure.as_ref()));
     }
 
+    /// Says whether anything was written.
     fn apply_all(
         &mut self,
         batch: Vec<Job>,
         settles: &mut Vec<Settle>,
         after: &mut AfterCommit,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut jobs = batch.into_iter();
         let result = self.run_jobs(&mut jobs, settles, after);
         if result.is_err() {
@@ -218,7 +221,7 @@ impl Run {
         jobs: &mut std::vec::IntoIter<Job>,
         settles: &mut Vec<Settle>,
         after: &mut AfterCommit,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let Self { shared, connection, identity } = self;
         if shared.disk.index_identity()? != *identity {
             return Err(StoreError::FolderGone);
@@ -228,6 +231,7 @@ impl Run {
             Some(connection) => connection,
             none => none.insert(index::writer_again(&*shared.disk)?),
         };
+        let before = connection.total_changes();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut tables = Tables { rows: Rows(&transaction), after: std::mem::take(after) };
         let mut run = || -> Result<(), StoreError> {
@@ -253,7 +257,9 @@ impl Run {
         let done = run();
         *after = tables.after;
         done?;
+        let wrote = transaction.total_changes() > before;
         let mut transaction = Some(transaction);
-        Ok(shared.disk.commit(&mut || transaction.take().map_or(Ok(()), rusqlite::Transaction::commit))?)
+        shared.disk.commit(&mut || transaction.take().map_or(Ok(()), rusqlite::Transaction::commit))?;
+        Ok(wrote)
     }
 }
