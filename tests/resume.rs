@@ -6,7 +6,7 @@ mod protocol;
 mod races;
 mod refusals;
 
-use satchel_aws::storage::{incomplete::Draft, multipart::Multipart, pieces::Pieces};
+use satchel_aws::storage::resumable::{incomplete::Draft, multipart::Multipart, pieces::Pieces};
 use satchel_core::{
     resume::{progress::Progress, session::Session},
     secret::Secrets,
@@ -353,7 +353,7 @@ async fn what_an_interrupted_request_has_left_is_finished_by_the_next() {
     let (storage, body) = (world.storage(), bytes(12 * MIB));
     let leave = async |url: &str, at: &str, progress: Progress, waiting: &[u8]| {
         let session = session(&world, url, at);
-        let upload = Multipart { grant: &session.grant, id: session.multipart.as_ref().unwrap() };
+        let upload = Multipart { grant: &session.grant, id: session.partial.as_ref().unwrap() };
         let found = storage.incomplete(upload).await.unwrap();
         let (metadata, version) = found.map(|found| (found.metadata, found.version)).unzip();
         let draft = Draft::new(progress, metadata.unwrap_or_default(), Pieces::of(waiting)).unwrap();
