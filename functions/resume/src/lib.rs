@@ -23,7 +23,7 @@ use satchel_core::{
 };
 use satchel_store::{Abandoned, Appended, Begun, Chunk, Partial, Resumable, Standing};
 
-pub use answers::{created_with, of_tus};
+pub use answers::of_tus;
 pub use attempt::Attempt;
 pub use decision::{Beginning, Decision, decide};
 pub use error::ResumeError;

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use satchel_aws::storage::{Storage, objects::S3Reader};
-use satchel_core::{grant::Grant, upload_path::UploadPath};
+use satchel_core::{grant::Grant, resume::upload_metadata::UploadMetadata, upload_path::UploadPath};
 use satchel_store::{
-    Body, CreateError, Creation, Found, Incoming, NewUpload, Objects, Pieces, Promotion, Reader, Sealing, StoreError,
-    Stored,
+    Abandoned, Appended, Begun, Body, Chunk, ChunkError, CreateError, Creation, Found, Incoming, NewUpload, Objects,
+    Partial, Pieces, Promotion, Reader, Resumable, Sealing, Standing, StoreError, Stored,
 };
 
 use crate::files::{Files, Opened};
@@ -66,6 +66,24 @@ impl Sealing for AnyStore {
 
     async fn discard(&self, grant: &Grant) -> Result<(), StoreError> {
         of_either!(self, store => store.discard(grant).await)
+    }
+}
+
+impl Resumable for AnyStore {
+    async fn begin(&self, grant: &Grant, said: &UploadMetadata, first: Chunk) -> Result<Begun, ChunkError> {
+        of_either!(self, store => store.begin(grant, said, first).await)
+    }
+
+    async fn standing(&self, upload: Partial<'_>) -> Result<Standing, StoreError> {
+        of_either!(self, store => store.standing(upload).await)
+    }
+
+    async fn append(&self, upload: Partial<'_>, offset: u64, chunk: Chunk) -> Result<Appended, ChunkError> {
+        of_either!(self, store => store.append(upload, offset, chunk).await)
+    }
+
+    async fn abandon(&self, upload: Partial<'_>) -> Result<Abandoned, StoreError> {
+        of_either!(self, store => store.abandon(upload).await)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The folder as the store that the functions ask for.
 
 mod objects;
+mod resumable;
 mod sealing;
 
 use std::sync::Arc;

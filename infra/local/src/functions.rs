@@ -112,7 +112,7 @@ impl Problems {
 pub struct Functions {
     clock: Clock,
     upload: satchel_upload::State<AnyStore>,
-    resume: satchel_resume::State,
+    resume: satchel_resume::State<AnyStore>,
     download: satchel_download::State<AnyStore>,
     /// Where it is switched on.
     component: Option<satchel_component::State>,
@@ -128,7 +128,7 @@ impl Functions {
         let (credentials, clock) = (|| settings.credentials(), clock.clone());
         Self {
             upload: State::new(configs.upload, credentials(), clock.clone()).over(store.clone()),
-            resume: State::new(configs.resume, credentials(), clock.clone()),
+            resume: State::new(configs.resume, credentials(), clock.clone()).over(store.clone()),
             download: State::new(configs.download, credentials(), clock.clone()).over(store.clone()),
             component: configs
                 .component
@@ -143,9 +143,7 @@ impl Functions {
     /// Has what is no answer's to say written to `notices`.
     #[must_use]
     pub fn with_notices(mut self, notices: &Sink) -> Self {
-        for storage in [&mut self.resume.store, &mut self.expire.store] {
-            *storage = storage.clone().with_notices(notices.clone());
-        }
+        self.expire.store = self.expire.store.clone().with_notices(notices.clone());
         self
     }
 
@@ -199,6 +197,12 @@ impl Functions {
     #[must_use]
     pub fn download(&self) -> &DownloadConfig {
         &self.download.config
+    }
+
+    /// The function of resumable uploads.
+    #[must_use]
+    pub fn resume(&self) -> &satchel_resume::State<AnyStore> {
+        &self.resume
     }
 
     /// The function of uploads.
