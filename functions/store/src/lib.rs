@@ -1,6 +1,8 @@
 //! What the functions ask of a store of files. S3 (`satchel-aws`) and the folder of the program (`satchel-local`) are
 //! two of them; nothing here names one.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod documents;
 mod error;
 mod inventory;
