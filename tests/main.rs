@@ -26,6 +26,7 @@ mod sealing;
 mod secrets;
 mod serving;
 mod status;
+mod stores;
 mod support;
 mod template;
 mod threats;

@@ -81,6 +81,11 @@ impl PlainS3 {
         self.requests.total()
     }
 
+    /// Requests of one operation so far.
+    pub fn count(&self, operation: &str) -> u64 {
+        self.requests.count(operation)
+    }
+
     pub fn address(&self) -> std::net::SocketAddr {
         self.address
     }

@@ -4,11 +4,9 @@ pub mod bulk;
 mod deletes;
 mod entries;
 mod error;
-pub mod incomplete;
-pub mod multipart;
 pub mod objects;
-pub mod pieces;
 pub mod report;
+pub mod resumable;
 mod sealing;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};

@@ -2,10 +2,7 @@
 
 use http::{HeaderName, StatusCode, header};
 use lambda_http::{Body, Response};
-use satchel_aws::{
-    answer::{empty, set},
-    log,
-};
+use satchel_aws::answer::{empty, set};
 use satchel_core::{
     cors,
     resume::{
@@ -53,21 +50,6 @@ pub fn created(session: &Session, id: &str, location: &str, offset: u64, code: &
     set(&mut response, header::LOCATION, location);
     set(&mut response, SESSION_TOKEN, id);
     progress(&mut response, session, offset);
-    response
-}
-
-/// The answer to a creation whose chunk was taken in pieces, the later ones as PATCHes of the upload: with what the last of
-/// them came to.
-#[must_use]
-pub fn created_with(created: &Response<Body>, last: &Response<Body>) -> Response<Body> {
-    let mut response = empty(StatusCode::CREATED, creation_code(!last.headers().contains_key(UPLOAD_EXPIRES)));
-    let own = [header::LOCATION, SESSION_TOKEN].map(|name| (name, created));
-    for (name, from) in own.into_iter().chain([UPLOAD_OFFSET, UPLOAD_EXPIRES].map(|name| (name, last))) {
-        if let Some(value) = from.headers().get(&name) {
-            response.headers_mut().insert(name, value.clone());
-        }
-    }
-    log::inherit(&mut response, created);
     response
 }
 

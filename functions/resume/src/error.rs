@@ -3,7 +3,7 @@
 
 use http::{Method, StatusCode};
 use lambda_http::{Body, Response};
-use satchel_aws::{answer, log, storage::StorageError};
+use satchel_aws::{answer, log};
 use satchel_core::{
     credential::{Credential, CredentialError},
     problem::Problem,
@@ -11,6 +11,7 @@ use satchel_core::{
     resume::refusal::ResumeRefusal,
     route::RouteError,
 };
+use satchel_store::{BodyError, ChunkError, StoreError};
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -21,10 +22,22 @@ pub enum ResumeError {
     /// The protocol, or the token, does not allow it.
     #[error(transparent)]
     Refused(#[from] ResumeRefusal),
-    /// S3 failed.
+    /// The chunk broke off, and nothing of it was kept.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// It broke off, and what came of it was kept.
+    #[error("the chunk broke off; what came of it is kept: ask with HEAD for the offset and go on from there")]
+    BrokenOff {
+        /// Bytes that were kept.
+        kept: u64,
+        /// How it broke off.
+        #[source]
+        cause: BodyError,
+    },
+    /// The store failed.
     #[error("the file store is not available; nothing that was acknowledged is lost, try again")]
-    Storage(#[from] StorageError),
-    /// S3 took too long.
+    Storage(#[from] StoreError),
+    /// It took too long.
     #[error("the file store does not answer in time; nothing that was acknowledged is lost, try again")]
     Hangs,
     /// No randomness.
@@ -45,10 +58,22 @@ impl From<CredentialError> for ResumeError {
 }
 
 impl ResumeError {
+    /// Why nothing of a chunk was taken, in an upload of `length` bytes.
+    pub(crate) fn of_chunk(error: ChunkError, length: u64) -> Self {
+        match error {
+            ChunkError::Store(error) => error.into(),
+            ChunkError::Body(error) => error.into(),
+            ChunkError::Mismatch => ResumeRefusal::ChecksumMismatch.into(),
+            ChunkError::TooLong => ResumeRefusal::TooLong { length }.into(),
+        }
+    }
+
     fn problem(&self) -> Problem {
         let (status, code) = match self {
             Self::Refused(refusal) => return refusal.problem(),
-            Self::Storage(error) if error.is_full() => return StorageError::full(),
+            Self::Body(error) => return error.problem(),
+            Self::BrokenOff { cause, .. } => (cause.problem().status, cause.problem().code),
+            Self::Storage(error) if error.is_full() => return StoreError::full(),
             Self::Route(RouteError::NotFound) => (StatusCode::NOT_FOUND, "no_such_address"),
             Self::Route(RouteError::Path(_)) => (StatusCode::BAD_REQUEST, "path_malformed"),
             Self::Storage(_) | Self::Hangs => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
@@ -58,7 +83,7 @@ impl ResumeError {
     }
 
     /// The answer, with what the log line should say beyond it: the messages that were MACed (never the secret or the
-    /// MAC), or what S3 said.
+    /// MAC), or what the store said.
     pub(crate) fn answer(&self, method: &Method) -> Response<Body> {
         let mut response = answer::refusal(method, &self.problem());
         match self {
@@ -67,6 +92,10 @@ impl ResumeError {
                 log::note(&mut response, "signed_messages", messages);
             }
             Self::Storage(cause) => log::note(&mut response, "cause", cause.to_string()),
+            Self::BrokenOff { kept, .. } => {
+                log::note(&mut response, "reason", self.to_string());
+                log::note(&mut response, "chunk_bytes", *kept);
+            }
             other => log::note(&mut response, "reason", other.to_string()),
         }
         response

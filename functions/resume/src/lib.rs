@@ -1,127 +1,200 @@
 //! `resume`: uploads below `/resume/` by the tus protocol, version 1.0.0. The token is checked once, at creation; from
-//! then on the upload's signed id is what counts.
+//! then on the upload's signed id is what counts. The program decides by the same [`decide`], and hands chunks over as
+//! they come.
 
 mod answers;
-mod creation;
+mod attempt;
+mod decision;
 mod error;
-mod transfer;
 
 use std::time::Duration;
 
-use http::Method;
-use lambda_http::{Body, Request, RequestExt, Response};
+use lambda_http::{Body, Request, Response};
 use satchel_aws::{answer, event, log, storage::Storage};
 use satchel_core::{
     config::ResumeConfig,
     grant::Grant,
     resume::{
+        checksum::Checksum,
         refusal::ResumeRefusal,
-        request::{self, ID_HEADER, ID_PARAMETER, Place},
+        request::{self, Place},
         session::Session,
     },
 };
+use satchel_store::{Abandoned, Appended, Begun, Chunk, Partial, Resumable, Standing};
 
-pub use answers::{created_with, of_tus};
+pub use answers::of_tus;
+pub use attempt::Attempt;
+pub use decision::{Beginning, Decision, decide};
 pub use error::ResumeError;
 
 /// Everything a request needs, built once per cold start.
 pub type State<S = Storage> = satchel_aws::state::State<ResumeConfig, S>;
 
-/// All S3 requests of one of ours together: API Gateway waits 29 s, and its 504 says less than our 503. An upload may be
-/// left at any point, as by a crash.
+/// All requests to the store of one of ours together: API Gateway waits 29 s, and its 504 says less than our 503. An
+/// upload may be left at any point, as by a crash.
 const DEADLINE: Duration = Duration::from_secs(25);
 
 const METHODS: &str = "OPTIONS, HEAD, POST, PATCH, DELETE";
 
-/// Answers one request.
-pub async fn handle(state: &State, request: Request) -> Response<Body> {
-    let named = request::method(request.method(), |name| text(&request, name));
-    let limits = state.config.limits();
-    let Some(method) = named else { return of_tus(answer::method_not_allowed(request.method(), METHODS), limits) };
-    let protocol = protocol_tried(&method, &request);
-    let creates = method == Method::POST;
-    let size = text(&request, "upload-length").and_then(|length| length.parse().ok()).filter(|_| creates);
-    let mut response = decide(state, &method, request).await.unwrap_or_else(|error| error.answer(&method));
-    log::note_attempt(&mut response, protocol, size);
-    of_tus(response, limits)
-}
-
-fn protocol_tried(method: &Method, request: &Request) -> Option<&'static str> {
-    let (header, parameter) = (|name: &str| event::header(request, name), |name: &str| event::parameter(request, name));
-    request::protocol_tried(method, header, parameter, request.raw_http_path())
-}
-
-async fn decide(state: &State, method: &Method, request: Request) -> Result<Response<Body>, ResumeError> {
-    if *method == Method::OPTIONS {
-        return Ok(answers::capabilities(state.config.policy.max_size));
+/// Answers one request, whose chunk is here.
+pub async fn handle<S: Resumable>(state: &State<S>, request: Request) -> Response<Body> {
+    let attempt = Attempt::of(&state.config, &request);
+    match decide(&state.config, &request, &attempt, state.clock.now()) {
+        Err(error) => attempt.answered(Err(error)),
+        Ok(decision) => {
+            let grant = decision.grant().cloned();
+            let carried_out = tokio::time::timeout(DEADLINE, carry_out_whole(state, decision, request)).await;
+            let answered = carried_out.unwrap_or(Err(ResumeError::Hangs));
+            attempt.granted(grant.as_ref(), answered)
+        }
     }
-    if ![Method::HEAD, Method::POST, Method::PATCH, Method::DELETE].contains(method) {
-        return Ok(answer::method_not_allowed(method, METHODS));
-    }
-    request::check_version(|name| text(&request, name))?;
-    if *method == Method::POST {
-        return creation::create(state, request).await;
-    }
-    let session = session(state, &request)?;
-    Ok(granted(method, &session.grant, proceed(state, method, &session, request)).await)
 }
 
-/// What comes of an upload that is allowed, in the time that there is. Whoever may not get it done is known here, too.
-async fn granted(
-    method: &Method,
-    grant: &Grant,
-    answered: impl Future<Output = Result<Response<Body>, ResumeError>>,
-) -> Response<Body> {
-    let answered = tokio::time::timeout(DEADLINE, answered).await.unwrap_or(Err(ResumeError::Hangs));
-    let mut response = answered.unwrap_or_else(|error| error.answer(method));
-    log::note(&mut response, "size_bytes", grant.size);
-    log::note_owner(&mut response, grant.owner);
-    response
-}
-
-async fn proceed(
-    state: &State,
-    method: &Method,
-    session: &Session,
+async fn carry_out_whole<S: Resumable>(
+    state: &State<S>,
+    decision: Decision,
     request: Request,
 ) -> Result<Response<Body>, ResumeError> {
-    match *method {
-        Method::HEAD => head(state, session).await,
-        Method::PATCH => patch(state, session, request).await,
-        _ => delete(state, session).await,
+    let header = |name: &str| text(&request, name);
+    let place = match &decision {
+        Decision::Begin(beginning) => {
+            beginning.creation.check_chunk(header, request.body())?;
+            beginning.creation.place()
+        }
+        Decision::Append(session) => {
+            let place = Place::of_patch(header, session.grant.size)?;
+            request::check_chunk(header, request.body(), place)?;
+            place
+        }
+        _ => return carry_out(state, decision).await,
+    };
+    let chunk = Chunk::whole(event::into_bytes(request.into_body()));
+    take(state, decision, place, chunk).await
+}
+
+/// What the head of a request says of the chunk that is on its way, `length` bytes if that is known: where it goes, and what
+/// it is to be handed to [`take`] with.
+///
+/// # Errors
+/// It makes no sense, or the chunk cannot be taken.
+pub fn expect(
+    decision: &Decision,
+    request: &Request,
+    length: Option<u64>,
+) -> Result<(Place, Option<Checksum>), ResumeError> {
+    let header = |name: &str| text(request, name);
+    let place = match decision {
+        Decision::Begin(beginning) => beginning.creation.place(),
+        Decision::Append(session) => Place::of_patch(header, session.grant.size)?,
+        _ => return Err(ResumeRefusal::ChunkType.into()),
+    };
+    let checksum = request::announced_checksum(header)?;
+    if let (Decision::Begin(_), Some(length)) = (decision, length) {
+        place.check(length)?;
+    }
+    Ok((place, checksum))
+}
+
+/// Does what was decided about a request without a chunk.
+///
+/// # Errors
+/// The upload is gone; the store failed.
+pub async fn carry_out<S: Resumable>(state: &State<S>, decision: Decision) -> Result<Response<Body>, ResumeError> {
+    match decision {
+        Decision::Capabilities => Ok(answers::capabilities(state.config.policy.max_size)),
+        Decision::NotAllowed(method) => Ok(answer::method_not_allowed(&method, METHODS)),
+        Decision::Find(session) => find(&state.store, &session).await,
+        Decision::End(session) => end(&state.store, &session).await,
+        Decision::Begin(beginning) => begin(state, *beginning, Chunk::whole(Vec::new().into())).await,
+        // Not without its chunk.
+        Decision::Append(_) => Err(ResumeRefusal::ChunkType.into()),
     }
 }
 
-/// The upload that the request continues: by its own URL, or by the header beside the URL it was created at.
-fn session(state: &State, request: &Request) -> Result<Session, ResumeError> {
-    let paths = event::resume_paths(request, state.config.public_path.as_deref())?;
-    let id = event::parameter(request, ID_PARAMETER).or_else(|| event::header(request, ID_HEADER));
-    let id = id.ok_or(ResumeRefusal::Unknown)?;
-    Ok(Session::verify(id, &paths, &state.config.policy.secrets, state.clock.now())?)
+/// Does what was decided about a request with a chunk that goes to `place`.
+///
+/// # Errors
+/// The upload is elsewhere or gone; there is a file already; the chunk broke off; the store failed.
+pub async fn take<S: Resumable>(
+    state: &State<S>,
+    decision: Decision,
+    place: Place,
+    chunk: Chunk,
+) -> Result<Response<Body>, ResumeError> {
+    match decision {
+        Decision::Begin(beginning) => begin(state, *beginning, chunk).await,
+        Decision::Append(session) => append(&state.store, &session, place, chunk).await,
+        other => carry_out(state, other).await,
+    }
 }
 
-async fn head(state: &State, session: &Session) -> Result<Response<Body>, ResumeError> {
-    let (offset, metadata) = transfer::offset(&state.store, session).await?;
-    Ok(answers::found(session, offset, &metadata))
+async fn begin<S: Resumable>(
+    state: &State<S>,
+    beginning: Beginning,
+    chunk: Chunk,
+) -> Result<Response<Body>, ResumeError> {
+    let Beginning { creation, grant, asked_at, base, expires } = beginning;
+    let begun = state.store.begin(&grant, &creation.metadata, chunk).await;
+    let (upload, partial, offset) = match begun.map_err(|error| ResumeError::of_chunk(error, grant.size))? {
+        Begun::Unfinished { name, offset } => (grant.id, Some(name), offset),
+        Begun::Complete(upload) => (upload, None, grant.size),
+        Begun::Exists => return Err(ResumeRefusal::Exists.into()),
+        Begun::Overtaken => return Err(ResumeRefusal::Overtaken.into()),
+    };
+    let code = if upload == grant.id { answers::creation_code(offset == grant.size) } else { "stored_before" };
+    let session = Session { grant: Grant { id: upload, ..grant }, partial, expires };
+    let id = session.sign(state.config.policy.secrets.current(), &asked_at);
+    let location = id.location(&base, &session.grant.path);
+    Ok(answers::created(&session, id.as_str(), &location, offset, code))
 }
 
-async fn patch(state: &State, session: &Session, request: Request) -> Result<Response<Body>, ResumeError> {
-    let place = Place::of_patch(|name| text(&request, name), session.grant.size)?;
-    request::check_chunk(|name| text(&request, name), request.body(), place)?;
-    let chunk = event::into_bytes(request.into_body());
-    let size = chunk.len() as u64;
-    let appended = transfer::append(&state.store, session, place.offset, chunk).await?;
-    let mut response = answers::appended(session, appended.offset);
-    log::note(&mut response, "chunk_bytes", size);
-    if let Some(cause) = appended.part_put_off {
+async fn append<S: Resumable>(
+    store: &S,
+    session: &Session,
+    place: Place,
+    chunk: Chunk,
+) -> Result<Response<Body>, ResumeError> {
+    let appended = store.append(partial(session), place.offset, chunk).await;
+    let (offset, put_off) = match appended.map_err(|error| ResumeError::of_chunk(error, session.grant.size))? {
+        Appended::Stored { offset, put_off } => (offset, put_off),
+        Appended::Broken { offset, cause } => {
+            return Err(ResumeError::BrokenOff { kept: offset - place.offset, cause });
+        }
+        Appended::Conflict { offset } => {
+            return Err(ResumeRefusal::OffsetMismatch { offset, announced: place.offset }.into());
+        }
+        Appended::Overtaken => return Err(ResumeRefusal::Overtaken.into()),
+        Appended::Exists => return Err(ResumeRefusal::Exists.into()),
+        Appended::Gone => return Err(ResumeRefusal::Gone.into()),
+    };
+    let mut response = answers::appended(session, offset);
+    log::note(&mut response, "chunk_bytes", offset - place.offset);
+    if let Some(cause) = put_off {
         log::note(&mut response, "part_put_off", cause.to_string());
     }
     Ok(response)
 }
 
-async fn delete(state: &State, session: &Session) -> Result<Response<Body>, ResumeError> {
-    transfer::terminate(&state.store, session).await?;
-    Ok(answers::terminated())
+async fn find<S: Resumable>(store: &S, session: &Session) -> Result<Response<Body>, ResumeError> {
+    match store.standing(partial(session)).await? {
+        Standing::Unfinished { offset, said } => Ok(answers::found(session, offset, &said)),
+        Standing::Complete { said } => Ok(answers::found(session, session.grant.size, &said)),
+        Standing::Exists => Err(ResumeRefusal::Exists.into()),
+        Standing::Gone => Err(ResumeRefusal::Gone.into()),
+    }
+}
+
+async fn end<S: Resumable>(store: &S, session: &Session) -> Result<Response<Body>, ResumeError> {
+    match store.abandon(partial(session)).await? {
+        Abandoned::Done => Ok(answers::terminated()),
+        Abandoned::Overtaken => Err(ResumeRefusal::Overtaken.into()),
+        Abandoned::Gone => Err(ResumeRefusal::Gone.into()),
+    }
+}
+
+fn partial(session: &Session) -> Partial<'_> {
+    Partial { grant: &session.grant, name: session.partial.as_ref() }
 }
 
 /// A header's value. One that is no text reads as something that no header of the protocol may be.

@@ -239,6 +239,11 @@ impl Draft {
         Ok(())
     }
 
+    /// Bytes so far.
+    pub(crate) fn len(&self) -> u64 {
+        self.sums.len()
+    }
+
     /// The SHA-256 of the bytes so far.
     pub(crate) fn digest(&self) -> Digest {
         Digest(self.sha256.clone().finalize().into())

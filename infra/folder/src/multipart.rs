@@ -103,7 +103,8 @@ fn choose<'p>(named: &[NamedPart], parts: &'p [(u32, PartRecord)]) -> Result<Vec
     Ok(chosen)
 }
 
-fn assemble(
+/// The object that an upload becomes.
+pub(crate) fn assemble(
     at: &UploadAddress,
     upload: UploadRecord,
     chosen: &[&PartRecord],

@@ -61,6 +61,37 @@ impl Body {
     }
 }
 
+/// How a body has ended.
+#[derive(Debug)]
+pub enum Ended<E> {
+    /// Where it said.
+    Whole,
+    /// Not yet: there is more of it than was to be taken.
+    TooLong,
+    /// Before that.
+    Broken(E),
+}
+
+/// A body as far as it has come.
+#[derive(Debug)]
+pub struct Received<B, O, E> {
+    /// The bytes.
+    pub body: B,
+    /// Has seen all of them.
+    pub observer: O,
+    /// How it has ended.
+    pub ended: Ended<E>,
+}
+
+/// How much of a body is to be taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// No more than so many bytes.
+    pub most: u64,
+    /// So many are sure to come, as far as that is known: room is promised for them.
+    pub announced: u64,
+}
+
 impl Store {
     /// Reads `body` to its end, which must come after `length` bytes, and shows `observer` all of it. On any error, or
     /// when the future is dropped, nothing stays behind.
@@ -73,74 +104,126 @@ impl Store {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
         O: Observer,
     {
-        let promise = self.room().promise(length).inspect_err(|error| {
+        let room = Room { most: length, announced: length };
+        let Received { body, observer, ended } = self.receive_some(body, room, observer).await?;
+        match ended {
+            Ended::Whole if body.size == length => Ok((body, observer)),
+            Ended::Whole => Err(incomplete(body.size, length).into()),
+            Ended::TooLong => Err(incomplete(length.saturating_add(1), length).into()),
+            Ended::Broken(error) => Err(StoreError::Body(error.into())),
+        }
+    }
+
+    /// Reads `body` as far as it comes, and shows `observer` all of that. What is not stored afterwards does not stay
+    /// behind.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`], or the disk failed.
+    pub async fn receive_some<S, E, O>(
+        &self,
+        body: S,
+        room: Room,
+        observer: O,
+    ) -> Result<Received<Body, O, E>, StoreError>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Unpin,
+        O: Observer,
+    {
+        let promise = self.promise(room.announced)?;
+        if room.most <= self.inside() {
+            return Ok(small(body, room.most, observer).await);
+        }
+        let received = large(self.blobs().clone(), None, body, promise, room.most, observer).await;
+        received.inspect_err(|error| self.watch().failed(error))
+    }
+
+    /// The same of what goes behind the bytes that `draft` has.
+    pub(crate) async fn receive_behind<S, E, O>(
+        &self,
+        draft: Box<Draft>,
+        body: S,
+        room: Room,
+        observer: O,
+    ) -> Result<Received<Body, O, E>, StoreError>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Unpin,
+        O: Observer,
+    {
+        let promise = self.promise(room.announced)?;
+        let received = large(self.blobs().clone(), Some(draft), body, promise, room.most, observer).await;
+        received.inspect_err(|error| self.watch().failed(error))
+    }
+
+    fn promise(&self, bytes: u64) -> Result<Promise, StoreError> {
+        self.room().promise(bytes).inspect_err(|error| {
             // One that is too large for what is left says nothing about the disk.
             if self.room().admit(0).is_err() {
                 self.watch().failed(error);
             }
-        })?;
-        if length <= self.inside() {
-            return small(body, length, observer).await;
-        }
-        let received = large(self.blobs().clone(), body, promise, length, observer).await;
-        received.inspect_err(|error| self.watch().failed(error))
+        })
     }
-}
-
-fn next<E: Into<Box<dyn std::error::Error + Send + Sync>>>(piece: Result<Bytes, E>) -> Result<Bytes, StoreError> {
-    piece.map_err(|error| StoreError::Body(error.into()))
 }
 
 fn incomplete(received: u64, announced: u64) -> Refusal {
     Refusal::IncompleteBody { received, announced }
 }
 
-async fn small<S, E, O>(mut body: S, length: u64, mut observer: O) -> Result<(Body, O), StoreError>
+async fn small<S, E, O>(mut body: S, most: u64, mut observer: O) -> Received<Body, O, E>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: Into<Box<dyn std::error::Error + Send + Sync>>,
     O: Observer,
 {
-    let mut whole = BytesMut::new();
+    let (mut whole, mut ended) = (BytesMut::new(), Ended::Whole);
     while let Some(piece) = body.next().await {
-        let piece = next(piece)?;
-        let received = (whole.len() + piece.len()) as u64;
-        if received > length {
-            return Err(incomplete(received, length).into());
+        match piece {
+            Ok(piece) if (whole.len() + piece.len()) as u64 > most => ended = Ended::TooLong,
+            Ok(piece) => {
+                whole.extend_from_slice(&piece);
+                continue;
+            }
+            Err(error) => ended = Ended::Broken(error),
         }
-        whole.extend_from_slice(&piece);
-    }
-    if whole.len() as u64 != length {
-        return Err(incomplete(whole.len() as u64, length).into());
+        break;
     }
     observer.update(&whole);
-    Ok((Body::small(whole.freeze()), observer))
+    Received { body: Body::small(whole.freeze()), observer, ended }
 }
 
 async fn large<S, E, O>(
     blobs: Blobs,
+    draft: Option<Box<Draft>>,
     mut body: S,
     promise: Promise,
-    length: u64,
+    most: u64,
     observer: O,
-) -> Result<(Body, O), StoreError>
+) -> Result<Received<Body, O, E>, StoreError>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: Into<Box<dyn std::error::Error + Send + Sync>>,
     O: Observer,
 {
-    let sink = Box::new(Sink { blobs, draft: None, promise, observer });
+    let before = draft.as_ref().map_or(0, |draft| draft.len());
+    let sink = Box::new(Sink { blobs, draft, promise, observer });
     let mut intake = Intake { at: At::Idle(sink), batch: Vec::new(), crumbs: BytesMut::new(), batched: 0, received: 0 };
+    let mut ended = Ended::Whole;
     while let Some(piece) = body.next().await {
-        intake.take(next(piece)?, length).await?;
-    }
-    if intake.received != length {
-        return Err(incomplete(intake.received, length).into());
+        match piece {
+            Ok(piece) if intake.received + piece.len() as u64 > most => ended = Ended::TooLong,
+            Ok(piece) => {
+                intake.take(piece).await?;
+                continue;
+            }
+            Err(error) => ended = Ended::Broken(error),
+        }
+        break;
     }
     intake.dispatch().await?;
+    let size = before + intake.received;
     let Sink { draft, observer, .. } = *intake.settle().await?;
-    let draft = draft.ok_or(StoreError::Closed)?;
-    Ok((Body { size: length, sha256: draft.digest(), content: Content::File(draft) }, observer))
+    let body = match draft {
+        Some(draft) => Body { size, sha256: draft.digest(), content: Content::File(draft) },
+        None => Body::small(Bytes::new()),
+    };
+    Ok(Received { body, observer, ended })
 }
 
 /// The file being written. Lives on blocking threads.
@@ -153,7 +236,7 @@ struct Sink<O> {
 
 impl<O: Observer> Sink<O> {
     fn write(&mut self, batch: &[Bytes]) -> std::io::Result<()> {
-        if self.draft.is_none() {
+        if self.draft.is_none() && !batch.is_empty() {
             self.draft = Some(Box::new(self.blobs.begin()?));
         }
         for bytes in batch {
@@ -184,11 +267,8 @@ struct Intake<O> {
 }
 
 impl<O: Observer> Intake<O> {
-    async fn take(&mut self, bytes: Bytes, announced: u64) -> Result<(), StoreError> {
+    async fn take(&mut self, bytes: Bytes) -> Result<(), StoreError> {
         self.received += bytes.len() as u64;
-        if self.received > announced {
-            return Err(incomplete(self.received, announced).into());
-        }
         self.batched += bytes.len();
         if bytes.len() < CRUMB_BYTES {
             self.crumbs.extend_from_slice(&bytes);

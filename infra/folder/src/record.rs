@@ -164,6 +164,9 @@ pub struct UploadRecord {
     pub full_object: bool,
     /// Those of the object that it becomes.
     pub headers: Headers,
+    /// Bytes of the object that it becomes, where it grows at its end alone; `None` where its sender numbers the parts.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub whole: Option<u64>,
 }
 
 /// One uploaded part.

@@ -36,6 +36,18 @@ impl Rows<'_> {
         Ok(())
     }
 
+    /// The uploads under way at an address, by id. `None`: damaged.
+    pub(crate) fn uploads_at(&self, at: &Address) -> Result<Vec<(String, Option<UploadRecord>)>, StoreError> {
+        let query = "SELECT id, record, sum FROM uploads WHERE bucket = ?1 AND key = ?2 ORDER BY id";
+        let mut statement = self.0.prepare_cached(query)?;
+        let rows = statement.query_map([&at.bucket, &at.key], |row| {
+            let (id, record) = (text(row, 0)?, text(row, 1)?);
+            let record = decode(&record, row.get(2)?, &[&at.bucket, &at.key, &id, &record]);
+            Ok((id, record))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Up to `limit` uploads under way after a key and id, in order. `None`: damaged.
     pub(crate) fn uploads_from(
         &self,

@@ -3,11 +3,12 @@
 use tokio::task::spawn_blocking;
 
 use crate::Store;
+use crate::blobs::Loose;
 use crate::error::{Refusal, StoreError};
 use crate::footer::Label;
 use crate::objects::{Address, Described};
 use crate::receive::Body;
-use crate::record::{ChecksumAlgorithm, Headers, PartRecord, Segment, UploadRecord};
+use crate::record::{ChecksumAlgorithm, Digest, Headers, PartRecord, Segment, UploadRecord};
 use crate::tables::Tables;
 
 /// More than S3 has.
@@ -22,7 +23,22 @@ pub struct UploadAddress {
     pub id: String,
 }
 
+/// Unguessable, and later ones sort after earlier ones.
+pub(crate) fn fresh_id(now: u64) -> Result<String, StoreError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(StoreError::Random)?;
+    Ok(format!("{now:012x}{:032x}", u128::from_be_bytes(random)))
+}
+
 impl Tables<'_> {
+    /// Forgets an upload and gives up its parts.
+    pub(crate) fn end_upload(&mut self, at: &UploadAddress) -> Result<(), StoreError> {
+        let parts = self.parts(&at.id)?;
+        self.rows.remove_upload(at)?;
+        parts.iter().for_each(|(_, part)| self.discard(&part.segments));
+        Ok(())
+    }
+
     /// All parts of an upload, by number.
     pub(crate) fn parts(&self, id: &str) -> Result<Vec<(u32, PartRecord)>, StoreError> {
         self.rows.parts(id, 0, ALL_PARTS)
@@ -42,11 +58,9 @@ impl Store {
         full_object: bool,
     ) -> Result<String, StoreError> {
         let initiated = self.now();
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(StoreError::Random)?;
-        let id = format!("{initiated:012x}{:032x}", u128::from_be_bytes(random));
+        let id = fresh_id(initiated)?;
         let at = UploadAddress { object, id: id.clone() };
-        let record = UploadRecord { initiated, algorithm, full_object, headers };
+        let record = UploadRecord { initiated, algorithm, full_object, headers, whole: None };
         let mutation = move |tables: &mut Tables<'_>| {
             if !tables.rows.has_bucket(&at.object.bucket)? {
                 return Ok(Err(Refusal::NoSuchBucket));
@@ -80,15 +94,8 @@ impl Store {
         described: Described,
         body: Body,
     ) -> Result<PartRecord, StoreError> {
-        let (size, modified, blobs) = (body.size, self.now(), self.blobs().clone());
-        let label = Label::Part { upload: at.id.clone(), number };
-        let finish = move || {
-            if body.size == 0 {
-                return Ok(None);
-            }
-            body.into_file(&blobs)?.finish(&label).map(Some)
-        };
-        let file = self.noting(spawn_blocking(finish).await?.map_err(StoreError::from))?;
+        let (size, modified) = (body.size, self.now());
+        let file = self.finish_part(&at, number, body).await?;
         let segments =
             file.iter().map(|(file, sha256)| Segment { blob: file.id, len: size, sha256: *sha256 }).collect();
         let part = PartRecord { size, etag: described.etag, modified, checksum: described.checksum, segments };
@@ -107,6 +114,23 @@ impl Store {
         self.writer().apply(mutation).await
     }
 
+    /// The file of a part, if there is anything in it.
+    pub(crate) async fn finish_part(
+        &self,
+        at: &UploadAddress,
+        number: u32,
+        body: Body,
+    ) -> Result<Option<(Loose, Digest)>, StoreError> {
+        let (blobs, label) = (self.blobs().clone(), Label::Part { upload: at.id.clone(), number });
+        let finish = move || {
+            if body.size == 0 {
+                return Ok(None);
+            }
+            body.into_file(&blobs)?.finish(&label).map(Some)
+        };
+        self.noting(spawn_blocking(finish).await?.map_err(StoreError::from))
+    }
+
     /// Ends an upload without an object.
     ///
     /// # Errors
@@ -116,10 +140,7 @@ impl Store {
             if tables.rows.upload(&at)?.is_none() {
                 return Ok(Err(Refusal::NoSuchUpload));
             }
-            let parts = tables.parts(&at.id)?;
-            tables.rows.remove_upload(&at)?;
-            parts.iter().for_each(|(_, part)| tables.discard(&part.segments));
-            Ok(Ok(()))
+            tables.end_upload(&at).map(Ok)
         };
         self.writer().apply(mutation).await
     }

@@ -198,6 +198,35 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The uploads of a bucket that grow and are no objects yet, and their bytes.
+    ///
+    /// # Errors
+    /// The store is closed, or cannot be read.
+    pub async fn under_way(&self, bucket: &str) -> Result<Stock, StoreError> {
+        let (bucket, snapshot) = (bucket.to_owned(), self.snapshot()?);
+        spawn_blocking(move || {
+            let (mut stock, mut last) = (Stock { objects: 0, bytes: 0 }, (String::new(), String::new()));
+            loop {
+                let from = (last.0.as_bytes(), last.1.as_str());
+                let mut uploads = snapshot.rows().uploads_from(&bucket, from, false, CHUNK)?;
+                for (_, id, upload) in &uploads {
+                    if upload.as_ref().is_some_and(|upload| upload.whole.is_some()) {
+                        let parts = snapshot.rows().parts(id, 0, usize::MAX)?;
+                        stock.objects += 1;
+                        stock.bytes += parts.iter().map(|(_, part)| part.size).sum::<u64>();
+                    }
+                }
+                match uploads.pop() {
+                    Some((key, id, _)) => last = (key, id),
+                    None => return Ok(stock),
+                }
+            }
+        })
+        .await?
+    }
+}
+
 fn listed<'a>(key: &'a str, head: &'a ObjectHead) -> Listed<'a> {
     let content_type = head.headers.content_type.as_deref();
     Listed { key, size: head.size, modified: head.modified, content_type, metadata: &head.headers.metadata }

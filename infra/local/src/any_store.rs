@@ -7,11 +7,14 @@ use satchel_aws::{
     lean_s3::LeanS3,
     storage::{Storage, objects::S3Reader, report},
 };
-use satchel_core::{expiry::report::Fate, grant::Grant, object_key::Key, upload_path::UploadPath};
+use satchel_core::{
+    expiry::report::Fate, grant::Grant, object_key::Key, resume::upload_metadata::UploadMetadata,
+    upload_path::UploadPath,
+};
 use satchel_store::{
-    Body, Condition, CreateError, Creation, Document, Documents, Doomed, Found, Incoming, Inventory, Listed, Looked,
-    NewUpload, Objects, Page, Pieces, Promotion, Reader, Report, Sealing, StoreError, Stored, Unfinished, Upkeep,
-    Written,
+    Abandoned, Appended, Begun, Body, Chunk, ChunkError, Condition, CreateError, Creation, Document, Documents, Doomed,
+    Found, Incoming, Inventory, Listed, Looked, NewUpload, Objects, Page, Partial, Pieces, Promotion, Reader, Report,
+    Resumable, Sealing, Standing, StoreError, Stored, Unfinished, Upkeep, Written,
 };
 
 use crate::files::{self, Files, Opened};
@@ -94,6 +97,24 @@ impl Sealing for AnyStore {
 
     async fn discard(&self, grant: &Grant) -> Result<(), StoreError> {
         of_either!(self, store => store.discard(grant).await)
+    }
+}
+
+impl Resumable for AnyStore {
+    async fn begin(&self, grant: &Grant, said: &UploadMetadata, first: Chunk) -> Result<Begun, ChunkError> {
+        of_either!(self, store => store.begin(grant, said, first).await)
+    }
+
+    async fn standing(&self, upload: Partial<'_>) -> Result<Standing, StoreError> {
+        of_either!(self, store => store.standing(upload).await)
+    }
+
+    async fn append(&self, upload: Partial<'_>, offset: u64, chunk: Chunk) -> Result<Appended, ChunkError> {
+        of_either!(self, store => store.append(upload, offset, chunk).await)
+    }
+
+    async fn abandon(&self, upload: Partial<'_>) -> Result<Abandoned, StoreError> {
+        of_either!(self, store => store.abandon(upload).await)
     }
 }
 

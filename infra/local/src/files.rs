@@ -4,6 +4,7 @@ mod documents;
 mod inventory;
 mod objects;
 mod report;
+mod resumable;
 mod sealing;
 
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use http::{Method, request::Parts};
 use lambda_http::{Body, Request, Response};
-use satchel_aws::{clock::Clock, log::Seen, sink::Sink, state::State};
+use satchel_aws::{clock::Clock, log::Seen, state::State};
 use satchel_core::{
     basic::Callers,
     config::{
@@ -112,7 +112,7 @@ impl Problems {
 pub struct Functions {
     clock: Clock,
     upload: satchel_upload::State<AnyStore>,
-    resume: satchel_resume::State,
+    resume: satchel_resume::State<AnyStore>,
     download: satchel_download::State<AnyStore>,
     /// Where it is switched on.
     component: Option<satchel_component::State<AnyStore>>,
@@ -128,7 +128,7 @@ impl Functions {
         let (credentials, clock) = (|| settings.credentials(), clock.clone());
         Self {
             upload: State::new(configs.upload, credentials(), clock.clone()).over(store.clone()),
-            resume: State::new(configs.resume, credentials(), clock.clone()),
+            resume: State::new(configs.resume, credentials(), clock.clone()).over(store.clone()),
             download: State::new(configs.download, credentials(), clock.clone()).over(store.clone()),
             component: configs
                 .component
@@ -138,13 +138,6 @@ impl Functions {
             expire: State::new(configs.expire, credentials(), clock.clone()).over(store.clone()),
             clock,
         }
-    }
-
-    /// Has what is no answer's to say written to `notices`.
-    #[must_use]
-    pub fn with_notices(mut self, notices: &Sink) -> Self {
-        self.resume.store = self.resume.store.with_notices(notices.clone());
-        self
     }
 
     /// Says whether requests of the tus protocol may be larger than what Lambda takes.
@@ -197,6 +190,12 @@ impl Functions {
     #[must_use]
     pub fn download(&self) -> &DownloadConfig {
         &self.download.config
+    }
+
+    /// The function of resumable uploads.
+    #[must_use]
+    pub fn resume(&self) -> &satchel_resume::State<AnyStore> {
+        &self.resume
     }
 
     /// The function of uploads.

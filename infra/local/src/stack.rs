@@ -182,7 +182,7 @@ impl Stack {
         );
         let files = files.filter(|_| !options.strict_aws);
         let front = Front::new(configs.s3(), objects, options.s3_patience).map_err(StackError::Tls)?;
-        let functions = Functions::new(configs, &settings, &options.clock, &kept).with_notices(&notices);
+        let functions = Functions::new(configs, &settings, &options.clock, &kept);
         let functions = Arc::new(functions.with_chunks_of_any_size(!options.strict_aws));
         let doors = Doors {
             proxies: proxies.clone(),

@@ -88,9 +88,14 @@ impl Creation {
             return Ok(());
         }
         check_type(&header)?;
-        let place = Place { offset: 0, length: self.length };
-        place.check(chunk.len() as u64)?;
-        check_chunk(header, chunk, place)
+        self.place().check(chunk.len() as u64)?;
+        check_chunk(header, chunk, self.place())
+    }
+
+    /// Where a chunk goes that comes along.
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        Place { offset: 0, length: self.length }
     }
 }
 
@@ -113,7 +118,11 @@ impl Place {
         Ok(Self { offset: number(header, "upload-offset", "Upload-Offset")?, length })
     }
 
-    fn check(self, chunk: u64) -> Result<(), ResumeRefusal> {
+    /// Checks whether there is room for so many bytes.
+    ///
+    /// # Errors
+    /// `TooLong`.
+    pub fn check(self, chunk: u64) -> Result<(), ResumeRefusal> {
         let Self { offset, length } = self;
         if chunk > length.saturating_sub(offset) { Err(ResumeRefusal::TooLong { length }) } else { Ok(()) }
     }
@@ -144,6 +153,15 @@ pub fn check_chunk<'a>(
         }
     }
     checksum.map_or(Ok(()), |checksum| checksum.check(chunk))
+}
+
+/// What the bytes of a chunk must come to that is on its way: all that its head says of them alone.
+///
+/// # Errors
+/// `ChunkType`, and those of the checksum.
+pub fn announced_checksum<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Result<Option<Checksum>, ResumeRefusal> {
+    check_type(&header)?;
+    header("upload-checksum").map(Checksum::parse).transpose()
 }
 
 fn check_type<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Result<(), ResumeRefusal> {

@@ -18,18 +18,18 @@ use super::{refusal::ResumeRefusal, request::ID_PARAMETER};
 /// Keeps these MACs apart from those of upload tokens with the same secret: no path begins with NUL.
 const DOMAIN: &str = "\0resume\0";
 
-/// S3's name of a multipart upload.
+/// A store's own name of an upload that is not a file yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MultipartId(String);
+pub struct PartialName(String);
 
-impl MultipartId {
-    /// Takes what S3 gave.
+impl PartialName {
+    /// Takes what the store gave.
     #[must_use]
     pub fn new(id: impl Into<String>) -> Self {
         Self(id.into())
     }
 
-    /// As S3 gave it.
+    /// As the store gave it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -41,8 +41,8 @@ impl MultipartId {
 pub struct Session {
     /// What the token granted: path, size, type, expiry, owner, id.
     pub grant: Grant,
-    /// Where its parts go; `None` for an upload that came as a whole with its creation.
-    pub multipart: Option<MultipartId>,
+    /// What the store calls it; `None` for an upload that came as a whole with its creation.
+    pub partial: Option<PartialName>,
     /// Until when it can be resumed.
     pub expires: Timestamp,
 }
@@ -103,18 +103,18 @@ impl Session {
 
     fn fields(&self, asked_at: &[UploadPath]) -> String {
         let path = if asked_at.contains(&self.grant.path) { "" } else { self.grant.path.as_str() };
-        let multipart = self.multipart.as_ref().map_or("", MultipartId::as_str);
-        let [path, multipart] = [path, multipart].map(|text| BASE64_URL_SAFE_NO_PAD.encode(text));
-        format!("{path}.{}.{}.{multipart}", self.grant.encode_fields(), self.expires.as_seconds())
+        let partial = self.partial.as_ref().map_or("", PartialName::as_str);
+        let [path, partial] = [path, partial].map(|text| BASE64_URL_SAFE_NO_PAD.encode(text));
+        format!("{path}.{}.{}.{partial}", self.grant.encode_fields(), self.expires.as_seconds())
     }
 
     fn decode(path: &UploadPath, fields: &str) -> Option<Self> {
-        let (rest, multipart) = fields.rsplit_once('.')?;
+        let (rest, partial) = fields.rsplit_once('.')?;
         let (grant, expires) = rest.rsplit_once('.')?;
-        let multipart = decode_text(multipart)?;
+        let partial = decode_text(partial)?;
         Some(Self {
             grant: Grant::decode(path.clone(), grant)?,
-            multipart: (!multipart.is_empty()).then_some(MultipartId(multipart)),
+            partial: (!partial.is_empty()).then_some(PartialName(partial)),
             expires: Timestamp::from_seconds(expires.parse().ok()?),
         })
     }
@@ -155,7 +155,7 @@ mod tests {
                 id: UploadId::from_random([1; 9]),
                 token: None,
             },
-            multipart: multipart.map(MultipartId::new),
+            partial: multipart.map(PartialName::new),
             expires: EXPIRES,
         }
     }

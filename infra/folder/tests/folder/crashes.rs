@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use satchel_folder::{
-    Address, Described, Headers, NamedPart, Store, StoreError, StoreOptions, UploadAddress, WriteCondition,
+    Address, Described, Grown, Headers, NamedPart, Store, StoreError, StoreOptions, UploadAddress, WriteCondition,
 };
 
+use crate::growing::completion;
 use crate::simulated::{Dice, Fate, Simulated};
 use crate::support::{BUCKET, absent, at, get, put_if};
 
@@ -29,9 +30,19 @@ impl Default for Expected {
     }
 }
 
+/// An upload that grows, and was not acknowledged as an object.
+#[derive(Debug)]
+struct Growth {
+    at: UploadAddress,
+    bytes: Vec<u8>,
+    /// How large it may be: more than one where the last addition was not acknowledged.
+    sizes: Vec<usize>,
+    may_be_gone: bool,
+}
+
 /// What has been acknowledged, and what hangs in the air.
 #[derive(Debug, Default)]
-struct Model(BTreeMap<String, Expected>);
+struct Model(BTreeMap<String, Expected>, Vec<Growth>);
 
 impl Model {
     fn of(&self, key: &str) -> Expected {
@@ -66,6 +77,30 @@ impl Model {
                 expected.0.iter().map(sizes).collect::<Vec<_>>()
             );
             self.0.insert(key, Expected(vec![found]));
+        }
+        for growth in std::mem::take(&mut self.1) {
+            self.finish(store, growth, context).await;
+        }
+    }
+
+    /// An upload goes on where it was.
+    async fn finish(&mut self, store: &Store, growth: Growth, context: &str) {
+        let Growth { at: upload, bytes, sizes, may_be_gone } = growth;
+        let Some(to) = store.growing(&upload).unwrap() else {
+            return assert!(may_be_gone, "{context}: the upload of {} is gone", upload.object);
+        };
+        let size = usize::try_from(to.size).unwrap();
+        assert!(sizes.contains(&size), "{context}: the upload of {} has {size} bytes, not {sizes:?}", upload.object);
+        let rest = futures_util::stream::iter([Ok::<_, StoreError>(Bytes::copy_from_slice(&bytes[size..]))]);
+        let rest = store.receive_more(&to, rest, 0, ()).await.unwrap().body;
+        let (key, grown) = (upload.object.key, store.grow(rest, completion()).await.unwrap());
+        match grown {
+            Grown::Object(_) => {
+                assert!(get(store, &key).await.unwrap() == bytes, "{context}: {key}");
+                self.0.insert(key, Expected(vec![Some(bytes)]));
+            }
+            Grown::Exists => assert_ne!(self.of(&key).0, [None], "{context}: {key}"),
+            grown => panic!("{context}: {key}: {grown:?}"),
         }
     }
 }
@@ -112,7 +147,7 @@ impl Run {
         let key = format!("k{}", self.dice.below(KEYS));
         let size = [0, 10, 20_000, 40_000, 70_000][usize::try_from(self.dice.below(5)).unwrap()];
         let bytes = vec![u8::try_from(step).unwrap() + 1; size];
-        match self.dice.below(10) {
+        match self.dice.below(12) {
             0..=3 => {
                 let done = put_if(store, &key, &bytes, WriteCondition::default()).await;
                 self.model.note(&key, Some(bytes), &done);
@@ -127,6 +162,7 @@ impl Run {
             }
             7 => self.copy(store, &key).await,
             8 => self.upload_in_parts(store, &key, bytes).await,
+            9 | 10 => self.upload_growing(store, &key, bytes).await,
             _ => {
                 // In order, or as it comes where the disk does not let it.
                 let _ = store.clone().close().await;
@@ -166,6 +202,54 @@ impl Run {
         let describe = |_: &_, _: &[&_]| Ok(Described { etag: "e-1".into(), ..Described::default() });
         let done = store.complete_upload(upload, named, WriteCondition::default(), describe).await;
         self.model.note(key, Some(bytes), &done);
+    }
+}
+
+impl Run {
+    async fn upload_growing(&mut self, store: &Store, key: &str, bytes: Vec<u8>) {
+        let third = bytes.len() / 3;
+        if third == 0 {
+            return;
+        }
+        let first = futures_util::stream::iter([Ok::<_, StoreError>(Bytes::copy_from_slice(&bytes[..third]))]);
+        let Ok((first, ())) = store.receive(first, third as u64, ()).await else { return };
+        let begun = store.begin_growing(at(key), Headers::default(), bytes.len() as u64, first).await;
+        // It takes the place of the one before.
+        self.model.1.retain(|growth| growth.at.object.key != key || begun.is_err());
+        self.model.1.iter_mut().filter(|growth| growth.at.object.key == key).for_each(|it| it.may_be_gone = true);
+        let Ok(id) = begun else { return };
+        let upload = UploadAddress { object: at(key), id };
+        let mut growth = Growth { at: upload, bytes, sizes: vec![third], may_be_gone: false };
+        for end in [2 * third, growth.bytes.len()] {
+            if self.dice.below(4) == 0 || !self.grow(store, &mut growth, end).await {
+                self.model.1.push(growth);
+                return;
+            }
+        }
+    }
+
+    /// Says whether it is known what came of it.
+    async fn grow(&mut self, store: &Store, growth: &mut Growth, end: usize) -> bool {
+        let Ok(Some(to)) = store.growing(&growth.at) else { return false };
+        let chunk = Bytes::copy_from_slice(&growth.bytes[growth.sizes[0]..end]);
+        let chunk = futures_util::stream::iter([Ok::<_, StoreError>(chunk)]);
+        let Ok(received) = store.receive_more(&to, chunk, 0, ()).await else { return false };
+        let (key, is_last) = (growth.at.object.key.clone(), end == growth.bytes.len());
+        let grown = store.grow(received.body, completion()).await;
+        match &grown {
+            Ok(Grown::Part(_)) => growth.sizes = vec![end],
+            Ok(Grown::Object(_)) => self.model.note(&key, Some(growth.bytes.clone()), &grown),
+            Ok(Grown::Exists) => {}
+            Ok(Grown::Elsewhere(_)) => panic!("nobody else adds to it"),
+            Err(_) => {
+                growth.sizes.push(end);
+                growth.may_be_gone = is_last;
+                if is_last {
+                    self.model.note(&key, Some(growth.bytes.clone()), &grown);
+                }
+            }
+        }
+        grown.is_ok()
     }
 }
 

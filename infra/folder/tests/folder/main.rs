@@ -4,6 +4,7 @@
 
 mod crashes;
 mod damage;
+mod growing;
 mod opening;
 mod promises;
 mod quarantine;

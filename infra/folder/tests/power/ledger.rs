@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use satchel_folder::{Refusal, Store, StoreError, UploadAddress, WriteCondition};
+use satchel_folder::{Grown, Refusal, Store, StoreError, UploadAddress, WriteCondition};
 
 use crate::support::{at, get, keys};
 use crate::work;
@@ -58,10 +58,22 @@ pub struct Upload {
     pub is_finishing: bool,
 }
 
+/// An upload that grows at its end, and was not acknowledged as an object.
+#[derive(Debug)]
+pub struct Growth {
+    pub at: UploadAddress,
+    pub content: Content,
+    /// Bytes that were acknowledged.
+    pub acknowledged: usize,
+    /// Bytes that there may be.
+    pub perhaps: usize,
+}
+
 #[derive(Debug, Default)]
 pub struct Ledger {
     pub entries: BTreeMap<String, Entry>,
     pub uploads: Vec<Upload>,
+    pub growing: Vec<Growth>,
     pub acknowledged: usize,
 }
 
@@ -73,6 +85,9 @@ impl Ledger {
         }
         for upload in std::mem::take(&mut self.uploads) {
             self.finish(store, upload).await;
+        }
+        for growth in std::mem::take(&mut self.growing) {
+            self.finish_growing(store, growth).await;
         }
         let there: BTreeSet<&String> = self.entries.iter().filter(|(_, e)| e.known.is_some()).map(|(k, _)| k).collect();
         let listed = keys(store);
@@ -98,6 +113,30 @@ impl Ledger {
         store.complete_upload(upload.at.clone(), named, WriteCondition::default(), work::describe).await.unwrap();
         entry.known = Some(content);
         entry.compare(store, key).await;
+    }
+
+    /// An upload that grows goes on where it was, or it became the object.
+    async fn finish_growing(&mut self, store: &Store, growth: Growth) {
+        let Growth { at, content, acknowledged, perhaps } = growth;
+        let (key, bytes) = (at.object.key.clone(), content.bytes());
+        let entry = self.entries.entry(key.clone()).or_default();
+        let Some(to) = store.growing(&at).unwrap() else {
+            let is_there = perhaps == bytes.len() && entry.known.as_ref() == Some(&content);
+            return assert!(is_there, "the upload of {key} is gone at {acknowledged} bytes");
+        };
+        let size = usize::try_from(to.size).unwrap();
+        assert!([acknowledged, perhaps].contains(&size), "{key} has {size} bytes, not {acknowledged} or {perhaps}");
+        // Each piece is a file.
+        let first = content.pieces[0].1;
+        let mut grown = Grown::Part(to.size);
+        for (from, end) in [(size, first), (size.max(first), bytes.len())].into_iter().filter(|(from, end)| from < end)
+        {
+            let to = store.growing(&at).unwrap().unwrap();
+            grown = work::grow(store, &to, &bytes[from..end], &content).await.unwrap();
+        }
+        assert!(matches!(grown, Grown::Object(_)), "{key}: {grown:?}");
+        entry.known = Some(content);
+        entry.compare(store, &key).await;
     }
 
     /// Files that the objects have.

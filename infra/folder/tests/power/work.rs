@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use futures_util::stream;
 use satchel_folder::{
-    Address, Described, Headers, NamedPart, PartRecord, Refusal, Store, StoreError, UploadAddress, UploadRecord,
-    WriteCondition,
+    Address, Completion, Described, Growing, Grown, Headers, NamedPart, PartRecord, Refusal, Store, StoreError,
+    UploadAddress, UploadRecord, WriteCondition,
 };
 
-use crate::ledger::{Content, Entry, Ledger, Upload, bytes};
+use crate::ledger::{Content, Entry, Growth, Ledger, Upload, bytes};
 use crate::random::Random;
 use crate::support::{absent, at};
 
@@ -48,7 +48,8 @@ impl Worker {
             50..65 => self.delete(&key).await,
             65..80 => self.copy(&key).await,
             80..95 => self.create_once().await,
-            _ => self.upload(&key).await,
+            95..98 => self.upload(&key).await,
+            _ => self.upload_growing(&format!("{key}/grown")).await,
         }
     }
 
@@ -150,6 +151,55 @@ impl Worker {
         let completed = self.store.complete_upload(upload.at.clone(), named, WriteCondition::default(), describe);
         self.noting(key, Some(content), completed).await.map(drop)
     }
+}
+
+impl Worker {
+    /// In chunks: the last part in two, which become one file.
+    async fn upload_growing(&mut self, key: &str) -> Result<(), StoreError> {
+        if self.entry(key, |entry| entry.known.is_some()) {
+            self.delete(key).await?;
+        }
+        let last = (self.random.next(), self.random.pick(&SIZES[2..]));
+        let (large, cut) = ((self.random.next(), PART), self.random.below(last.1 - 1) + 1);
+        let pieces = if self.random.chance(50) { vec![large, last] } else { vec![last] };
+        let content = Content { pieces, is_multipart: true };
+        let (bytes, object) = (content.bytes(), at(key));
+        let ends = [bytes.len() - last.1, bytes.len() - last.1 + cut, bytes.len()];
+        // Without its first bytes, so that one whose name was never heard has no file.
+        let none = receive(&self.store, Vec::new()).await?;
+        let id = self.store.begin_growing(object.clone(), Headers::default(), bytes.len() as u64, none).await?;
+        let mut growth = Growth { at: UploadAddress { object, id }, content, acknowledged: 0, perhaps: 0 };
+        let done = self.add(&mut growth, &bytes, ends).await;
+        if done.is_err() {
+            self.ledger.lock().unwrap().growing.push(growth);
+        }
+        done
+    }
+
+    async fn add(&self, growth: &mut Growth, bytes: &[u8], ends: [usize; 3]) -> Result<(), StoreError> {
+        for end in ends.into_iter().filter(|end| *end > 0) {
+            let from = growth.acknowledged;
+            growth.perhaps = end;
+            let to = self.store.growing(&growth.at)?.ok_or(Refusal::NoSuchUpload)?;
+            let grown = grow(&self.store, &to, &bytes[from..end], &growth.content);
+            if end < bytes.len() {
+                grown.await?;
+            } else {
+                let content = growth.content.clone();
+                self.noting(&growth.at.object.key, Some(content), grown).await?;
+            }
+            growth.acknowledged = end;
+        }
+        Ok(())
+    }
+}
+
+pub async fn grow(store: &Store, to: &Growing, bytes: &[u8], content: &Content) -> Result<Grown, StoreError> {
+    let pieces: Vec<_> = bytes.chunks(50_000).map(|piece| Ok::<_, StoreError>(Bytes::copy_from_slice(piece))).collect();
+    let received = store.receive_more(to, stream::iter(pieces), bytes.len() as u64, ()).await?;
+    let etag = etag(&content.pieces);
+    let describe = move |_: &[&PartRecord]| Described { etag, ..Described::default() };
+    store.grow(received.body, Completion { describe, beside: None }).await
 }
 
 async fn receive(store: &Store, bytes: Vec<u8>) -> Result<satchel_folder::Body, StoreError> {

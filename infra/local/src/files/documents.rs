@@ -53,7 +53,7 @@ impl Files {
 
     async fn write(&self, key: &Key, body: Bytes, condition: WriteCondition) -> Result<(), FolderError> {
         let body = self.take(body).await?;
-        let described = Described { etag: tag(body.sha256), checksum: None, headers: Headers::default() };
+        let described = Described { etag: tag(body.sha256, 1), checksum: None, headers: Headers::default() };
         self.store.put(self.at(key), described, body, condition).await.map(|_| ())
     }
 }

@@ -42,7 +42,7 @@ impl Objects for Files {
         // What was announced can be asked for again, over S3.
         let digest = digest.map(|_| body.sha256.0.to_vec());
         let checksum = digest.map(|digest| Checksum { algorithm: ChecksumAlgorithm::Sha256, digest, parts: 0 });
-        Ok(self.keep(grant, checksum, body).await?)
+        Ok(self.keep(grant, &Metadata::of(grant), checksum, body).await?)
     }
 
     async fn head(&self, path: &UploadPath) -> Result<Option<Stored>, StoreError> {
@@ -97,14 +97,16 @@ impl Files {
         }
     }
 
-    async fn keep(
+    /// Makes a body that is here the file of a grant, with this metadata.
+    pub(super) async fn keep(
         &self,
         grant: &Grant,
+        metadata: &Metadata,
         checksum: Option<Checksum>,
         body: satchel_folder::Body,
     ) -> Result<Creation, StoreError> {
         let entry = self.entry_of(grant);
-        let described = Described { etag: tag(body.sha256), checksum, headers: headers(grant) };
+        let described = Described { etag: tag(body.sha256, 1), checksum, headers: headers(grant, metadata) };
         let absent = WriteCondition { absent: true, matches: None };
         let (at, sha256) = (self.at(&Key::of_upload(&grant.path)), body.sha256);
         match self.store.put_beside(at, described, body, absent, entry).await {
@@ -133,14 +135,14 @@ impl Reader for Opened {
 }
 
 /// Whether what is there came with the very token of this upload, has as many bytes, and its time is not over.
-fn may_be_repeated(grant: &Grant, present: &ObjectHead, now: Timestamp) -> bool {
+pub(super) fn may_be_repeated(grant: &Grant, present: &ObjectHead, now: Timestamp) -> bool {
     let metadata = stored(present).metadata;
     let is_over = metadata.expires.is_some_and(|at| at.is_reached(now));
     grant.token.is_some() && metadata.token == grant.token && present.size == grant.size && !is_over
 }
 
 /// What storing a body comes to that meets this object.
-fn met_by(present: &ObjectHead, grant: &Grant, sha256: Digest, now: Timestamp) -> Creation {
+pub(super) fn met_by(present: &ObjectHead, grant: &Grant, sha256: Digest, now: Timestamp) -> Creation {
     match stored(present).metadata.upload {
         Some(upload) if upload == grant.id => Creation::Created,
         Some(upload) if may_be_repeated(grant, present, now) && present.sha256 == Some(sha256) => {
@@ -151,14 +153,14 @@ fn met_by(present: &ObjectHead, grant: &Grant, sha256: Digest, now: Timestamp) -
 }
 
 /// Of another form than an MD5, so that no S3 tool takes it for one; a folder's files need none.
-pub(super) fn tag(sha256: Digest) -> String {
-    format!("{}-1", hex::encode(&sha256.0[..16]))
+pub(super) fn tag(sha256: Digest, parts: usize) -> String {
+    format!("{}-{parts}", hex::encode(&sha256.0[..16]))
 }
 
-pub(super) fn headers(grant: &Grant) -> Headers {
+pub(super) fn headers(grant: &Grant, metadata: &Metadata) -> Headers {
     Headers {
         content_type: Some(grant.content_type.as_str().to_owned()),
-        metadata: Metadata::of(grant).entries().map(|(name, value)| (name.to_owned(), value)).collect(),
+        metadata: metadata.entries().map(|(name, value)| (name.to_owned(), value)).collect(),
         ..Headers::default()
     }
 }

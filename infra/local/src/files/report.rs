@@ -49,7 +49,7 @@ impl Report {
 
     async fn as_one(&mut self) -> Result<(), FolderError> {
         let body = self.files.take(Bytes::from(std::mem::take(&mut self.text))).await?;
-        let described = Described { etag: tag(body.sha256), checksum: None, headers: headers() };
+        let described = Described { etag: tag(body.sha256, 1), checksum: None, headers: headers() };
         let put = self.files.store.put(self.files.at(&self.key), described, body, WriteCondition::default());
         put.await.map(|_| ())
     }
@@ -73,7 +73,7 @@ impl Report {
     async fn put_part(&self, upload: UploadAddress, text: Bytes) -> Result<NamedPart, FolderError> {
         let number = u32::try_from(self.parts.len() + 1).unwrap_or(u32::MAX);
         let body = self.files.take(text).await?;
-        let described = Described { etag: tag(body.sha256), checksum: None, headers: Headers::default() };
+        let described = Described { etag: tag(body.sha256, 1), checksum: None, headers: Headers::default() };
         let PartRecord { etag, .. } = self.files.store.put_part(upload, number, described, body).await?;
         Ok(NamedPart { number, etag })
     }

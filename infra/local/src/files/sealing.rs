@@ -2,6 +2,7 @@
 
 use satchel_core::{
     grant::Grant,
+    metadata::Metadata,
     object_key::{Key, StoredObject},
     upload_path::UploadPath,
 };
@@ -34,7 +35,7 @@ impl Sealing for Files {
         }
         let entry = self.entry_of(grant);
         let (at, absent) = (self.at(&Key::of_upload(&grant.path)), WriteCondition { absent: true, matches: None });
-        match self.store.copy_beside(waiting, at, Some(headers(grant)), absent, entry).await {
+        match self.store.copy_beside(waiting, at, Some(headers(grant, &Metadata::of(grant))), absent, entry).await {
             Ok(_) => Ok(Promotion::Promoted),
             Err(FolderError::Refused(Refusal::PreconditionFailed { .. })) => Ok(Promotion::Refused),
             Err(error) => Err(failed("copy", &error)),

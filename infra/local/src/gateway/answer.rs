@@ -14,7 +14,7 @@ use satchel_aws::{
     log::{self, Seen},
     storage::StorageError,
 };
-use satchel_core::{problem::Problem, resume::refusal::ResumeRefusal};
+use satchel_core::problem::Problem;
 use satchel_s3::listener::Unreadable;
 use satchel_store::{Pieces, StoreError};
 
@@ -58,12 +58,6 @@ pub enum GatewayError {
     /// The same of a chunk.
     #[error("the chunk is larger than an AWS Lambda event can hold (4.45 MiB); set the client's chunk size to 4 MiB")]
     ChunkTooLarge,
-    /// What came of a chunk is stored, and the rest did not come.
-    #[error("the chunk broke off; what came of it is kept: ask with HEAD for the offset and go on from there")]
-    BrokenOff(#[source] BodyError),
-    /// What its function would say of a chunk, had it seen all of it.
-    #[error(transparent)]
-    Chunk(#[from] ResumeRefusal),
     /// The data folder does not take a body that waits.
     #[error("the body could not be kept until all of it was there; nothing was stored, try again")]
     Spool(#[source] io::Error),
@@ -77,8 +71,6 @@ impl GatewayError {
     pub fn answer(&self, method: &Method) -> Response<Body> {
         let (status, code) = match self {
             Self::Body(error) => return refuse_with(method, &error.problem()),
-            Self::BrokenOff(cause) => (cause.problem().status, cause.problem().code),
-            Self::Chunk(refusal) => return refuse_with(method, &refusal.problem()),
             Self::Event(_) | Self::Unreadable => (StatusCode::BAD_REQUEST, "request_malformed"),
             Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"),
             Self::Host => (StatusCode::BAD_REQUEST, "host_malformed"),

@@ -14,6 +14,7 @@ mod pump;
 mod resume;
 mod selection;
 mod spool;
+mod turns;
 mod upload;
 
 use std::{io, sync::Arc};
@@ -26,7 +27,6 @@ use lambda_http::Body;
 use satchel_aws::log::{self, Seen};
 use satchel_core::{resume::limits::EVENT_BODY_BYTES, time::Timestamp};
 use satchel_s3::listener::Peer;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use answer::{Answer, unreadable};
 use answer::{GatewayError, Reply};
@@ -34,7 +34,7 @@ use crowd::Crowd;
 use front::Front;
 use proxies::{Client, TrustedProxies};
 pub use spool::Spool;
-use spool::Whole;
+use turns::Turns;
 
 use crate::{files::Files, functions::Functions, journal::Journal, status::Status};
 
@@ -46,10 +46,6 @@ const BODY_LIMIT: u64 = EVENT_BODY_BYTES;
 const PAYLOAD_LIMIT: u64 = 10 * 1024 * 1024;
 /// Smaller bodies have been sent before any refusal could arrive: they are read first.
 const READ_FIRST: u64 = 64 * 1024;
-/// Events of large bodies that are handled at the same time: each has its body in memory, and S3's client beside it.
-const LARGE_EVENTS: usize = 2;
-/// Bytes of small bodies whose events are handled at the same time; each takes several times its bytes while it is made.
-const SMALL_EVENTS: usize = 2 * 1024 * 1024;
 
 /// A function's answer, whose line is written.
 type Answered = Result<Response<Body>, GatewayError>;
@@ -76,14 +72,13 @@ pub struct Gateway {
     front: Front,
     proxies: TrustedProxies,
     crowd: Crowd,
-    spool: Spool,
+    spool: Arc<Spool>,
     stores_here: bool,
     files: Option<Files>,
     strict_aws: bool,
     journal: Arc<Journal>,
     status: Arc<Status>,
-    large_events: Semaphore,
-    small_events: Semaphore,
+    turns: Turns,
 }
 
 impl Gateway {
@@ -96,14 +91,13 @@ impl Gateway {
             front,
             proxies,
             crowd: Crowd::new(of_one_client),
-            spool,
+            spool: Arc::new(spool),
             stores_here,
             files,
             strict_aws,
             journal: Arc::clone(status.journal()),
             status,
-            large_events: Semaphore::new(LARGE_EVENTS),
-            small_events: Semaphore::new(SMALL_EVENTS),
+            turns: Turns::new(),
         }
     }
 
@@ -220,17 +214,8 @@ impl Gateway {
 
     async fn invoke_with(&self, parts: &Parts, body: Incoming, length: u64, as_of: Option<Timestamp>) -> Answered {
         let body = self.spool.take(body, length).await?;
-        let _turn = self.turn(&body).await;
+        let _turn = self.turns.of(&body).await;
         self.invoke(parts, self.spool.load(body).await?, as_of).await
-    }
-
-    /// Waits until there is memory for the event of a body.
-    async fn turn(&self, body: &Whole) -> Option<SemaphorePermit<'_>> {
-        let turn = match body {
-            Whole::Memory(bytes) => self.small_events.acquire_many(bytes.len().try_into().unwrap_or(u32::MAX)).await,
-            Whole::File(..) => self.large_events.acquire().await,
-        };
-        turn.ok()
     }
 
     /// API Gateway reads the whole body, up to its own limit, before anything else happens.

@@ -1,41 +1,32 @@
-//! Chunks of the tus protocol that are larger than their function takes at once: each piece is carried out as a request of
-//! its own, and stored with it. The client sees one request and one answer; what has come of a chunk that breaks off is
-//! kept.
+//! Chunks of the tus protocol on their way to an S3 elsewhere: a piece at a time is in memory, once all of it has come. What
+//! has come of a chunk that breaks off is passed on.
 
-use http::{
-    HeaderName, HeaderValue, Method, Uri,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
-    request::Parts,
-};
-use hyper::Response;
-use lambda_http::Body;
-use satchel_aws::log::{self, Seen};
-use satchel_core::{resume::request::ID_HEADER, time::Timestamp};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use satchel_store::Pieces;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
-    Answered, Gateway,
     answer::GatewayError,
     body::BodyError,
     spool::{Cut, Part, Spool, Whole},
+    turns::Turns,
 };
 
 /// S3's smallest part: a piece can become one as it is, and waits for no other.
 const PIECE_BYTES: u64 = 5 * 1024 * 1024;
 
-const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
-const SESSION_TOKEN: HeaderName = HeaderName::from_static(ID_HEADER);
-/// What a client says of a whole upload, and of the request that begins it.
-const OF_THE_WHOLE: [&str; 3] = ["upload-length", "upload-metadata", "x-http-method-override"];
-
 /// A chunk that is taken in pieces.
-pub enum Chunk {
+pub enum Source {
     /// From the client; how many bytes are still to come, where it has said so.
     Arriving(Cut, Option<u64>),
     /// One that is all here, from this byte of that many.
     Arrived(Whole, u64, u64),
 }
 
-impl Chunk {
+impl Source {
     async fn next(&mut self, spool: &Spool) -> Result<Part, GatewayError> {
         match self {
             Self::Arriving(cut, left) => {
@@ -52,155 +43,84 @@ impl Chunk {
             }
         }
     }
+}
 
-    fn linger(self) {
-        if let Self::Arriving(cut, _) = self {
+/// A chunk that is passed on no more.
+#[derive(Default)]
+pub struct Left {
+    /// What of it has not come yet, where that may be waited for.
+    cut: Option<Cut>,
+    /// Why this machine could not keep a piece until all of it was there.
+    pub failed: Option<GatewayError>,
+}
+
+impl Left {
+    /// Reads what is left, within limits, so that the client gets to see why it was refused.
+    pub fn linger(self) {
+        if let Some(cut) = self.cut {
             cut.linger();
         }
     }
 }
 
-/// Why there are no more pieces before the chunk's end.
-enum Stopped {
-    /// Its function does not take one.
-    Refused(Seen, Response<Body>),
-    /// It does not come.
-    Failed(GatewayError),
+/// A chunk as a stream of pieces, and what is left of it once the stream is dropped.
+pub fn spooled(source: Source, spool: Arc<Spool>, turns: Turns) -> (Pieces<BodyError>, oneshot::Receiver<Left>) {
+    let (back, left) = oneshot::channel();
+    let spooling =
+        Spooling { source: Some(source), spool, turns, turn: None, end: None, failed: None, back: Some(back) };
+    let pieces = stream::unfold(spooling, async |mut spooling| {
+        let piece = spooling.next().await?;
+        Some((piece, spooling))
+    });
+    (pieces.boxed(), left)
 }
 
-impl From<GatewayError> for Stopped {
-    fn from(error: GatewayError) -> Self {
-        Self::Failed(error)
-    }
+struct Spooling {
+    source: Option<Source>,
+    spool: Arc<Spool>,
+    turns: Turns,
+    /// That of the piece that is being stored.
+    turn: Option<OwnedSemaphorePermit>,
+    end: Option<Result<(), BodyError>>,
+    failed: Option<GatewayError>,
+    back: Option<oneshot::Sender<Left>>,
 }
 
-impl From<BodyError> for Stopped {
-    fn from(error: BodyError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-/// How far a chunk is.
-struct Transfer {
-    creates: bool,
-    /// The head of the next piece's request.
-    next: Parts,
-    /// The answer to the pieces so far.
-    answer: Option<(Seen, Response<Body>)>,
-    kept: u64,
-}
-
-impl Transfer {
-    fn of(parts: &Parts, method: &Method) -> Self {
-        let mut next = parts.clone();
-        next.headers.remove(TRANSFER_ENCODING);
-        next.headers.remove("upload-checksum");
-        Self { creates: *method == Method::POST, next, answer: None, kept: 0 }
-    }
-
-    /// A piece is stored: what comes next is a PATCH of the same upload.
-    fn took(&mut self, length: u64, seen: Seen, response: Response<Body>) {
-        for name in OF_THE_WHOLE {
-            self.next.headers.remove(name);
-        }
-        self.next.method = Method::PATCH;
-        if let Some(offset) = response.headers().get(UPLOAD_OFFSET) {
-            self.next.headers.insert(UPLOAD_OFFSET, offset.clone());
-        }
-        if let Some(token) = response.headers().get(SESSION_TOKEN) {
-            self.next.headers.insert(SESSION_TOKEN, token.clone());
-            // The token that began it is in the query, and what continues it may not be.
-            self.next.uri = self.next.uri.path().parse().unwrap_or_else(|_| Uri::default());
-        }
-        self.kept += length;
-        let answer = match self.answer.take() {
-            Some((_, created)) if self.creates => satchel_resume::created_with(&created, &response),
-            _ => response,
-        };
-        self.answer = Some((seen, answer));
-    }
-}
-
-impl Gateway {
-    /// Hands a chunk to its function, piece by piece, as of the moment that it was allowed. Where one is not taken, those
-    /// before it are kept.
-    pub(super) async fn in_pieces(
-        &self,
-        parts: &Parts,
-        mut chunk: Chunk,
-        method: &Method,
-        as_of: Timestamp,
-    ) -> Answered {
-        let mut transfer = Transfer::of(parts, method);
-        let stopped = loop {
-            match self.next_piece(&mut transfer, &mut chunk, as_of).await {
-                Ok(true) => {}
-                Ok(false) => break None,
-                Err(stopped) => break Some(stopped),
+impl Spooling {
+    async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
+        self.turn = None;
+        while self.end.is_none() {
+            match self.load().await {
+                Ok(bytes) if bytes.is_empty() => {}
+                Ok(bytes) => return Some(Ok(bytes)),
+                Err(error) => {
+                    self.failed = Some(error);
+                    // Whoever asks for what is left learns the truth.
+                    self.end = Some(Err(BodyError::Incomplete));
+                }
             }
-        };
-        if !matches!(stopped, None | Some(Stopped::Failed(GatewayError::Body(_)))) {
-            chunk.linger();
         }
-        self.outcome(parts, transfer, stopped, method)
+        self.end.replace(Ok(()))?.err().map(Err)
     }
 
-    /// The one answer to all pieces, and its line.
-    fn outcome(&self, parts: &Parts, transfer: Transfer, stopped: Option<Stopped>, method: &Method) -> Answered {
-        let Some((seen, mut answer)) = transfer.answer else {
-            return match stopped {
-                Some(Stopped::Refused(seen, refusal)) => Ok(self.called(parts, seen, refusal)),
-                Some(Stopped::Failed(error)) => Err(error),
-                None => Err(GatewayError::Failed),
-            };
-        };
-        if transfer.creates {
-            // Without its address nobody could go on with it, whatever became of the rest.
-            return Ok(self.called(parts, seen, answer));
-        }
-        log::note(&mut answer, "chunk_bytes", transfer.kept);
-        let error = match stopped {
-            None => return Ok(self.called(parts, seen, answer)),
-            Some(Stopped::Refused(seen, refusal)) => return Ok(self.called(parts, seen, refusal)),
-            Some(Stopped::Failed(GatewayError::Body(broke))) => GatewayError::BrokenOff(broke),
-            Some(Stopped::Failed(error)) => error,
-        };
-        Ok(self.instead(parts, seen, "gateway", error.answer(method), &answer))
+    async fn load(&mut self) -> Result<Bytes, GatewayError> {
+        let Some(source) = &mut self.source else { return Err(GatewayError::Failed) };
+        let Part { whole, end, .. } = source.next(&self.spool).await?;
+        self.end = end;
+        self.turn = self.turns.of(&whole).await;
+        self.spool.load(whole).await
     }
+}
 
-    /// Takes the next piece; gives whether another may follow.
-    async fn next_piece(&self, transfer: &mut Transfer, chunk: &mut Chunk, as_of: Timestamp) -> Result<bool, Stopped> {
-        let Part { whole, length, end } = chunk.next(&self.spool).await?;
-        let is_first = transfer.answer.is_none();
-        // A client that has gone would not hear where its upload is.
-        let is_lost = is_first && (transfer.creates || length == 0);
-        if let Some(Err(broke)) = end
-            && is_lost
-        {
-            return Err(broke.into());
+impl Drop for Spooling {
+    fn drop(&mut self) {
+        let cut = match self.source.take() {
+            Some(Source::Arriving(cut, _)) if self.end.is_none() || self.failed.is_some() => Some(cut),
+            _ => None,
+        };
+        if let Some(back) = self.back.take() {
+            // Nobody may be interested.
+            let _ = back.send(Left { cut, failed: self.failed.take() });
         }
-        if length > 0 || is_first {
-            transfer.next.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-            let (seen, response) = self.piece(&transfer.next, whole, as_of).await?;
-            if !response.status().is_success() {
-                return Err(Stopped::Refused(seen, response));
-            }
-            transfer.took(length, seen, response);
-        }
-        match end {
-            None => Ok(true),
-            Some(Ok(())) => Ok(false),
-            Some(Err(broke)) => Err(broke.into()),
-        }
-    }
-
-    async fn piece(
-        &self,
-        parts: &Parts,
-        piece: Whole,
-        as_of: Timestamp,
-    ) -> Result<(Seen, Response<Body>), GatewayError> {
-        let _turn = self.turn(&piece).await;
-        self.ask(parts, self.spool.load(piece).await?, Some(as_of)).await
     }
 }

@@ -1,5 +1,7 @@
-//! Requests of the tus protocol. Their function sees the headers before the body is read: whoever has no token and no
-//! upload sends no large body.
+//! Requests of the tus protocol. What their heads say is decided before the body is read: whoever has no token and no
+//! upload sends no large body. Then a chunk goes where it belongs as it comes.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
@@ -10,19 +12,19 @@ use http::{
 use hyper::{Response, body::Incoming};
 use lambda_http::Body;
 use satchel_aws::log::Outcome;
-use satchel_core::{
-    resume::{
-        checksum::{Checking, Checksum},
-        request,
-    },
-    time::Timestamp,
+use satchel_core::resume::{
+    checksum::{Checking, Checksum},
+    refusal::ResumeRefusal,
+    request::Place,
 };
+use satchel_resume::{Attempt, Decision, ResumeError};
+use satchel_store::{Body as Streamable, Chunk};
 
 use super::{
     Answered, BODY_LIMIT, Gateway, READ_FIRST,
     answer::GatewayError,
-    arrived, attempt, body,
-    pieces::Chunk,
+    arrived, attempt, body, event,
+    pieces::{Left, Source, spooled},
     spool::{Cut, Whole},
 };
 
@@ -31,6 +33,18 @@ const KEPT_BACK: &str = "body_incomplete";
 
 /// Bytes of a chunk that are looked at at once.
 const CHECKED_BYTES: u64 = 1024 * 1024;
+
+/// What became of a chunk.
+type Taken = Result<Response<Body>, ResumeError>;
+
+/// The chunk of a request, as its head has it.
+struct Announced<'a> {
+    parts: &'a Parts,
+    decision: Decision,
+    place: Place,
+    length: Option<u64>,
+    checksum: Option<Checksum>,
+}
 
 impl Gateway {
     /// Answers one request, with the protocol's headers on the gateway's own refusals, too.
@@ -45,61 +59,144 @@ impl Gateway {
 
     async fn chunk(&self, parts: &Parts, body: Incoming) -> Answered {
         // `None` where it comes in chunks of unknown number.
-        let announced = (!body::is_chunked(&parts.headers))
+        let length = (!body::is_chunked(&parts.headers))
             .then(|| body::announced_length(&parts.headers).ok().flatten().unwrap_or_default());
-        if announced == Some(0) {
-            return self.invoke(parts, Bytes::new(), None).await;
+        match length {
+            Some(0) => self.invoke(parts, Bytes::new(), None).await,
+            length if self.strict_aws => self.in_an_event(parts, body, length).await,
+            length => self.as_it_comes(parts, body, length).await,
         }
-        if self.strict_aws && announced.is_some_and(|length| length > BODY_LIMIT) {
+    }
+
+    /// As on AWS. A large chunk is asked about without its body first.
+    async fn in_an_event(&self, parts: &Parts, body: Incoming, length: Option<u64>) -> Answered {
+        if length.is_some_and(|length| length > BODY_LIMIT) {
             body::drain(body, &parts.headers);
             return Err(GatewayError::ChunkTooLarge);
         }
         let asked_at = self.functions.now();
-        if announced.is_none_or(|length| length > READ_FIRST) || body::expects_continue(&parts.headers) {
+        if length.is_none_or(|length| length > READ_FIRST) || body::expects_continue(&parts.headers) {
             let mut kept_back = parts.clone();
             // Any length will do where none is known: it is not there.
-            kept_back.headers = announcing(&parts.headers, announced.unwrap_or(1));
+            kept_back.headers = announcing(&parts.headers, length.unwrap_or(1));
             let (seen, decision) = self.ask(&kept_back, Bytes::new(), Some(asked_at)).await?;
             if !is_kept_back(&decision) {
                 body::drain(body, &parts.headers);
                 return Ok(self.called(parts, seen, decision));
             }
         }
-        self.allowed(parts, body, announced, asked_at).await
+        self.invoke_with(parts, body, length.unwrap_or(BODY_LIMIT), Some(asked_at)).await
     }
 
-    /// A chunk that may come. One with a checksum is nothing before it is whole.
-    async fn allowed(&self, parts: &Parts, body: Incoming, announced: Option<u64>, asked_at: Timestamp) -> Answered {
-        let header = |name: &str| parts.headers.get(name)?.to_str().ok();
-        let length = announced.unwrap_or(BODY_LIMIT);
-        let is_checked = parts.headers.contains_key("upload-checksum");
-        if self.strict_aws || is_checked && length <= BODY_LIMIT {
-            return self.invoke_with(parts, body, length, Some(asked_at)).await;
-        }
-        let chunk = match header("upload-checksum").map(Checksum::parse).transpose()? {
-            None => Chunk::Arriving(Cut::new(body), announced),
-            Some(checksum) => {
-                let whole = self.spool.take(body, length).await?;
-                self.check(&whole, length, checksum).await?;
-                Chunk::Arrived(whole, 0, length)
+    /// Decided from the head, then handed over.
+    async fn as_it_comes(&self, parts: &Parts, body: Incoming, length: Option<u64>) -> Answered {
+        let request = event::parse(event::of(parts, Bytes::new())?)?;
+        let (state, seen) = (self.functions.resume(), arrived(parts).answered_by("resume"));
+        let attempt = Attempt::of(&state.config, &request);
+        let decision = match satchel_resume::decide(&state.config, &request, &attempt, self.functions.now()) {
+            Ok(decision) => decision,
+            Err(error) => {
+                body::drain(body, &parts.headers);
+                return Ok(self.called(parts, seen, attempt.answered(Err(error))));
             }
         };
-        let method = request::method(&parts.method, header).unwrap_or_default();
-        self.in_pieces(parts, chunk, &method, asked_at).await
+        let grant = decision.grant().cloned();
+        let taken = if decision.takes_chunk() {
+            match satchel_resume::expect(&decision, &request, length) {
+                Ok((place, checksum)) => {
+                    let announced = Announced { parts, decision, place, length, checksum };
+                    self.take(announced, body).await?
+                }
+                Err(error) => {
+                    body::drain(body, &parts.headers);
+                    Err(error)
+                }
+            }
+        } else {
+            body::drain(body, &parts.headers);
+            satchel_resume::carry_out(state, decision).await
+        };
+        let seen = match &taken {
+            Err(ResumeError::BrokenOff { .. }) => seen.answered_by("gateway"),
+            _ => seen,
+        };
+        Ok(self.called(parts, seen, attempt.granted(grant.as_ref(), taken)))
+    }
+
+    /// What came of a chunk; an error where it did not come at all.
+    async fn take(&self, announced: Announced<'_>, body: Incoming) -> Result<Taken, GatewayError> {
+        let Announced { parts, place, length, .. } = &announced;
+        let waits = length.is_some_and(|length| length > READ_FIRST) || body::expects_continue(&parts.headers);
+        // Smaller ones hear first where the upload is.
+        if let Some(length) = length.filter(|_| waits)
+            && let Err(too_long) = place.check(length)
+        {
+            body::drain(body, &parts.headers);
+            return Ok(Err(too_long.into()));
+        }
+        let taken = match &self.files {
+            Some(_) => self.stream(announced, body).await,
+            None => self.spool(announced, body).await?,
+        };
+        match taken {
+            Err(ResumeError::Body(error)) => Err(error.into()),
+            taken => Ok(taken),
+        }
+    }
+
+    /// Into the folder, with nothing in between.
+    async fn stream(&self, announced: Announced<'_>, body: Incoming) -> Taken {
+        let Announced { parts, decision, place, length, checksum } = announced;
+        let (pieces, mut rest) = body::lent(body);
+        let chunk = Chunk { body: Streamable::Streamed(pieces), length, checksum };
+        let taken = satchel_resume::take(self.functions.resume(), decision, place, chunk).await;
+        if let Ok(rest) = rest.try_recv()
+            && !rest.is_over()
+            && (rest.has_begun() || !body::expects_continue(&parts.headers))
+        {
+            body::linger_on(rest);
+        }
+        taken
+    }
+
+    /// To an S3 elsewhere: whoever is slow waits on this machine's disk. One with a checksum is nothing before it is whole.
+    async fn spool(&self, announced: Announced<'_>, body: Incoming) -> Result<Taken, GatewayError> {
+        let Announced { decision, place, length, checksum, .. } = announced;
+        let source = match checksum {
+            None => Source::Arriving(Cut::new(body), length),
+            Some(checksum) => {
+                let whole = self.spool.take(body, length.unwrap_or(BODY_LIMIT)).await?;
+                match self.check(&whole, checksum).await? {
+                    Ok(()) => Source::Arrived(whole.slice(0..whole.len()), 0, whole.len()),
+                    Err(refusal) => return Ok(Err(refusal.into())),
+                }
+            }
+        };
+        let (pieces, mut left) = spooled(source, Arc::clone(&self.spool), self.turns.clone());
+        let chunk = Chunk { body: Streamable::Streamed(pieces), length, checksum: None };
+        let taken = satchel_resume::take(self.functions.resume(), decision, place, chunk).await;
+        let mut left: Left = left.try_recv().unwrap_or_default();
+        let failed = left.failed.take();
+        left.linger();
+        match failed {
+            Some(failed) if taken.is_err() => Err(failed),
+            _ => Ok(taken),
+        }
     }
 
     /// Whether a chunk that has come is the one that was sent.
-    async fn check(&self, chunk: &Whole, length: u64, checksum: Checksum) -> Result<(), GatewayError> {
+    async fn check(&self, chunk: &Whole, checksum: Checksum) -> Result<Result<(), ResumeRefusal>, GatewayError> {
         let mut checking = Checking::of(checksum);
         let mut at = 0;
-        while at < length {
-            let next = length.min(at + CHECKED_BYTES);
+        while at < chunk.len() {
+            let next = chunk.len().min(at + CHECKED_BYTES);
             checking.update(&self.spool.load(chunk.slice(at..next)).await?);
             at = next;
         }
-        Ok(checking.finish()?)
+        Ok(checking.finish())
     }
 }
+
 /// The headers of a body in chunks of unknown number, as if its length had been announced.
 fn announcing(headers: &HeaderMap, length: u64) -> HeaderMap {
     let mut headers = headers.clone();

@@ -52,6 +52,14 @@ pub enum Whole {
 }
 
 impl Whole {
+    /// Bytes there are.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::File(_, range) => range.end - range.start,
+        }
+    }
+
     /// The bytes in this range of a body, which has as many.
     pub fn slice(&self, range: Range<u64>) -> Self {
         match self {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use percent_encoding::percent_decode_str;
-use satchel_core::{object_key::RESUMING, purpose::Purpose, resume::progress::Progress, slot::Retention};
+use satchel_core::{purpose::Purpose, slot::Retention};
 use satchel_s3::{Listed, Stock, Store, StoreError, Usage};
 use tokio::sync::Mutex;
 
@@ -107,13 +107,10 @@ impl Shelves {
     /// # Errors
     /// The store cannot be read.
     pub async fn areas(&self) -> Result<Vec<(&'static str, Stock)>, StoreError> {
-        let begun = Begun::default();
-        let Begun { objects, own, parts } = self.store.walk(&self.bucket, RESUMING, begun, Begun::see).await?;
+        let unfinished = self.store.under_way(&self.bucket).await?;
         let mut areas = self.stock();
-        if let Some((_, other)) = areas.iter_mut().find(|(area, _)| *area == OTHER) {
-            other.objects = other.objects.saturating_sub(objects);
-            other.bytes = other.bytes.saturating_sub(own);
-            areas.push((UNFINISHED, Stock { objects, bytes: own.saturating_add(parts) }));
+        if !areas.is_empty() {
+            areas.push((UNFINISHED, unfinished));
         }
         Ok(areas)
     }
@@ -140,24 +137,6 @@ impl Shelves {
         let good_for = FRESH.max(started.elapsed() * REST);
         *last = Some(Walk { at: Instant::now(), good_for, survey: Arc::clone(&survey) });
         Ok(survey)
-    }
-}
-
-/// Unfinished resumable uploads: a path has one object, which says how many bytes are in parts.
-#[derive(Debug, Default)]
-struct Begun {
-    objects: u64,
-    own: u64,
-    parts: u64,
-}
-
-impl Begun {
-    fn see(&mut self, object: &Listed<'_>) {
-        let in_parts =
-            Progress::read(|name| object.metadata.get(name).map(String::as_str)).map(Progress::flushed_bytes);
-        self.objects += 1;
-        self.own = self.own.saturating_add(object.size);
-        self.parts = self.parts.saturating_add(in_parts.unwrap_or_default());
     }
 }
 

@@ -215,7 +215,13 @@ mod tests {
     #[test]
     fn the_etag_of_parts_is_made_of_theirs() {
         assert_eq!(unhex(&hex(&[0, 10, 255])), [0, 10, 255]);
-        let upload = UploadRecord { initiated: 0, algorithm: None, full_object: false, headers: Headers::default() };
+        let upload = UploadRecord {
+            initiated: 0,
+            algorithm: None,
+            full_object: false,
+            headers: Headers::default(),
+            whole: None,
+        };
         let described = of_parts(&upload, &[]);
         assert_eq!(described.etag, "d41d8cd98f00b204e9800998ecf8427e-0");
     }

@@ -35,6 +35,34 @@ impl Pieces {
         self
     }
 
+    /// Bytes there are.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.0.iter().map(|piece| piece.len() as u64).sum()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(Bytes::is_empty)
+    }
+
+    /// Adds one at the end.
+    pub fn push(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.0.push(piece);
+        }
+    }
+
+    /// All of them in one; a single one is not copied.
+    #[must_use]
+    pub fn into_bytes(mut self) -> Bytes {
+        match self.0.len() {
+            0 | 1 => self.0.pop().unwrap_or_default(),
+            _ => self.0.concat().into(),
+        }
+    }
+
     /// A body that can be sent again, for the SDK's further attempts.
     pub(super) fn to_stream(&self) -> ByteStream {
         let pieces = self.clone();

@@ -9,16 +9,15 @@ use bytes::{Buf, Bytes};
 use satchel_core::{
     grant::UploadId,
     object_key::Key,
-    resume::{progress::Progress, session::MultipartId, upload_metadata::UploadMetadata},
+    resume::{progress::Progress, session::PartialName, upload_metadata::UploadMetadata},
     upload_path::UploadPath,
 };
 
-use super::{
-    CONFLICT_TRIES, Storage, StorageError, back_off, error::OfS3, failed, multipart::Multipart, pieces::Pieces, status,
-};
+use super::{multipart::Multipart, pieces::Pieces};
 use crate::{
     clock,
     s3_client::{DEADLINE, within},
+    storage::{CONFLICT_TRIES, OfS3, Storage, StorageError, back_off, failed, status},
 };
 
 /// Every version begins with so many random bytes. S3's ETags are over the body alone: without them all versions in
@@ -47,7 +46,7 @@ pub struct Found {
 #[derive(Debug)]
 pub struct Holder {
     /// Where its parts go.
-    pub multipart: MultipartId,
+    pub multipart: PartialName,
     /// Which version of the object says so.
     pub version: Version,
 }
@@ -83,8 +82,9 @@ impl Draft {
     ///
     /// # Errors
     /// The operating system has no randomness to give.
-    pub fn new(progress: Progress, metadata: UploadMetadata, waiting: Pieces) -> Result<Self, getrandom::Error> {
-        Ok(Self { progress, metadata, revision: clock::random()?, waiting })
+    pub fn new(progress: Progress, metadata: UploadMetadata, waiting: Pieces) -> Result<Self, StorageError> {
+        let revision = clock::random().map_err(|error| StorageError::of("revision", error.to_string()))?;
+        Ok(Self { progress, metadata, revision, waiting })
     }
 
     /// How far the upload is with it.
@@ -109,7 +109,7 @@ impl Draft {
         format!("{:032x}", u128::from_be_bytes(self.revision))
     }
 
-    fn body(&self, multipart: &MultipartId) -> Pieces {
+    fn body(&self, multipart: &PartialName) -> Pieces {
         let prefix = [self.revision.as_slice(), multipart.as_str().as_bytes()].concat();
         Pieces::from(Bytes::from(prefix)).chain(self.waiting.clone())
     }
@@ -184,7 +184,7 @@ impl Storage {
         let start = found.body.collect().await.map_err(|error| broken_off(&error))?.into_bytes();
         let prefix = whole.checked_sub(progress.waiting()).and_then(|end| usize::try_from(end).ok());
         let multipart = prefix.and_then(|end| std::str::from_utf8(start.get(REVISION_BYTES..end)?).ok());
-        Ok(Some(Holder { multipart: MultipartId::new(multipart.ok_or_else(foreign)?), version }))
+        Ok(Some(Holder { multipart: PartialName::new(multipart.ok_or_else(foreign)?), version }))
     }
 
     /// Writes a version: the first one where `replaced` is `None`, else in place of that one and no other.

@@ -10,11 +10,14 @@ use satchel_core::{
     grant::Grant,
     metadata::Metadata,
     object_key::Key,
-    resume::{progress::Progress, session::MultipartId},
+    resume::{progress::Progress, session::PartialName},
 };
 
-use super::{CONFLICT_TRIES, Storage, StorageError, back_off, error::OfS3, failed, pairs, pieces::Pieces, status};
-use crate::s3_client::{DEADLINE, within};
+use super::pieces::Pieces;
+use crate::{
+    s3_client::{DEADLINE, within},
+    storage::{CONFLICT_TRIES, OfS3, Storage, StorageError, back_off, failed, pairs, status},
+};
 
 /// A multipart upload and the object that it is to become.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +25,7 @@ pub struct Multipart<'a> {
     /// What was granted.
     pub grant: &'a Grant,
     /// S3's name of it.
-    pub id: &'a MultipartId,
+    pub id: &'a PartialName,
 }
 
 /// The multipart upload is not there (any more): completed, aborted, or ended by the lifecycle rule.
@@ -45,12 +48,12 @@ impl Storage {
     ///
     /// # Errors
     /// S3 failed.
-    pub async fn begin_multipart(&self, grant: &Grant, metadata: &Metadata) -> Result<MultipartId, StorageError> {
+    pub async fn begin_multipart(&self, grant: &Grant, metadata: &Metadata) -> Result<PartialName, StorageError> {
         let key = Key::of_upload(&grant.path);
         let create = self.client.create_multipart_upload().bucket(&*self.bucket).key(key.as_str());
         let create = create.content_type(grant.content_type.as_str()).set_metadata(Some(pairs(metadata)));
         let created = create.send().await.map_err(|error| failed("CreateMultipartUpload", &error))?;
-        created.upload_id.map(MultipartId::new).ok_or_else(|| inconsistent("CreateMultipartUpload", "gave no id"))
+        created.upload_id.map(PartialName::new).ok_or_else(|| inconsistent("CreateMultipartUpload", "gave no id"))
     }
 
     /// Stores a part, in place of one of the same number.
