@@ -3,7 +3,6 @@
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Duration,
 };
 
 use clap::{Parser, ValueEnum};
@@ -15,14 +14,17 @@ use crate::{
     error::BenchError,
     figures::{Conditions, Figures},
     functions::{self, Plan},
-    stack, table,
+    stack::{self, StackPlan},
+    table,
 };
 
 /// Makes this program play the function that is none.
 pub const FLOOR: &str = "--floor";
+/// Makes this program play the server that does nothing but write and sync.
+pub const DURABLE: &str = "--durable";
 
 /// Measures Satchel's release binaries: every function on a Lambda runtime API of its own, next to a bare
-/// `lambda_http` function, and the stack over HTTP.
+/// `lambda_http` function, and the stack over HTTP beside its peers.
 #[derive(Debug, Parser)]
 #[command(name = "satchel-bench", version)]
 struct Arguments {
@@ -36,8 +38,11 @@ struct Arguments {
     #[arg(long, default_value_t = 1_500)]
     invokes: usize,
     /// Seconds for each load of the stack
-    #[arg(long, default_value_t = 3)]
-    seconds: u64,
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Where the stack and its peers keep their files: on a disk, with room for some 30 GB
+    #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench"))]
+    folder: PathBuf,
     /// Take the binaries from a folder instead of building them
     #[arg(long, value_name = "DIR")]
     bin_dir: Option<PathBuf>,
@@ -58,13 +63,15 @@ struct Arguments {
     from: Option<PathBuf>,
     #[arg(long, hide = true)]
     floor: bool,
+    #[arg(long, hide = true, value_name = "DIR")]
+    durable: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
     /// The functions, one by one: times
     Functions,
-    /// The stack over HTTP: times
+    /// The stack over HTTP, beside nginx, Prosody and a bare server: times
     Stack,
     /// What a busy machine does not change: instructions (under valgrind), memory, S3 requests, packages
     Counts,
@@ -73,7 +80,11 @@ enum What {
 /// Does what the command line says.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    let done = if arguments.floor { functions::floor::serve().map_err(BenchError::from) } else { bench(&arguments) };
+    let done = match &arguments.durable {
+        Some(folder) => stack::durable::serve(folder).map_err(BenchError::from),
+        None if arguments.floor => functions::floor::serve().map_err(BenchError::from),
+        None => bench(&arguments),
+    };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -120,8 +131,8 @@ fn measure(arguments: &Arguments) -> Result<Figures, BenchError> {
         figures.functions = functions::measure(plan, &binaries, &runtime)?;
     }
     if wants(What::Stack) {
-        let load = Duration::from_secs(arguments.seconds);
-        figures.stack = Some(stack::measure(&binaries.get("satchel")?, load, &runtime)?);
+        let plan = StackPlan { rounds: arguments.rounds, seconds: arguments.seconds };
+        figures.stack = Some(stack::measure(&binaries.get("satchel")?, plan, &arguments.folder)?);
     }
     if wants(What::Counts) {
         figures.counts = functions::counts::count(&binaries, &runtime)?;

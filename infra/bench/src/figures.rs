@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{error::BenchError, statistics::median};
 
+mod stack;
+
+pub use stack::{Peak, StackFigures, StackLoad, StackRound, peers};
+
 /// All of one run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Figures {
@@ -13,7 +17,7 @@ pub struct Figures {
     pub conditions: Conditions,
     /// A row for each subject, in the table's order.
     pub functions: Vec<FunctionFigures>,
-    /// The stack over HTTP.
+    /// The stack over HTTP, beside its peers.
     pub stack: Option<StackFigures>,
     /// What does not depend on how busy the machine is: a row for each function's operation, in the table's order.
     #[serde(default)]
@@ -110,47 +114,6 @@ pub struct CountFigures {
     pub peak_kib: u64,
     /// S3 requests per invoke, by operation.
     pub s3_requests: BTreeMap<String, f64>,
-}
-
-/// The stack over HTTP.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct StackFigures {
-    /// One for each method, size and number of connections.
-    pub loads: Vec<Load>,
-    /// One body of 1 GiB.
-    pub streams: Vec<Stream>,
-}
-
-/// Many requests of one kind.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Load {
-    /// PUT, or GET with its redirect.
-    pub method: String,
-    /// Of each file.
-    pub bytes: u64,
-    /// At the same time.
-    pub connections: usize,
-    /// Files per second.
-    pub per_second: f64,
-    /// Milliseconds: the median.
-    pub p50_ms: f64,
-    /// The 99th percentile.
-    pub p99_ms: f64,
-}
-
-/// One large body.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Stream {
-    /// PUT or GET.
-    pub method: String,
-    /// Of the file.
-    pub bytes: u64,
-    /// It took.
-    pub seconds: f64,
-    /// What the stack had in memory before, in kibibytes.
-    pub resident_before_kib: u64,
-    /// What it had at most by the end.
-    pub peak_kib: u64,
 }
 
 impl Figures {

@@ -11,6 +11,7 @@ mod memory;
 mod stack;
 mod statistics;
 mod table;
+mod units;
 
 fn main() -> std::process::ExitCode {
     cli::run()

@@ -1,10 +1,13 @@
 //! The figures as people read them: Markdown, for the terminal and the README alike.
 
-use std::{fmt::Write, fs, path::Path};
+mod stack;
+
+use std::{fs, path::Path};
 
 use crate::{
     error::BenchError,
-    figures::{CountFigures, Figures, FunctionFigures, Kind, Load, Round, StackFigures, Stream, bare},
+    figures::{CountFigures, Figures, FunctionFigures, Kind, Round, bare},
+    units::{duration, mebibytes},
 };
 
 /// Between these lines of a page the tables are put.
@@ -19,8 +22,8 @@ pub fn of(figures: &Figures) -> String {
     if !figures.counts.is_empty() {
         text += &counts(&figures.counts);
     }
-    if let Some(stack) = &figures.stack {
-        text += &self::stack(stack);
+    if let Some(figures) = &figures.stack {
+        text += &stack::of(figures);
     }
     text
 }
@@ -111,57 +114,6 @@ fn requests(requests: f64) -> String {
     if (requests - requests.round()).abs() < 0.005 { format!("{requests:.0}") } else { format!("{requests:.2}") }
 }
 
-fn duration(microseconds: f64) -> String {
-    if microseconds < 1_000.0 { format!("{microseconds:.0} µs") } else { format!("{:.2} ms", microseconds / 1_000.0) }
-}
-
-fn mebibytes(kibibytes: f64) -> String {
-    format!("{:.1} MiB", kibibytes / 1_024.0)
-}
-
-fn stack(stack: &StackFigures) -> String {
-    let mut text =
-        String::from("\n| stack | connections | files/s | throughput | p50 | p99 |\n|---|---:|---:|---:|---:|---:|\n");
-    for load in &stack.loads {
-        text += &self::load(load);
-    }
-    for stream in &stack.streams {
-        text += &self::stream(stream);
-    }
-    text
-}
-
-fn load(load: &Load) -> String {
-    let Load { method, bytes, connections, per_second, p50_ms, p99_ms } = load;
-    let throughput = per_second * *bytes as f64 / 1_048_576.0;
-    let size = size(*bytes);
-    format!(
-        "| {method} {size} | {connections} | {per_second:.0} | {throughput:.0} MiB/s | {p50_ms:.1} ms | {p99_ms:.1} ms |\n"
-    )
-}
-
-fn stream(stream: &Stream) -> String {
-    let mut line = String::new();
-    let throughput = stream.bytes as f64 / 1_048_576.0 / stream.seconds;
-    let grown = mebibytes((stream.peak_kib - stream.resident_before_kib) as f64);
-    let size = size(stream.bytes);
-    // Writing to a String does not fail.
-    let _ = writeln!(
-        line,
-        "| {} {size} | 1 | | {throughput:.0} MiB/s | {:.1} s | memory grew by {grown} |",
-        stream.method, stream.seconds
-    );
-    line
-}
-
-fn size(bytes: u64) -> String {
-    match bytes {
-        1_073_741_824.. => format!("{} GiB", bytes / 1_073_741_824),
-        1_048_576.. => format!("{} MiB", bytes / 1_048_576),
-        _ => format!("{} KiB", bytes / 1_024),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,13 +124,5 @@ mod tests {
         let expected = format!("before\n{}new\n{}after\n", MARKS.0, MARKS.1);
         assert_eq!(between_marks(&page, "new\n").as_deref(), Some(expected.as_str()));
         assert_eq!(between_marks("before\nafter\n", "new\n"), None);
-    }
-
-    #[test]
-    fn sizes_and_times_have_the_unit_that_suits_them() {
-        for (bytes, expected) in [(1_024, "1 KiB"), (4_194_304, "4 MiB"), (1_073_741_824, "1 GiB")] {
-            assert_eq!(size(bytes), expected);
-        }
-        assert_eq!((duration(999.4).as_str(), duration(1_000.0).as_str()), ("999 µs", "1.00 ms"));
     }
 }

@@ -162,11 +162,19 @@ impl Blobs {
 
     /// Opens a blob to read it.
     pub(crate) fn open_blob(&self, id: BlobId) -> Result<Checked, ReadError> {
-        match self.0.disk.open(&id.path()) {
-            Ok(file) => Checked::of(file, id.to_string()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing(id).into()),
-            Err(error) => Err(error.into()),
-        }
+        Checked::of(self.open_file(id)?, id.to_string())
+    }
+
+    /// The same without waiting for what is in it; `None` where that is not in memory.
+    pub(crate) fn open_cached(&self, id: BlobId) -> Result<Option<Checked>, ReadError> {
+        Checked::of_cached(self.open_file(id)?, id.to_string())
+    }
+
+    fn open_file(&self, id: BlobId) -> Result<Box<dyn DiskFile>, ReadError> {
+        self.0.disk.open(&id.path()).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => missing(id).into(),
+            _ => error.into(),
+        })
     }
 
     /// Says what a blob is whose own footer says something else, durably but for the folder's sync.

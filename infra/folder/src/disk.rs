@@ -5,10 +5,12 @@
 
 use std::fmt::Debug;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, IoSliceMut, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+
+use rustix::io::{ReadWriteFlags, preadv2};
 
 /// One folder. Paths are relative to it.
 pub trait Disk: Debug + Send + Sync + 'static {
@@ -109,6 +111,11 @@ pub trait DiskFile: Debug + Send + Sync {
     /// # Errors
     /// `UnexpectedEof`, or what the system says.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+    /// The same where the system has all of these bytes in memory, and says whether it had: it never waits for the disk.
+    fn read_cached(&self, buffer: &mut [u8], offset: u64) -> bool {
+        let _ = (buffer, offset);
+        false
+    }
     /// Its length in bytes.
     ///
     /// # Errors
@@ -270,6 +277,13 @@ impl DiskFile for File {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.read_exact_at(buffer, offset)
+    }
+
+    fn read_cached(&self, buffer: &mut [u8], offset: u64) -> bool {
+        let length = buffer.len();
+        // File systems that cannot say so refuse.
+        let read = preadv2(self, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT);
+        read.is_ok_and(|read| read == length)
     }
 
     fn length(&self) -> io::Result<u64> {

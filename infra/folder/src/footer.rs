@@ -135,10 +135,19 @@ pub(crate) struct Checked {
 impl Checked {
     /// Finds the footer. `name` is for errors.
     pub(crate) fn of(file: Box<dyn DiskFile>, name: String) -> Result<Self, ReadError> {
+        Self::read_by(read_at, file, name)
+    }
+
+    /// The same without waiting for the disk; `None` where that would be needed.
+    pub(crate) fn of_cached(file: Box<dyn DiskFile>, name: String) -> Result<Option<Self>, ReadError> {
+        unless_it_waits(Self::read_by(read_cached, file, name))
+    }
+
+    fn read_by(read: Read, file: Box<dyn DiskFile>, name: String) -> Result<Self, ReadError> {
         let total = file.length()?;
         let glance_start = total.saturating_sub(GLANCE);
         let mut glance = vec![0; usize::try_from(total - glance_start).map_err(io::Error::other)?];
-        file.read_at(&mut glance, glance_start)?;
+        read(&*file, &mut glance, glance_start)?;
         let torn = || Damage::Footer(name.clone());
         let (_, tail) = glance.split_last_chunk::<{ TAIL as usize }>().ok_or_else(torn)?;
         let number = |at: usize| u32::from_le_bytes([tail[at], tail[at + 1], tail[at + 2], tail[at + 3]]);
@@ -167,7 +176,7 @@ impl Checked {
 
     pub(crate) fn label(&self) -> Result<Label, ReadError> {
         let start = self.len + self.len.div_ceil(BLOCK) * SUM;
-        let bytes = self.at(start..start + u64::from(self.label_len))?;
+        let bytes = self.at(start..start + u64::from(self.label_len), read_at)?;
         let torn = || Damage::Footer(self.name.clone());
         if crc32fast::hash(&bytes) != self.label_crc {
             return Err(torn().into());
@@ -177,10 +186,19 @@ impl Checked {
 
     /// The bytes of `range`, which lies within the length, checked.
     pub(crate) fn read(&self, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
+        self.checked(range, read_at)
+    }
+
+    /// The same without waiting for the disk; `None` where that would be needed.
+    pub(crate) fn read_cached(&self, range: Range<u64>) -> Result<Option<Vec<u8>>, ReadError> {
+        unless_it_waits(self.checked(range, read_cached))
+    }
+
+    fn checked(&self, range: Range<u64>, read: Read) -> Result<Vec<u8>, ReadError> {
         let (first, behind) = (range.start / BLOCK, range.end.div_ceil(BLOCK));
         let whole = first * BLOCK..(behind * BLOCK).min(self.len);
-        let mut bytes = self.at(whole.clone())?;
-        let sums = self.at(self.len + first * SUM..self.len + behind * SUM)?;
+        let mut bytes = self.at(whole.clone(), read)?;
+        let sums = self.at(self.len + first * SUM..self.len + behind * SUM, read)?;
         for ((block, sum), number) in bytes.chunks(BLOCK as usize).zip(sums.chunks(SUM as usize)).zip(first..) {
             if crc32fast::hash(block).to_le_bytes() != sum {
                 return Err(Damage::Block { file: self.name.clone(), start: number * BLOCK }.into());
@@ -196,7 +214,7 @@ impl Checked {
     }
 
     /// Bytes of the file, from what has been read already where they are in it.
-    fn at(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
+    fn at(&self, range: Range<u64>, read: Read) -> io::Result<Vec<u8>> {
         let length = usize::try_from(range.end.saturating_sub(range.start)).map_err(io::Error::other)?;
         if range.start >= self.glance_start {
             let start = usize::try_from(range.start - self.glance_start).map_err(io::Error::other)?;
@@ -205,8 +223,26 @@ impl Checked {
             }
         }
         let mut bytes = vec![0; length];
-        self.file.read_at(&mut bytes, range.start)?;
+        read(&*self.file, &mut bytes, range.start)?;
         Ok(bytes)
+    }
+}
+
+/// How bytes are read.
+type Read = fn(&dyn DiskFile, &mut [u8], u64) -> io::Result<()>;
+
+fn read_at(file: &dyn DiskFile, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    file.read_at(buffer, offset)
+}
+
+fn read_cached(file: &dyn DiskFile, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    if file.read_cached(buffer, offset) { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+}
+
+fn unless_it_waits<T>(read: Result<T, ReadError>) -> Result<Option<T>, ReadError> {
+    match read {
+        Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        read => read.map(Some),
     }
 }
 
@@ -246,7 +282,11 @@ mod tests {
             let borders = [0, 1, block - 1, block, block + 1, 2 * block - 1, length.saturating_sub(1), length];
             for (from, to) in borders.iter().flat_map(|from| borders.iter().map(move |to| (*from, *to))) {
                 if from <= to && to <= length {
-                    assert!(file.read(from as u64..to as u64).unwrap() == bytes[from..to], "{from}..{to} of {length}");
+                    let range = from as u64..to as u64;
+                    assert!(file.read(range.clone()).unwrap() == bytes[from..to], "{from}..{to} of {length}");
+                    // Some file systems have nothing in memory, or do not say so.
+                    let cached = file.read_cached(range).unwrap();
+                    assert!(cached.is_none_or(|cached| cached == bytes[from..to]), "{from}..{to} of {length}");
                 }
             }
         }

@@ -1,10 +1,13 @@
 //! Gives an object's bytes out: a range of them as a stream, checked, one buffer in memory at a time.
+//!
+//! What the system has in memory is read where it is asked for: to hand it to a thread that may wait, and back, takes longer
+//! than to read it. Only what must come from the disk is read there.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -33,7 +36,7 @@ struct Piece {
     file: Option<Checked>,
 }
 
-/// Reads pieces one after another. Lives on blocking threads.
+/// Reads pieces one after another.
 struct Reader {
     blobs: Blobs,
     watch: Arc<Watch>,
@@ -54,17 +57,51 @@ impl Reader {
         Ok(())
     }
 
+    /// Opens everything and reads the first bytes, unless that takes the disk: then `None`, and nothing is done.
+    fn open_cached(&mut self) -> Result<Option<Bytes>, ReadError> {
+        if self.pieces.len() > OPEN_AT_ONCE {
+            return Ok(None);
+        }
+        for piece in &mut self.pieces {
+            if piece.file.is_none() {
+                let Some(file) = self.blobs.open_cached(piece.segment.blob)? else { return Ok(None) };
+                piece.file = Some(file.of_length(piece.segment.len)?);
+            }
+        }
+        let first = self.next_cached()?;
+        if first.is_some() {
+            self.guard = None;
+        }
+        Ok(first)
+    }
+
     /// The next bytes; empty at the end.
     fn next(&mut self) -> Result<Bytes, ReadError> {
         let Some(piece) = self.pieces.front_mut() else { return Ok(Bytes::new()) };
-        let buffer_end = (piece.range.start / BLOCK).saturating_mul(BLOCK).saturating_add(BUFFER_BYTES);
-        let (start, end) = (piece.range.start, piece.range.end.min(buffer_end));
-        let bytes = piece.open(&self.blobs)?.read(start..end)?;
-        piece.range.start = end;
-        if piece.range.is_empty() {
+        let range = piece.next_buffer();
+        let bytes = piece.open(&self.blobs)?.read(range.clone())?;
+        self.passed(range.end);
+        Ok(bytes.into())
+    }
+
+    /// The same without the disk; `None` where it is needed.
+    fn next_cached(&mut self) -> Result<Option<Bytes>, ReadError> {
+        let Some(piece) = self.pieces.front_mut() else { return Ok(Some(Bytes::new())) };
+        let (range, Some(file)) = (piece.next_buffer(), &piece.file) else { return Ok(None) };
+        let bytes = file.read_cached(range.clone())?;
+        if bytes.is_some() {
+            self.passed(range.end);
+        }
+        Ok(bytes.map(Bytes::from))
+    }
+
+    fn passed(&mut self, end: u64) {
+        if let Some(piece) = self.pieces.front_mut() {
+            piece.range.start = end;
+        }
+        if self.pieces.front().is_some_and(|piece| piece.range.is_empty()) {
             self.pieces.pop_front();
         }
-        Ok(bytes.into())
     }
 
     /// Says what went wrong, as an error of the store.
@@ -90,6 +127,12 @@ impl Reader {
 }
 
 impl Piece {
+    /// What is read of it at once.
+    fn next_buffer(&self) -> Range<u64> {
+        let buffer_end = (self.range.start / BLOCK).saturating_mul(BLOCK).saturating_add(BUFFER_BYTES);
+        self.range.start..self.range.end.min(buffer_end)
+    }
+
     fn open(&mut self, blobs: &Blobs) -> Result<&Checked, ReadError> {
         let file = match self.file.take() {
             Some(file) => file,
@@ -114,6 +157,8 @@ impl std::fmt::Debug for ObjectStream {
 
 enum State {
     Ready(Option<Reader>, Bytes),
+    /// Nothing is read yet of what comes next.
+    Waiting(Reader),
     Reading(JoinHandle<Result<(Reader, Bytes), StoreError>>),
     Done,
 }
@@ -134,6 +179,10 @@ impl ObjectStream {
         }
         let pieces = cut(found.record.place.segments(), &range);
         let mut reader = Reader { blobs, watch, object: found.at.to_string(), pieces, guard: Some(found.guard) };
+        let cached = reader.open_cached();
+        if let Some(first) = cached.map_err(|error| reader.failed(error))? {
+            return Ok(Self { state: State::Ready(Some(reader), first), remaining });
+        }
         let open = move || match reader.open() {
             Ok(()) => reader.step(),
             Err(error) => Err(reader.failed(error)),
@@ -148,11 +197,11 @@ impl ObjectStream {
         self.remaining
     }
 
-    /// Gives `bytes` out and reads on meanwhile.
+    /// Gives `bytes` out.
     fn give(&mut self, reader: Option<Reader>, bytes: Bytes) -> Bytes {
         self.remaining = self.remaining.saturating_sub(bytes.len() as u64);
         self.state = match reader {
-            Some(reader) if self.remaining > 0 => State::Reading(spawn_blocking(move || reader.step())),
+            Some(reader) if self.remaining > 0 => State::Waiting(reader),
             _ => State::Done,
         };
         bytes
@@ -189,23 +238,31 @@ impl Stream for ObjectStream {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         while self.remaining > 0 {
-            match &mut self.state {
+            match std::mem::replace(&mut self.state, State::Done) {
                 State::Ready(reader, bytes) => {
-                    let (reader, bytes) = (reader.take(), std::mem::take(bytes));
                     if bytes.is_empty() {
                         // Fewer bytes than the record says; that was noticed when the file was opened.
                         break;
                     }
                     return Poll::Ready(Some(Ok(self.give(reader, bytes))));
                 }
-                State::Reading(reading) => {
-                    let result = ready!(Pin::new(reading).poll(cx));
-                    self.state = State::Done;
-                    match result.map_err(StoreError::from).and_then(|result| result) {
+                State::Waiting(mut reader) => {
+                    self.state = match reader.next_cached() {
+                        Ok(Some(bytes)) => State::Ready(Some(reader), bytes),
+                        Ok(None) => State::Reading(spawn_blocking(move || reader.step())),
+                        Err(error) => return Poll::Ready(Some(Err(reader.failed(error)))),
+                    };
+                }
+                State::Reading(mut reading) => match Pin::new(&mut reading).poll(cx) {
+                    Poll::Pending => {
+                        self.state = State::Reading(reading);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(result) => match result.map_err(StoreError::from).and_then(|result| result) {
                         Ok((reader, bytes)) => self.state = State::Ready(Some(reader), bytes),
                         Err(error) => return Poll::Ready(Some(Err(error))),
-                    }
-                }
+                    },
+                },
                 State::Done => break,
             }
         }

@@ -1,6 +1,7 @@
 //! Lines for people, in colour where a terminal shows them, or as JSON for programs.
 
 use std::{
+    borrow::Cow,
     env,
     io::{IsTerminal, stdout},
 };
@@ -45,8 +46,8 @@ const FAINT: Style = Style::new().dimmed();
 /// When, status, method, function, code, milliseconds, the fields and the request's id.
 fn text(line: &Line, colours: bool) -> String {
     let paint = |style: Style, text: &str| {
-        let text: String = text.chars().flat_map(visible).collect();
-        if colours { format!("{style}{text}{style:#}") } else { text }
+        let text = visible(text);
+        if colours { format!("{style}{text}{style:#}") } else { text.into_owned() }
     };
     let status = line.status.map_or_else(|| "---".to_owned(), |status| status.as_u16().to_string());
     let method = line.method.as_ref().map_or("EVENT", http::Method::as_str);
@@ -87,12 +88,20 @@ fn style_of(line: &Line) -> Style {
 }
 
 /// Letters and ASCII as they are; what could turn a terminal's line around, or hide in it, escaped.
-fn visible(character: char) -> Vec<char> {
-    if character.is_alphanumeric() || character.is_ascii_graphic() || character == ' ' {
-        vec![character]
-    } else {
-        character.escape_unicode().collect()
+fn visible(text: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    if text.bytes().all(is_plain) {
+        return Cow::Borrowed(text);
     }
+    let mut visible = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_alphanumeric() || character.is_ascii_graphic() || character == ' ' {
+            visible.push(character);
+        } else {
+            visible.extend(character.escape_unicode());
+        }
+    }
+    Cow::Owned(visible)
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 //! judges by them; ratios of times are for those who measure by hand.
 
 mod counts;
+mod stack;
 mod times;
 
 use crate::{error::BenchError, figures::Figures};
+pub use stack::verdicts;
 
 /// One thing that is limited, in rows of one kind.
 struct Budget<R: 'static> {
@@ -30,7 +32,7 @@ trait Row {
 /// All that is over its limit, or cannot be told.
 pub fn check(figures: &Figures, earlier: &Figures) -> Result<(), BenchError> {
     let mut over = Vec::new();
-    if figures.functions.is_empty() && figures.counts.is_empty() {
+    if figures.functions.is_empty() && figures.counts.is_empty() && figures.stack.is_none() {
         over.push("nothing was measured that has a budget".to_owned());
     }
     if !figures.functions.is_empty() {
@@ -39,6 +41,7 @@ pub fn check(figures: &Figures, earlier: &Figures) -> Result<(), BenchError> {
     if !figures.counts.is_empty() {
         over.extend(counts::over(&figures.counts, &earlier.counts));
     }
+    over.extend(figures.stack.iter().flat_map(stack::missed));
     if over.is_empty() { Ok(()) } else { Err(BenchError::OverLimits(over)) }
 }
 

@@ -1,134 +1,124 @@
-//! An uploader and downloader on a kept connection.
+//! One kept connection that sends requests which were prepared beforehand, reads the answers to their end and throws their
+//! bytes away: what it takes of the processor is not there for the server.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
+use std::{io::IoSlice, net::SocketAddr};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
 };
 
-use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::BodyExt;
-use hyper::{
-    body::{Body, Frame, Incoming, SizeHint},
-    client::conn::http1::{SendRequest, handshake},
-};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use super::requests::Request;
+use crate::error::BenchError;
 
-use crate::{error::BenchError, functions::token};
+/// Bytes read at once.
+const BUFFER: usize = 256 * 1_024;
+const HEADERS: usize = 64;
 
-/// Where a stack listens.
-#[derive(Debug, Clone)]
-pub struct Target {
-    /// Host and port of the gateway.
-    pub gateway: String,
-}
+/// All bodies are made of it.
+static PIECE: [u8; 1_024 * 1_024] = [7; 1_024 * 1_024];
 
-/// One client: a connection to the program.
+/// A connection.
 pub struct Client {
-    target: Target,
-    connection: Option<SendRequest<Repeated>>,
+    stream: TcpStream,
+    buffer: Vec<u8>,
 }
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+struct Head {
+    /// Bytes of the buffer that it takes.
+    length: usize,
+    status: u16,
+    body: u64,
+}
 
 impl Client {
-    /// A client that has not connected yet.
-    pub fn new(target: Target) -> Self {
-        Self { target, connection: None }
+    /// Connects.
+    ///
+    /// # Errors
+    /// Nobody listens.
+    pub async fn connect(address: SocketAddr) -> Result<Self, BenchError> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: vec![0; BUFFER] })
     }
 
-    /// Stores a file with PUT, or reads one with GET.
+    /// Sends a request and reads the answer to its end.
     ///
     /// # Errors
     /// Another status than is expected, another length.
-    pub async fn send(&mut self, method: &Method, path: String, bytes: u64) -> Result<(), BenchError> {
-        let sent = if *method == Method::PUT { self.put(path, bytes).await } else { self.get(path, bytes).await };
-        sent.map_err(BenchError::Load)
-    }
-
-    async fn put(&mut self, path: String, bytes: u64) -> Result<(), Failure> {
-        let target = format!("/upload/{path}?v={}", token(&path, bytes));
-        let request = Request::put(target).body(Repeated::new(bytes));
-        expect(StatusCode::CREATED, self.exchange(request?).await?).await.map(drop)
-    }
-
-    async fn get(&mut self, path: String, bytes: u64) -> Result<(), Failure> {
-        let request = Request::get(format!("/upload/{path}")).body(Repeated::new(0))?;
-        let file = expect(StatusCode::OK, self.exchange(request).await?).await?;
-        if *file.body() == bytes { Ok(()) } else { Err(format!("a file of {} bytes", file.body()).into()) }
-    }
-
-    async fn exchange(&mut self, mut request: Request<Repeated>) -> Result<Response<Incoming>, Failure> {
-        request.headers_mut().insert("host", self.target.gateway.parse()?);
-        let mut sender = match self.connection.take() {
-            Some(sender) if !sender.is_closed() => sender,
-            _ => connect(&self.target.gateway).await?,
-        };
-        sender.ready().await?;
-        let response = sender.send_request(request).await?;
-        self.connection = Some(sender);
-        Ok(response)
-    }
-}
-
-async fn connect(authority: &str) -> Result<SendRequest<Repeated>, Failure> {
-    let stream = TcpStream::connect(authority).await?;
-    stream.set_nodelay(true)?;
-    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    Ok(sender)
-}
-
-/// Reads a response to its end; gives it with the number of bytes.
-async fn expect(status: StatusCode, response: Response<Incoming>) -> Result<Response<u64>, Failure> {
-    let (parts, mut body) = response.into_parts();
-    if parts.status != status {
-        let said = body.collect().await?.to_bytes();
-        return Err(format!("{} instead of {status}: {}", parts.status, String::from_utf8_lossy(&said)).into());
-    }
-    let mut bytes = 0;
-    while let Some(frame) = body.frame().await {
-        bytes += frame?.data_ref().map_or(0, |piece| piece.len() as u64);
-    }
-    Ok(Response::from_parts(parts, bytes))
-}
-
-/// A body of any length that takes no memory.
-pub struct Repeated {
-    left: u64,
-}
-
-static PIECE: [u8; 256 * 1_024] = [7; 256 * 1_024];
-
-impl Repeated {
-    fn new(bytes: u64) -> Self {
-        Self { left: bytes }
-    }
-}
-
-impl Body for Repeated {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, std::convert::Infallible>>> {
-        if self.left == 0 {
-            return Poll::Ready(None);
+    pub async fn exchange(&mut self, request: &Request) -> Result<(), BenchError> {
+        self.send(request).await?;
+        let (head, mut got) = self.head().await?;
+        if !request.expects(head.status) {
+            let said = String::from_utf8_lossy(&self.buffer[..got]);
+            return Err(BenchError::Load(format!("answered otherwise than expected: {said}").into()));
         }
-        let length = self.left.min(PIECE.len() as u64);
-        self.left -= length;
-        let piece = Bytes::from_static(&PIECE).slice(..length as usize);
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        got -= head.length;
+        let mut left = head.body.saturating_sub(got as u64);
+        while left > 0 {
+            got = self.stream.read(&mut self.buffer).await?;
+            if got == 0 {
+                return Err(BenchError::Load("the connection was closed within an answer".into()));
+            }
+            left = left.saturating_sub(got as u64);
+        }
+        match request.answer {
+            Some(bytes) if bytes != head.body => Err(BenchError::Load(format!("a file of {} bytes", head.body).into())),
+            _ => Ok(()),
+        }
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
+    async fn send(&mut self, request: &Request) -> Result<(), BenchError> {
+        let first = usize::try_from(request.body).map_or(PIECE.len(), |body| body.min(PIECE.len()));
+        let both = [IoSlice::new(&request.head), IoSlice::new(&PIECE[..first])];
+        let mut sent = self.stream.write_vectored(&both).await?;
+        if let Some(rest) = request.head.get(sent..) {
+            self.stream.write_all(rest).await?;
+            sent = request.head.len();
+        }
+        let mut left = request.body - (sent - request.head.len()) as u64;
+        while left > 0 {
+            let most = usize::try_from(left).map_or(PIECE.len(), |left| left.min(PIECE.len()));
+            left -= self.stream.write(&PIECE[..most]).await? as u64;
+        }
+        Ok(())
     }
 
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+    /// Reads a head; also gives how many bytes are in the buffer, of the body's, too.
+    async fn head(&mut self) -> Result<(Head, usize), BenchError> {
+        let mut filled = 0;
+        loop {
+            let got = self.stream.read(&mut self.buffer[filled..]).await?;
+            if got == 0 {
+                return Err(BenchError::Load("the connection was closed before an answer".into()));
+            }
+            filled += got;
+            if let Some(head) = parse(&self.buffer[..filled])? {
+                return Ok((head, filled));
+            }
+        }
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Option<Head>, BenchError> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut response = httparse::Response::new(&mut headers);
+    let parsed = response.parse(bytes).map_err(|error| BenchError::Load(error.into()))?;
+    let httparse::Status::Complete(length) = parsed else { return Ok(None) };
+    let announced = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let body = announced.and_then(|header| str::from_utf8(header.value).ok()?.parse().ok()).unwrap_or(0);
+    Ok(Some(Head { length, status: response.code.unwrap_or_default(), body }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_complete_with_its_empty_line() {
+        assert!(parse(b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n").unwrap().is_none());
+        let head = parse(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nab").unwrap().unwrap();
+        assert_eq!((head.length, head.status, head.body), (38, 200, 7));
+        assert!(parse(b"SSH-2.0-OpenSSH\r\n\r\n").is_err());
     }
 }

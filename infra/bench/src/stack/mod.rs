@@ -1,120 +1,129 @@
-//! The stack over HTTP: many files of one size at a time, then one of 1 GiB.
+//! The stack over HTTP, beside its peers: all of them once in each round, so that a machine that gets slower or faster
+//! between rounds changes no ratio.
 
 mod client;
+pub mod durable;
+mod load;
+mod peers;
 mod process;
+mod requests;
 
-use std::time::{Duration, Instant};
+use std::path::Path;
 
-use http::Method;
-use tokio::{runtime::Runtime, task::JoinSet};
+use tempfile::TempDir;
 
 use crate::{
     binaries::Binary,
     error::BenchError,
-    figures::{Load, StackFigures, Stream},
+    figures::{Peak, StackFigures, StackLoad, StackRound},
     statistics::{median, percentile},
 };
-use client::{Client, Target};
-use process::Process;
+use load::{Done, Load};
+use peers::{Kind, Peer};
 
-const SIZES: [u64; 3] = [1_024, 100 * 1_024, 4 * 1_024 * 1_024];
-const CONNECTIONS: [usize; 3] = [1, 16, 128];
-const LARGE: u64 = 1_024 * 1_024 * 1_024;
+/// Requests of one size, each by its own connection, one after another.
+#[derive(Debug, Clone, Copy)]
+pub struct StackPlan {
+    /// Rounds; each measures everything once.
+    pub rounds: usize,
+    /// Seconds of each load.
+    pub seconds: f64,
+}
 
-/// Measures the program `satchel`, for `time` per load.
+const CONNECTIONS: usize = 16;
+const KIB: u64 = 1_024;
+const MIB: u64 = 1_024 * KIB;
+const GIB: u64 = 1_024 * MIB;
+const PUTS: [u64; 3] = [KIB, 100 * KIB, 4 * MIB];
+const GETS: [u64; 4] = [KIB, 100 * KIB, 4 * MIB, GIB];
+/// Connections that read a file of 1 GiB: each request is a second's work.
+const LARGE_CONNECTIONS: usize = 4;
+/// What comes at once to see how much memory it takes.
+const PARALLEL: (usize, u64) = (64, 100 * MIB);
+
+/// Measures the program `satchel` beside its peers, in folders of their own within `folder`.
 ///
 /// # Errors
-/// It does not start, or a request is not answered as it should be.
-pub fn measure(binary: &Binary, time: Duration, runtime: &Runtime) -> Result<StackFigures, BenchError> {
+/// One of them does not start, or a request is not answered as it should be.
+pub fn measure(binary: &Binary, plan: StackPlan, folder: &Path) -> Result<StackFigures, BenchError> {
+    std::fs::create_dir_all(folder)?;
+    let folder = tempfile::Builder::new().prefix("satchel-bench-").tempdir_in(folder)?;
+    let (peers, missing) = start(binary, &folder)?;
     let mut loads = Vec::new();
-    let stack = Process::start(&binary.file)?;
-    for bytes in SIZES {
-        for connections in CONNECTIONS {
-            eprintln!("stack: {bytes} bytes, {connections} connections");
-            loads.extend(runtime.block_on(load(&stack.target, bytes, connections, time))?);
+    for round in 0..plan.rounds {
+        for (put, bytes) in PUTS.map(|bytes| (true, bytes)).into_iter().chain(GETS.map(|bytes| (false, bytes))) {
+            // Each comes first once, and behind each other.
+            let first = round % peers.len();
+            for peer in peers.iter().cycle().skip(first).take(peers.len()) {
+                if let Some(done) = measure_one(peer, put, bytes, round, plan)? {
+                    note(&mut loads, peer, put, bytes, &done);
+                }
+            }
         }
     }
-    drop(stack);
-    // A process of its own: what the loads have left in memory says nothing about a stream.
-    let stack = Process::start(&binary.file)?;
-    let streams = runtime.block_on(streams(&stack))?;
-    Ok(StackFigures { loads, streams })
+    let stack = peers.iter().find(|peer| peer.kind == Kind::Satchel);
+    let memory = stack.map(parallel).transpose()?.unwrap_or_default();
+    Ok(StackFigures { rounds: plan.rounds, seconds: plan.seconds, missing, loads, memory })
 }
 
-/// Files of one size, stored and then read again by as many connections.
-async fn load(target: &Target, bytes: u64, connections: usize, time: Duration) -> Result<[Load; 2], BenchError> {
-    let stored = vec![usize::MAX; connections];
-    let put = all(target, Method::PUT, bytes, &stored, time).await?;
-    let stored: Vec<usize> = put.latencies.iter().map(Vec::len).collect();
-    let get = all(target, Method::GET, bytes, &stored, time).await?;
-    Ok([put.summary(&Method::PUT, bytes), get.summary(&Method::GET, bytes)])
-}
-
-/// What was done at the same time: milliseconds of each request, by connection.
-struct Done {
-    latencies: Vec<Vec<f64>>,
-    took: Duration,
-}
-
-impl Done {
-    fn summary(&self, method: &Method, bytes: u64) -> Load {
-        let all = self.latencies.concat();
-        Load {
-            method: method.to_string(),
-            bytes,
-            connections: self.latencies.len(),
-            per_second: all.len() as f64 / self.took.as_secs_f64(),
-            p50_ms: median(&all),
-            p99_ms: percentile(&all, 0.99),
+/// Those that are installed, and the names of the others.
+fn start(binary: &Binary, folder: &TempDir) -> Result<(Vec<Peer>, Vec<String>), BenchError> {
+    let (mut peers, mut missing) = (Vec::new(), Vec::new());
+    for kind in Kind::ALL {
+        match Peer::start(kind, &binary.file, folder.path())? {
+            Some(peer) => peers.push(peer),
+            None => missing.push(kind.name().to_owned()),
         }
     }
+    Ok((peers, missing))
 }
 
-/// A client for each of `files`, which says how many different ones it may use.
-async fn all(target: &Target, method: Method, bytes: u64, files: &[usize], time: Duration) -> Result<Done, BenchError> {
-    let started = Instant::now();
-    let (mut tasks, count) = (JoinSet::new(), files.len());
-    for (connection, files) in files.iter().copied().enumerate() {
-        let (client, method) = (Client::new(target.clone()), method.clone());
-        let folder = format!("{bytes}-{count}/{connection}");
-        tasks.spawn(async move { (connection, many(client, method, &folder, bytes, files, time).await) });
+/// One load; `None` where the peer has none of it.
+fn measure_one(peer: &Peer, put: bool, bytes: u64, round: usize, plan: StackPlan) -> Result<Option<Done>, BenchError> {
+    let (method, name) = (if put { "PUT" } else { "GET" }, peer.kind.name());
+    if bytes == GIB && !peer.kind.takes_gibibytes() {
+        return Ok(None);
     }
-    let mut latencies = vec![Vec::new(); count];
-    for (connection, done) in tasks.join_all().await {
-        latencies[connection] = done?;
-    }
-    Ok(Done { latencies, took: started.elapsed() })
+    eprintln!("round {}: {method} of {bytes} bytes, {name}", round + 1);
+    let load = if put {
+        Load::putting(peer, &format!("put-{bytes}-{round}"), bytes, CONNECTIONS, plan.seconds)
+    } else {
+        let connections = if bytes == GIB { LARGE_CONNECTIONS } else { CONNECTIONS };
+        // Those of an earlier round are as good, where a peer still knows them.
+        let stored = if bytes == GIB { "get-large".to_owned() } else { format!("get-{bytes}-{round}") };
+        if bytes < GIB || round == 0 {
+            Load::storing(peer, &stored, bytes).run(peer)?;
+        }
+        Load::getting(peer, &stored, bytes, connections, plan.seconds)
+    };
+    // What others have left to be written is not this load's.
+    rustix::fs::sync();
+    let done = load.run(peer)?;
+    rustix::fs::sync();
+    Ok(Some(done))
 }
 
-/// One request after another, at least one.
-async fn many(
-    mut client: Client,
-    method: Method,
-    folder: &str,
-    bytes: u64,
-    files: usize,
-    time: Duration,
-) -> Result<Vec<f64>, BenchError> {
-    let (started, mut latencies) = (Instant::now(), Vec::new());
-    while latencies.is_empty() || started.elapsed() < time {
-        let (sent, path) = (Instant::now(), format!("{folder}-{}.bin", latencies.len() % files));
-        client.send(&method, path, bytes).await?;
-        latencies.push(sent.elapsed().as_secs_f64() * 1_000.0);
-    }
-    Ok(latencies)
+/// The memory of the stack after all loads, and after many large bodies at once.
+fn parallel(stack: &Peer) -> Result<Peak, BenchError> {
+    let loads_kib = stack.process.memory()?.peak;
+    let (connections, bytes) = PARALLEL;
+    eprintln!("{connections} parallel PUTs of {bytes} bytes");
+    Load::once_each(stack, "parallel", bytes, connections).run(stack)?;
+    Ok(Peak { loads_kib, parallel_kib: stack.process.memory()?.peak })
 }
 
-async fn streams(stack: &Process) -> Result<Vec<Stream>, BenchError> {
-    let mut client = Client::new(stack.target.clone());
-    let mut streams = Vec::new();
-    for method in [Method::PUT, Method::GET] {
-        eprintln!("stack: {method} of 1 GiB");
-        let (before, started) = (stack.memory()?, Instant::now());
-        client.send(&method, "large.bin".to_owned(), LARGE).await?;
-        let seconds = started.elapsed().as_secs_f64();
-        let resident_before_kib = before.resident;
-        let peak_kib = stack.memory()?.peak;
-        streams.push(Stream { method: method.to_string(), bytes: LARGE, seconds, resident_before_kib, peak_kib });
+fn note(loads: &mut Vec<StackLoad>, peer: &Peer, put: bool, bytes: u64, done: &Done) {
+    let requests = done.latencies.len() as f64;
+    let round = StackRound {
+        per_second: requests / done.seconds,
+        p50_ms: median(&done.latencies),
+        p99_ms: percentile(&done.latencies, 0.99),
+        client_us: done.client_seconds * 1e6 / requests,
+        server_us: done.server_seconds * 1e6 / requests,
+    };
+    let (method, name) = (if put { "PUT" } else { "GET" }, peer.kind.name());
+    match loads.iter_mut().find(|load| load.peer == name && load.method == method && load.bytes == bytes) {
+        Some(load) => load.rounds.push(round),
+        None => loads.push(StackLoad { peer: name.to_owned(), method: method.to_owned(), bytes, rounds: vec![round] }),
     }
-    Ok(streams)
 }

@@ -34,7 +34,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 impl Gateway {
     /// Looks for the file, and answers with it.
     pub(super) async fn download(&self, files: &impl Objects, parts: &Parts) -> Result<Reply, GatewayError> {
-        let request = event::parse(event::of(parts, Bytes::new())?)?;
+        let request = event::head(parts)?;
         let seen = arrived(parts).answered_by("download");
         let config = self.functions.download();
         let looked = satchel_download::look(config, files, &request, self.functions.now()).await;

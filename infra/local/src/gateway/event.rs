@@ -1,12 +1,14 @@
 //! HTTP requests as the events that a REST API's Lambda proxy integration sends (AWS: "Input format of a
 //! Lambda function for proxy integration").
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, Version, header::HOST, request::Parts};
-use lambda_http::Request;
+use http::{HeaderMap, HeaderValue, Version, header::HOST, request::Parts};
+use lambda_http::{
+    Body, Request, RequestExt, aws_lambda_events::apigw::ApiGatewayProxyRequestContext, request::RequestContext,
+};
 use satchel_aws::{api_gateway::Event, log::Seen};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
@@ -57,6 +59,46 @@ pub fn of(parts: &Parts, body: Bytes) -> Result<String, EventError> {
     Ok(event.to_string())
 }
 
+/// The head of a request as [`parse`] reads it off the event that [`of`] makes of it, without the detour through JSON.
+///
+/// # Errors
+/// A header is not text.
+pub fn head(parts: &Parts) -> Result<Request, EventError> {
+    let mut multiple: HashMap<String, Vec<String>> = HashMap::new();
+    for (name, value) in form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
+        multiple.entry(name.into_owned()).or_default().push(value.into_owned());
+    }
+    let mut context = ApiGatewayProxyRequestContext::default();
+    context.request_id = Some(id(parts));
+    let mut request = Request::new(Body::Empty)
+        .with_raw_http_path(parts.uri.path())
+        .with_query_string_parameters(multiple)
+        .with_request_context(RequestContext::ApiGatewayV1(context));
+    *request.method_mut() = parts.method.clone();
+    *request.headers_mut() = joined(&parts.headers)?;
+    Ok(request)
+}
+
+/// One line for each header.
+fn joined(headers: &HeaderMap) -> Result<HeaderMap, EventError> {
+    let mut joined = HeaderMap::with_capacity(headers.len());
+    for name in headers.keys() {
+        let lines = headers.get_all(name).iter();
+        let texts: Vec<&str> = lines.map(text).collect::<Result<_, _>>()?;
+        let value = match (headers.get(name), &*texts) {
+            (Some(only), [_]) => only.clone(),
+            _ => HeaderValue::from_str(&texts.join(", ")).map_err(|_| EventError::Malformed)?,
+        };
+        joined.insert(name.clone(), value);
+    }
+    joined.insert(HOST, HeaderValue::from_str(&host(headers)).map_err(|_| EventError::Malformed)?);
+    Ok(joined)
+}
+
+fn text(value: &HeaderValue) -> Result<&str, EventError> {
+    str::from_utf8(value.as_bytes()).map_err(|_| EventError::Malformed)
+}
+
 /// Reads an event back, the way a Lambda function does.
 pub fn parse(event: String) -> Result<Request, EventError> {
     Event::parse(event.into_bytes()).map(|event| event.request).map_err(|_| EventError::Malformed)
@@ -71,9 +113,13 @@ fn context(parts: &Parts, path: &str) -> Value {
         // A stage's name would be one more prefix of every path.
         "stage": null,
         "apiId": API_ID,
-        "requestId": parts.extensions.get().map_or_else(request_id, |seen: &Seen| seen.request_id().to_owned()),
+        "requestId": id(parts),
         "identity": { "sourceIp": parts.extensions.get().and_then(|client: &Client| client.address()) },
     })
+}
+
+fn id(parts: &Parts) -> String {
+    parts.extensions.get().map_or_else(request_id, |seen: &Seen| seen.request_id().to_owned())
 }
 
 /// An id for the log.
@@ -90,8 +136,7 @@ type Multiple = BTreeMap<String, Vec<String>>;
 fn headers(headers: &HeaderMap) -> Result<(Single, Multiple), EventError> {
     let mut multiple = Multiple::new();
     for (name, value) in headers {
-        let value = std::str::from_utf8(value.as_bytes()).map_err(|_| EventError::Malformed)?;
-        multiple.entry(name.as_str().to_owned()).or_default().push(value.to_owned());
+        multiple.entry(name.as_str().to_owned()).or_default().push(text(value)?.to_owned());
     }
     multiple.insert("host".into(), vec![host(headers)]);
     // Several lines of one header mean the same as one with commas (RFC 9110, section 5.3).
@@ -135,6 +180,7 @@ fn last(multiple: &Multiple) -> Single {
 
 #[cfg(test)]
 mod tests {
+    use satchel_aws::event as read;
     use satchel_s3::listener::Peer;
 
     use super::super::proxies::TrustedProxies;
@@ -160,5 +206,40 @@ mod tests {
     fn functions_see_the_address_and_scheme_that_a_trusted_proxy_names() {
         assert_eq!(seen("127.0.0.1"), ("192.0.2.1".into(), "https://files.example:8080".into()));
         assert_eq!(seen("192.0.2.1"), ("127.0.0.1".into(), "http://files.example:8080".into()));
+    }
+
+    #[test]
+    fn a_head_is_what_its_event_says() {
+        let long = "x".repeat(300);
+        for (uri, headers) in [
+            ("/upload/u/a%20b?v=0&v=1&%76=2&empty&plus=a+b", &[("host", "files.example:8080")][..]),
+            ("/upload/../a//b", &[("host", "[::1]:80"), ("accept", "a"), ("accept", "b"), ("x-a", "ä")]),
+            ("/upload/", &[("x-long", &long), ("content-length", "5"), ("authorization", "Bearer a.b.c")]),
+            ("/upload/a?&&=&%ff=%", &[("host", "two words")]),
+        ] {
+            let request = headers.iter().fold(http::Request::put(uri), |request, (name, value)| {
+                request.header(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap())
+            });
+            let (mut parts, ()) = request.body(()).unwrap().into_parts();
+            parts.extensions.insert(Seen::at_gateway("gateway", parts.method.clone(), "7bed".to_owned()));
+            let by_event = parse(of(&parts, Bytes::new()).unwrap()).unwrap();
+            let head = head(&parts).unwrap();
+            assert_eq!((head.method(), head.headers()), (by_event.method(), by_event.headers()), "{uri}");
+            assert_eq!(head.query_string_parameters(), by_event.query_string_parameters(), "{uri}");
+            assert_eq!(head.raw_http_path(), by_event.raw_http_path(), "{uri}");
+            let read = |request| (read::address(request), read::stage(request).map(str::to_owned), id_of(request));
+            assert_eq!(read(&head), read(&by_event), "{uri}");
+        }
+    }
+
+    fn id_of(request: &Request) -> Option<String> {
+        read::request_id(request).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_header_that_is_not_text_has_neither_head_nor_event() {
+        let request = http::Request::put("/upload/a").header("x-a", HeaderValue::from_bytes(b"\xff").unwrap());
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        assert!(head(&parts).is_err() && of(&parts, Bytes::new()).is_err());
     }
 }

@@ -1,6 +1,5 @@
 //! PUT into this machine's folder: decided from the head, streamed to its place, durable before the client hears 201.
 
-use bytes::Bytes;
 use http::request::Parts;
 use hyper::body::Incoming;
 use satchel_store::{Body, NewUpload, Objects};
@@ -15,7 +14,7 @@ use super::{
 impl Gateway {
     /// Stores the body, or says why not; a front that keeps it back is told where to send it.
     pub(super) async fn upload(&self, files: &impl Objects, parts: &Parts, body: Incoming) -> Answered {
-        let request = event::parse(event::of(parts, Bytes::new())?)?;
+        let request = event::head(parts)?;
         let (state, seen) = (self.functions.upload(), arrived(parts).answered_by("upload"));
         let attempt = Attempt::of(&state.config, &request);
         // What is no length is for the decision to refuse.

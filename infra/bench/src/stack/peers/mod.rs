@@ -1,0 +1,127 @@
+//! What is measured: the program, and what it is measured against.
+
+mod nginx;
+mod prosody;
+
+use std::{
+    env,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::process::Process;
+use crate::{
+    cli::DURABLE,
+    error::BenchError,
+    figures::peers,
+    functions::{SECRET, token},
+};
+
+/// Which server one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The program `satchel`.
+    Satchel,
+    /// The bare durable server of this program.
+    Durable,
+    /// Debian's nginx: static files, and PUT by its WebDAV module, which syncs nothing.
+    Nginx,
+    /// Debian's Prosody with its own mod_http_file_share, which syncs nothing.
+    Prosody,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Satchel, Self::Durable, Self::Nginx, Self::Prosody];
+
+    /// As the table calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Satchel => peers::SATCHEL,
+            Self::Durable => peers::DURABLE,
+            Self::Nginx => peers::NGINX,
+            Self::Prosody => peers::PROSODY,
+        }
+    }
+
+    /// Whether it is given a file of 1 GiB. Prosody takes minutes for the reads of one round.
+    pub fn takes_gibibytes(self) -> bool {
+        self != Self::Prosody
+    }
+}
+
+/// One that is running.
+pub struct Peer {
+    /// Which it is.
+    pub kind: Kind,
+    /// Its process.
+    pub process: Process,
+    address: SocketAddr,
+}
+
+impl Peer {
+    /// Starts one, with all that it has in a folder of its own below `folder`; `None` where it is not installed.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start(kind: Kind, satchel: &Path, folder: &Path) -> Result<Option<Self>, BenchError> {
+        let printed = folder.join(format!("{kind:?}.log"));
+        let folder = folder.join(format!("{kind:?}"));
+        std::fs::create_dir_all(&folder)?;
+        let (process, address) = match kind {
+            Kind::Satchel => {
+                let mut command = Command::new(satchel);
+                command.args(["--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0", "--data"]).arg(folder);
+                command.env_clear().env("SATCHEL_UPLOAD_SECRETS", SECRET);
+                Process::announced(kind.name(), &mut command, &printed)?
+            }
+            Kind::Durable => {
+                let mut command = Command::new(env::current_exe()?);
+                Process::announced(kind.name(), command.arg(DURABLE).arg(folder), &printed)?
+            }
+            Kind::Nginx | Kind::Prosody => {
+                let start = if kind == Kind::Nginx { nginx::start } else { prosody::start };
+                let Some(started) = start(kind.name(), &folder)? else { return Ok(None) };
+                started
+            }
+        };
+        Ok(Some(Self { kind, process, address }))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The host that its requests name.
+    pub fn host(&self) -> String {
+        if self.kind == Kind::Prosody { prosody::HOST.to_owned() } else { self.address.to_string() }
+    }
+
+    /// Path and query of a file.
+    pub fn target(&self, name: &str) -> String {
+        match self.kind {
+            Kind::Satchel => format!("/upload/{name}"),
+            Kind::Durable | Kind::Nginx => format!("/{name}"),
+            Kind::Prosody => prosody::target(name),
+        }
+    }
+
+    /// The query of a PUT that is allowed by one.
+    pub fn query(&self, name: &str, bytes: u64) -> String {
+        if self.kind == Kind::Satchel { format!("?v={}", token(name, bytes)) } else { String::new() }
+    }
+
+    /// The header lines of a PUT that is allowed by one.
+    pub fn allowing(&self, name: &str, bytes: u64) -> String {
+        if self.kind == Kind::Prosody { prosody::authorization(name, bytes) } else { String::new() }
+    }
+}
+
+/// A program of Debian's, where it is installed: not every user has `/usr/sbin` in their path.
+fn installed(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(["/usr/sbin", "/usr/bin"].map(PathBuf::from));
+    folders.map(|folder| folder.join(program)).find(|file| file.is_file())
+}
