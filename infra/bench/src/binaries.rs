@@ -86,11 +86,14 @@ fn deflated(content: &[u8]) -> io::Result<u64> {
     Ok(encoder.finish()?.len() as u64)
 }
 
+/// The one program that is no function.
+const PROGRAM: &str = "satchel";
+
 /// The package of a program.
 fn package(name: &str) -> String {
     match name {
         "hello" => "satchel-bench-hello".to_owned(),
-        "satchel" => "satchel-local".to_owned(),
+        PROGRAM => "satchel-local".to_owned(),
         function => format!("satchel-{function}"),
     }
 }
@@ -102,7 +105,9 @@ fn groups<'a>(names: &[&'a str]) -> Result<Vec<Vec<&'a str>>, BenchError> {
     let mut groups: Vec<(Vec<&str>, Features)> = Vec::new();
     for name in names {
         let features = features(name)?;
-        match groups.iter_mut().find(|(_, shared)| agree(shared, &features)) {
+        // The program is built with other settings than what is deployed.
+        let is_alike = |group: &[&str]| group.contains(&PROGRAM) == (*name == PROGRAM);
+        match groups.iter_mut().find(|(group, shared)| is_alike(group) && agree(shared, &features)) {
             Some((group, shared)) => {
                 group.push(name);
                 shared.extend(features);
@@ -138,11 +143,21 @@ fn build(names: &[&str]) -> Result<BTreeMap<String, PathBuf>, BenchError> {
     let mut command = cargo();
     command.args(["build", "--release", "--locked", "--bins", "--message-format", "json-render-diagnostics"]);
     command.args(packages.iter().flat_map(|package| ["--package", package]));
+    if !names.contains(&PROGRAM) {
+        let settings = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../CargoLambda.toml"))?;
+        command.args(settings_of_packages(&settings).flat_map(|setting| ["--config", setting]));
+    }
     let built = command.stderr(Stdio::inherit()).output()?;
     if !built.status.success() {
         return Err(BenchError::Build { packages: packages.join(", ") });
     }
     Ok(String::from_utf8_lossy(&built.stdout).lines().filter_map(executable).collect())
+}
+
+/// What cargo-lambda tells cargo, of its own settings file: one setting a line.
+fn settings_of_packages(file: &str) -> impl Iterator<Item = &str> {
+    let lines = file.lines().skip_while(|line| *line != "config = [").skip(1).take_while(|line| *line != "]");
+    lines.filter_map(|line| line.trim().strip_prefix('\'')?.strip_suffix("',"))
 }
 
 /// The program that a message of cargo's is about, if any.
@@ -179,6 +194,13 @@ mod tests {
             assert_eq!(agree(&one, &other), expected, "{other:?}");
             assert_eq!(agree(&other, &one), expected, "{other:?}");
         }
+    }
+
+    #[test]
+    fn packages_are_built_with_the_settings_of_cargo_lambda() {
+        let settings: Vec<_> = settings_of_packages(include_str!("../../../CargoLambda.toml")).collect();
+        assert_eq!(settings.first(), Some(&"profile.release.codegen-units = 1"));
+        assert!(settings.len() > 10 && settings.iter().all(|setting| setting.starts_with("profile.release.")));
     }
 
     #[test]

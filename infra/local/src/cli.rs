@@ -11,7 +11,10 @@ use satchel_aws::{
 };
 use satchel_core::level::Level;
 use satchel_s3::listener::Address;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+};
 
 use crate::{
     expire::expire,
@@ -78,7 +81,19 @@ credentials uses another S3 instead of the folder. README.md explains each.";
 
 /// Does what the command line says: without a command it runs the stack until SIGTERM or Ctrl-C, which let running
 /// requests finish; a second signal does not wait.
-pub async fn run(arguments: Arguments) -> ExitCode {
+// Not `async`: what is gets compiled by whoever waits for it, all of it, in each crate again.
+#[must_use]
+pub fn run(arguments: Arguments) -> ExitCode {
+    match Runtime::new() {
+        Ok(runtime) => runtime.block_on(carry_out(arguments)),
+        Err(error) => {
+            arguments.log_format.fail("stack", "not_started", &error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn carry_out(arguments: Arguments) -> ExitCode {
     let format = arguments.log_format;
     let (function, code) = match arguments.command {
         Some(Command::Expire { .. }) => ("expire", "failed"),

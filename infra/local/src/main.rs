@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use clap::Parser;
 use satchel_local::cli::{Arguments, run};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    run(Arguments::parse()).await
+fn main() -> ExitCode {
+    run(Arguments::parse())
 }
