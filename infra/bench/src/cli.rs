@@ -40,7 +40,7 @@ struct Arguments {
     /// Seconds for each load of the stack
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
-    /// Where the stack and its peers keep their files: on a disk, with room for some 30 GB
+    /// Where the stack and its peers keep their files: on a disk, with room for some 25 GB
     #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench"))]
     folder: PathBuf,
     /// Take the binaries from a folder instead of building them

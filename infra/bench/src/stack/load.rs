@@ -20,7 +20,7 @@ const FILES: usize = 16;
 /// Requests that are prepared for each second of a load, and bytes of bodies for each load: more than any peer takes, but
 /// for one that does not wait for the disk and ends early.
 const PREPARED: f64 = 40_000.0;
-const MOST_BYTES: u64 = 768 * 1_024 * 1_024;
+const MOST_BYTES: u64 = 512 * 1_024 * 1_024;
 
 /// What one connection does.
 struct Lane {

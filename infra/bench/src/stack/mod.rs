@@ -19,7 +19,7 @@ use crate::{
     statistics::{median, percentile},
 };
 use load::{Done, Load};
-use peers::{Kind, Peer};
+use peers::{Kind, PUT, Peer};
 
 /// Requests of one size, each by its own connection, one after another.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +86,7 @@ fn measure_one(peer: &Peer, put: bool, bytes: u64, round: usize, plan: StackPlan
     }
     eprintln!("round {}: {method} of {bytes} bytes, {name}", round + 1);
     let load = if put {
-        Load::putting(peer, &format!("put-{bytes}-{round}"), bytes, CONNECTIONS, plan.seconds)
+        Load::putting(peer, &format!("{PUT}-{bytes}-{round}"), bytes, CONNECTIONS, plan.seconds)
     } else {
         let connections = if bytes == GIB { LARGE_CONNECTIONS } else { CONNECTIONS };
         // Those of an earlier round are as good, where a peer still knows them.
@@ -99,6 +99,7 @@ fn measure_one(peer: &Peer, put: bool, bytes: u64, round: usize, plan: StackPlan
     // What others have left to be written is not this load's.
     rustix::fs::sync();
     let done = load.run(peer)?;
+    peer.tidy()?;
     rustix::fs::sync();
     Ok(Some(done))
 }

@@ -4,7 +4,7 @@ mod nginx;
 mod prosody;
 
 use std::{
-    env,
+    env, fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
@@ -17,6 +17,9 @@ use crate::{
     figures::peers,
     functions::{SECRET, token},
 };
+
+/// What the names of files begin with that are stored and not read.
+pub const PUT: &str = "put";
 
 /// Which server one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +61,7 @@ pub struct Peer {
     /// Its process.
     pub process: Process,
     address: SocketAddr,
+    folder: PathBuf,
 }
 
 impl Peer {
@@ -68,17 +72,17 @@ impl Peer {
     pub fn start(kind: Kind, satchel: &Path, folder: &Path) -> Result<Option<Self>, BenchError> {
         let printed = folder.join(format!("{kind:?}.log"));
         let folder = folder.join(format!("{kind:?}"));
-        std::fs::create_dir_all(&folder)?;
+        fs::create_dir_all(&folder)?;
         let (process, address) = match kind {
             Kind::Satchel => {
                 let mut command = Command::new(satchel);
-                command.args(["--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0", "--data"]).arg(folder);
+                command.args(["--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0", "--data"]).arg(&folder);
                 command.env_clear().env("SATCHEL_UPLOAD_SECRETS", SECRET);
                 Process::announced(kind.name(), &mut command, &printed)?
             }
             Kind::Durable => {
                 let mut command = Command::new(env::current_exe()?);
-                Process::announced(kind.name(), command.arg(DURABLE).arg(folder), &printed)?
+                Process::announced(kind.name(), command.arg(DURABLE).arg(&folder), &printed)?
             }
             Kind::Nginx | Kind::Prosody => {
                 let start = if kind == Kind::Nginx { nginx::start } else { prosody::start };
@@ -86,12 +90,20 @@ impl Peer {
                 started
             }
         };
-        Ok(Some(Self { kind, process, address }))
+        Ok(Some(Self { kind, process, address, folder }))
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Removes what the last load has stored, where that is files under their own names: all of a run would fill a disk.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn tidy(&self) -> io::Result<()> {
+        if self.kind == Kind::Satchel { Ok(()) } else { remove_put(&self.folder) }
     }
 
     /// The host that its requests name.
@@ -119,9 +131,42 @@ impl Peer {
     }
 }
 
+fn remove_put(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let (path, is_folder) = (entry.path(), entry.file_type()?.is_dir());
+        match (entry.file_name().as_encoded_bytes().starts_with(PUT.as_bytes()), is_folder) {
+            (true, true) => fs::remove_dir_all(path)?,
+            (true, false) => fs::remove_file(path)?,
+            (false, true) => remove_put(&path)?,
+            (false, false) => {}
+        }
+    }
+    Ok(())
+}
+
 /// A program of Debian's, where it is installed: not every user has `/usr/sbin` in their path.
 fn installed(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).chain(["/usr/sbin", "/usr/bin"].map(PathBuf::from));
     folders.map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_stored_to_be_read_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["put-1024-0/0-0.bin", "data/b/put%2d1.bin", "get-1024-0/0.bin", "data/b/get%2d1.bin"] {
+            let file = folder.path().join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "x").unwrap();
+        }
+        remove_put(folder.path()).unwrap();
+        let is_there = |name: &str| folder.path().join(name).exists();
+        assert!(is_there("get-1024-0/0.bin") && is_there("data/b/get%2d1.bin"));
+        assert!(!is_there("put-1024-0") && !is_there("data/b/put%2d1.bin"));
+    }
 }
