@@ -181,8 +181,8 @@ async fn the_api_and_the_stack_send_requests_to_the_same_functions() {
     let settings = Settings::load(folder.path(), lookup).unwrap();
     let configs = Configs::parse(&settings).unwrap();
     let store = AnyStore::S3(
-        Storage::new(configs.s3(), settings.credentials()),
-        LeanS3::new(configs.s3(), settings.credentials()),
+        Box::new(Storage::new(configs.s3(), settings.credentials())),
+        Box::new(LeanS3::new(configs.s3(), settings.credentials())),
     );
     let functions = Functions::new(configs, &settings, &Clock::System, &store);
     let template = Template::load();

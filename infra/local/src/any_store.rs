@@ -25,7 +25,7 @@ pub enum AnyStore {
     /// This machine's.
     Folder(Files),
     /// Another S3, with a second client for small documents.
-    S3(Storage, LeanS3),
+    S3(Box<Storage>, Box<LeanS3>),
 }
 
 /// Hands a call over to the store that there is.
@@ -33,7 +33,10 @@ macro_rules! of_either {
     ($self:expr, $store:ident => $call:expr) => {
         match $self {
             AnyStore::Folder($store) => $call,
-            AnyStore::S3($store, _) => $call,
+            AnyStore::S3(store, _) => {
+                let $store = &**store;
+                $call
+            }
         }
     };
 }

@@ -176,7 +176,7 @@ impl Stack {
         let kept = files.clone().map_or_else(
             || {
                 let documents = LeanS3::new(configs.s3(), settings.credentials());
-                AnyStore::S3(objects.clone(), documents)
+                AnyStore::S3(Box::new(objects.clone()), Box::new(documents))
             },
             AnyStore::Folder,
         );

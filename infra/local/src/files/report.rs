@@ -30,7 +30,11 @@ impl satchel_store::Report for Report {
     }
 
     async fn flush(&mut self) -> Result<(), StoreError> {
-        if self.text.len() as u64 >= MIN_PART_BYTES { self.send_part().await.map_err(of_report) } else { Ok(()) }
+        if self.text.len() as u64 >= MIN_PART_BYTES {
+            self.send_part().await.map_err(|error| failed("report", &error))
+        } else {
+            Ok(())
+        }
     }
 
     async fn finish(mut self) -> Result<(), StoreError> {
@@ -38,7 +42,7 @@ impl satchel_store::Report for Report {
             None => self.as_one().await,
             Some(upload) => self.complete(upload).await,
         };
-        finished.map_err(of_report)
+        finished.map_err(|error| failed("report", &error))
     }
 }
 
@@ -102,8 +106,4 @@ impl Report {
 
 fn headers() -> Headers {
     Headers { content_type: Some(CONTENT_TYPE.to_owned()), ..Headers::default() }
-}
-
-fn of_report(error: FolderError) -> StoreError {
-    failed("report", &error)
 }
