@@ -169,8 +169,9 @@ async def test_downloads_and_preflights_are_the_functions(nginx, stack, http):
         await assert_problem(answer, 405, "method_not_allowed")
 
 
-def bearer(slot: str, size: int) -> dict[str, str]:
-    return {"Authorization": tokens.bearer(SECRET, slot, "file.jpg", size, "image/jpeg")}
+def bearer(slot: str, size: int):
+    """Made when it is sent: it is good for some minutes alone."""
+    return lambda: {"Authorization": tokens.bearer(SECRET, slot, "file.jpg", size, "image/jpeg")}
 
 
 REFUSALS = {
@@ -200,6 +201,7 @@ def only_head(url: str, headers: dict[str, str]) -> tuple[HTTPResponse, str]:
 @pytest.mark.parametrize("expect", [True, False], ids=["waits", "sends"])
 @pytest.mark.parametrize(("query", "headers", "size", "status", "code"), REFUSALS.values(), ids=REFUSALS)
 def test_a_refusal_comes_with_its_true_status_before_the_body(nginx, query, headers, size, status, code, expect):
+    headers = headers() if callable(headers) else headers
     headers = {"Content-Length": str(size)} | headers | ({"Expect": "100-continue"} if expect else {})
     answer, body = only_head(f"{nginx.base_url}/refused/file.jpg?{query}", headers)
     assert answer.status == status
@@ -222,7 +224,7 @@ async def test_a_client_that_waits_is_told_to_go_on(nginx, stack, http):
 
 async def test_a_token_at_the_end_of_the_path_is_taken_and_not_logged(nginx, http):
     body = content(6 * MIB)
-    token = bearer("in-path", len(body))["Authorization"].removeprefix("Bearer ")
+    token = bearer("in-path", len(body))()["Authorization"].removeprefix("Bearer ")
     async with http.put(f"{nginx.base_url}/in-path/{token}", data=body) as answer:
         assert answer.status == 200, await answer.text()
     await assert_stored(http, f"{nginx.base_url}/in-path/file.jpg", body)
