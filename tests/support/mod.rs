@@ -23,8 +23,11 @@ use aws_sdk_s3::{
     config::{BehaviorVersion, Credentials, Region},
 };
 use lines::Lines;
-use satchel_aws::{clock::Clock, storage::Storage};
-use satchel_core::{config::UploadConfig, upload_path::UploadPath};
+use satchel_aws::{clock::Clock, lean_s3::LeanS3, storage::Storage};
+use satchel_core::{
+    config::{S3Config, UploadConfig},
+    upload_path::UploadPath,
+};
 use satchel_local::{
     gateway::front::S3_PATIENCE,
     health::Check,
@@ -284,11 +287,20 @@ impl World {
 
     /// The functions' own adapter to it.
     pub fn storage(&self) -> Storage {
+        Storage::new(&self.s3_config(), self.settings.credentials())
+    }
+
+    /// That of the small functions.
+    pub fn documents(&self) -> LeanS3 {
+        LeanS3::new(&self.s3_config(), self.settings.credentials())
+    }
+
+    fn s3_config(&self) -> S3Config {
         let lookup = |name: &str| match name {
             "AWS_ENDPOINT_URL_S3" => Some(self.s3_endpoint()),
             name => Some(self.settings.get(name).to_owned()),
         };
-        Storage::new(&UploadConfig::parse(lookup).unwrap().s3, self.settings.credentials())
+        UploadConfig::parse(lookup).unwrap().s3
     }
 }
 

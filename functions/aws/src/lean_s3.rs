@@ -11,7 +11,7 @@ use aws_smithy_types::{DateTime, date_time::Format};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{ETAG, IF_MATCH, IF_NONE_MATCH},
+    header::{CONTENT_LENGTH, ETAG, IF_MATCH, IF_NONE_MATCH},
 };
 use http_body_util::Full;
 use satchel_core::{base_url::BaseUrl, config::S3Config, date_time, metadata::Metadata, time::Timestamp};
@@ -112,7 +112,9 @@ impl LeanS3 {
             Condition::Absent => (IF_NONE_MATCH, "*"),
             Condition::Matches(etag) => (IF_MATCH, etag),
         };
-        let headers = HeaderMap::from_iter([(name, header_value(value)?)]);
+        // Said for an empty body, too, of which hyper says nothing.
+        let length = HeaderValue::from(body.len());
+        let headers = HeaderMap::from_iter([(name, header_value(value)?), (CONTENT_LENGTH, length)]);
         let response = self.send(Method::PUT, &self.url(Method::PUT, key)?, &headers, body).await?;
         match response.status() {
             StatusCode::OK => Ok(Written::Done),

@@ -44,19 +44,20 @@ impl<C: Configuration> State<C> {
     #[must_use]
     pub fn new(config: C, credentials: aws_credential_types::Credentials, clock: Clock) -> Self {
         let storage = Storage::new(config.s3(), credentials.clone()).with_clock(clock.clone());
+        Self::on(storage, config, credentials, clock)
+    }
+}
+
+impl<C: Configuration, S> State<C, S> {
+    /// Puts a state together on a store that is open already.
+    #[must_use]
+    pub fn on(store: S, config: C, credentials: aws_credential_types::Credentials, clock: Clock) -> Self {
         let presigner = Presigner::new(config.s3(), credentials);
-        Self { config, store: storage, presigner, clock }
+        Self { config, store, presigner, clock }
     }
 }
 
 impl<C, S> State<C, S> {
-    /// The same over another store.
-    #[must_use]
-    pub fn over<T>(self, store: T) -> State<C, T> {
-        let Self { config, store: _, presigner, clock } = self;
-        State { config, store, presigner, clock }
-    }
-
     /// The same with another configuration, such as other secrets.
     #[must_use]
     pub fn with_config(&self, config: C) -> Self

@@ -45,18 +45,16 @@ impl State {
     /// Puts a state together from parts that come from elsewhere.
     #[must_use]
     pub fn new(config: ComponentConfig, credentials: Credentials, clock: Clock) -> Self {
-        let store = LeanS3::new(&config.s3, credentials.clone());
-        let presigner = Presigner::new(&config.s3, credentials);
-        Self { config, presigner, store, clock }
+        Self::on(LeanS3::new(&config.s3, credentials.clone()), config, credentials, clock)
     }
 }
 
 impl<S: Shelf> State<S> {
-    /// The same over another store.
+    /// Puts a state together on a store that is open already.
     #[must_use]
-    pub fn over<T>(self, store: T) -> State<T> {
-        let Self { config, presigner, store: _, clock } = self;
-        State { config, presigner, store, clock }
+    pub fn on(store: S, config: ComponentConfig, credentials: Credentials, clock: Clock) -> Self {
+        let presigner = Presigner::new(&config.s3, credentials);
+        Self { config, presigner, store, clock }
     }
 
     /// The same with another configuration, such as other secrets.

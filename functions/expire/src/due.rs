@@ -22,7 +22,7 @@ use satchel_store::{Listed, Looked, Page, StoreError, Upkeep};
 
 use crate::{
     book::Book,
-    run::{BATCHES, Doomed, Run, doomed},
+    run::{BATCHES, Candidate, Run, doomed},
 };
 
 /// Objects of one page looked at at once.
@@ -101,7 +101,7 @@ async fn settle<S: Upkeep>(run: &Run<'_, S>, page: Vec<Due>) -> Vec<(Item, Fate)
     }
     let deleted = run.delete(objects).await;
     let done = deleted.iter().zip(entries).filter(|((_, fate), _)| *fate == Fate::Deleted);
-    let done: Vec<Doomed> = done.map(|(_, entry)| entry).collect();
+    let done: Vec<Candidate> = done.map(|(_, entry)| entry).collect();
     outcomes.extend(deleted);
     // An entry whose object is gone is not worth a line, unless it stays.
     outcomes.extend(run.delete(done).await.into_iter().filter(|(_, fate)| matches!(fate, Fate::Failed(_))));
@@ -111,9 +111,9 @@ async fn settle<S: Upkeep>(run: &Run<'_, S>, page: Vec<Due>) -> Vec<(Item, Fate)
 
 enum Judged {
     /// The object goes, then its entry.
-    Delete(Doomed, Doomed),
+    Delete(Candidate, Candidate),
     /// The entry goes.
-    Stale(Doomed),
+    Stale(Candidate),
     /// S3 did not let it be looked at.
     Failed(Item, StoreError),
 }
@@ -135,7 +135,7 @@ async fn look<S: Upkeep>(run: &Run<'_, S>, (entry, listed): Due) -> Option<Judge
     }
 }
 
-fn expired(looked: Looked) -> Doomed {
+fn expired(looked: Looked) -> Candidate {
     let (item, etag) = doomed(looked.listed, Reason::Expired);
     (Item { expires: looked.metadata.expires, ..item }, etag)
 }

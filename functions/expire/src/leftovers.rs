@@ -14,7 +14,7 @@ use satchel_store::{Listed, StoreError, Unfinished, Upkeep};
 
 use crate::{
     book::Book,
-    run::{Doomed, Run, doomed},
+    run::{Candidate, Run, doomed},
 };
 
 /// Multipart uploads aborted, or asked for their parts, at once.
@@ -31,7 +31,7 @@ pub(crate) async fn clear<S: Upkeep>(run: &Run<'_, S>, book: &mut Book<'_, S>, c
     young
 }
 
-fn abandoned<S: Upkeep>(run: &Run<'_, S>, page: Vec<Listed>, young: &mut Tally) -> Vec<Doomed> {
+fn abandoned<S: Upkeep>(run: &Run<'_, S>, page: Vec<Listed>, young: &mut Tally) -> Vec<Candidate> {
     let (old, rest): (Vec<_>, Vec<_>) = page.into_iter().partition(|object| is_abandoned(run, object.stored));
     rest.iter().for_each(|object| young.add(object.size));
     old.into_iter().map(|object| doomed(object, Reason::Abandoned)).collect()

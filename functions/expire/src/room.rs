@@ -12,7 +12,7 @@ use satchel_store::{Listed, StoreError, Upkeep};
 
 use crate::{
     book::{Book, Spared},
-    run::{Doomed, Run, doomed},
+    run::{Candidate, Run, doomed},
 };
 
 const PERMANENT: [&str; 1] = [Purpose::Permanent.key_prefix()];
@@ -91,7 +91,7 @@ async fn thin_out<S: Upkeep>(run: &Run<'_, S>, book: &mut Book<'_, S>, spared: &
     run.delete_chosen(book, &GOING, |page| without_room(page, spared, &mut sieve)).await;
 }
 
-fn without_room(page: Vec<Listed>, spared: &Spared, sieve: &mut Sieve) -> Vec<Doomed> {
+fn without_room(page: Vec<Listed>, spared: &Spared, sieve: &mut Sieve) -> Vec<Candidate> {
     let goes = |file: &Listed| !spared.has(&file.key) && !sieve.keeps(file.stored, file.size);
     page.into_iter().filter(goes).map(|file| doomed(file, Reason::OverLimit)).collect()
 }

@@ -41,7 +41,7 @@ pub(crate) struct Run<'a, S> {
 }
 
 /// What is to be deleted: what the report says of it, and the ETag that it must have.
-pub(crate) type Doomed = (Item, Option<String>);
+pub(crate) type Candidate = (Item, Option<String>);
 
 impl<S: Upkeep> Run<'_, S> {
     /// Whether to begin nothing more.
@@ -58,7 +58,7 @@ impl<S: Upkeep> Run<'_, S> {
     }
 
     /// Deletes at most [`BATCH`] objects, or in a dry run none; says what became of each.
-    pub(crate) async fn delete(&self, doomed: Vec<Doomed>) -> Vec<(Item, Fate)> {
+    pub(crate) async fn delete(&self, doomed: Vec<Candidate>) -> Vec<(Item, Fate)> {
         debug_assert!(doomed.len() <= BATCH);
         if self.dry_run || doomed.is_empty() {
             return doomed.into_iter().map(|(item, _)| (item, Fate::WouldDelete)).collect();
@@ -84,7 +84,7 @@ impl<S: Upkeep> Run<'_, S> {
         &self,
         book: &mut Book<'_, S>,
         prefixes: &[&str],
-        mut choose: impl FnMut(Vec<Listed>) -> Vec<Doomed>,
+        mut choose: impl FnMut(Vec<Listed>) -> Vec<Candidate>,
     ) {
         let (mut pages, mut under_way) = (self.pages(prefixes), FuturesUnordered::new());
         loop {
@@ -125,13 +125,13 @@ impl<S: Upkeep> Pages<'_, S> {
     }
 }
 
-fn with_key((item, etag): Doomed) -> (Item, satchel_store::Doomed) {
+fn with_key((item, etag): Candidate) -> (Item, satchel_store::Doomed) {
     let key = item.key.clone();
     (item, satchel_store::Doomed { key, etag })
 }
 
 /// What is to be deleted, and why.
-pub(crate) fn doomed(listed: Listed, reason: Reason) -> Doomed {
+pub(crate) fn doomed(listed: Listed, reason: Reason) -> Candidate {
     let Listed { key, size, stored, etag } = listed;
     (Item { key, size, stored, expires: None, reason }, etag)
 }

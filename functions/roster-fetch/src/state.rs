@@ -33,14 +33,14 @@ impl State {
     #[must_use]
     pub fn new(config: RosterFetchConfig, credentials: Credentials, clock: Clock) -> Self {
         let s3 = LeanS3::new(&config.s3, credentials);
-        Self::over(config, s3, clock)
+        Self::on(s3, config, clock)
     }
 }
 
 impl<D: Documents> State<D> {
-    /// The function over some documents.
+    /// Puts a state together on documents that are open already.
     #[must_use]
-    pub fn over(config: RosterFetchConfig, documents: D, clock: Clock) -> Self {
+    pub fn on(documents: D, config: RosterFetchConfig, clock: Clock) -> Self {
         let documents = Editor::new(documents);
         let rosters = Rosters::new(documents.clone());
         Self { config, documents, rosters, clock }

@@ -39,14 +39,14 @@ impl State {
     #[must_use]
     pub fn new(config: RosterRefreshConfig, credentials: Option<Credentials>, clock: Clock) -> Self {
         let s3 = config.s3.as_ref().zip(credentials).map(|(s3, credentials)| LeanS3::new(s3, credentials));
-        Self::over(config, s3, clock)
+        Self::on(s3, config, clock)
     }
 }
 
 impl<D: Documents> State<D> {
-    /// The function over some documents, if there are any.
+    /// Puts a state together on documents that are open already, if there are any.
     #[must_use]
-    pub fn over(config: RosterRefreshConfig, documents: Option<D>, clock: Clock) -> Self {
+    pub fn on(documents: Option<D>, config: RosterRefreshConfig, clock: Clock) -> Self {
         let https = HttpsClient::new(config.prosody.url().scheme() == "https");
         Self { config, https, rosters: documents.map(Editor::new).map(Rosters::new), clock }
     }

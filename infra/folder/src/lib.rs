@@ -30,6 +30,7 @@ mod growing;
 mod health;
 mod identity;
 mod index;
+mod intake;
 mod labels;
 mod lifecycle;
 mod listing;

@@ -2,18 +2,13 @@
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
-use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::Store;
 use crate::blobs::{Blobs, Draft};
 use crate::error::{Refusal, StoreError};
+use crate::intake::{Intake, Sink};
 use crate::record::Digest;
 use crate::room::Promise;
-
-/// Bytes gathered before they are handed to a blocking thread. Two such batches are in memory at a time.
-const BATCH_BYTES: usize = 64 * 1024;
-/// Smaller pieces are copied together.
-const CRUMB_BYTES: usize = 4 * 1024;
 
 /// Sees the bytes of a body as they pass, to make digests of its own.
 pub trait Observer: Send + 'static {
@@ -133,8 +128,8 @@ impl Store {
         if room.most <= self.inside() {
             return Ok(small(body, room.most, observer).await);
         }
-        let received = large(self.blobs().clone(), None, body, promise, room.most, observer).await;
-        received.inspect_err(|error| self.watch().failed(error))
+        let sink = Sink { blobs: self.blobs().clone(), draft: None, promise, observer };
+        self.receive_into(sink, body, room.most).await
     }
 
     /// The same of what goes behind the bytes that `draft` has.
@@ -150,8 +145,16 @@ impl Store {
         O: Observer,
     {
         let promise = self.promise(room.announced)?;
-        let received = large(self.blobs().clone(), Some(draft), body, promise, room.most, observer).await;
-        received.inspect_err(|error| self.watch().failed(error))
+        let sink = Sink { blobs: self.blobs().clone(), draft: Some(draft), promise, observer };
+        self.receive_into(sink, body, room.most).await
+    }
+
+    async fn receive_into<S, E, O>(&self, sink: Sink<O>, body: S, most: u64) -> Result<Received<Body, O, E>, StoreError>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Unpin,
+        O: Observer,
+    {
+        large(sink, body, most).await.inspect_err(|error| self.watch().failed(error))
     }
 
     fn promise(&self, bytes: u64) -> Result<Promise, StoreError> {
@@ -189,21 +192,13 @@ where
     Received { body: Body::small(whole.freeze()), observer, ended }
 }
 
-async fn large<S, E, O>(
-    blobs: Blobs,
-    draft: Option<Box<Draft>>,
-    mut body: S,
-    promise: Promise,
-    most: u64,
-    observer: O,
-) -> Result<Received<Body, O, E>, StoreError>
+async fn large<S, E, O>(sink: Sink<O>, mut body: S, most: u64) -> Result<Received<Body, O, E>, StoreError>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     O: Observer,
 {
-    let before = draft.as_ref().map_or(0, |draft| draft.len());
-    let sink = Box::new(Sink { blobs, draft, promise, observer });
-    let mut intake = Intake { at: At::Idle(sink), batch: Vec::new(), crumbs: BytesMut::new(), batched: 0, received: 0 };
+    let before = sink.draft.as_ref().map_or(0, |draft| draft.len());
+    let mut intake = Intake::of(sink);
     let mut ended = Ended::Whole;
     while let Some(piece) = body.next().await {
         match piece {
@@ -216,93 +211,11 @@ where
         }
         break;
     }
-    intake.dispatch().await?;
     let size = before + intake.received;
-    let Sink { draft, observer, .. } = *intake.settle().await?;
+    let Sink { draft, observer, .. } = *intake.finish().await?;
     let body = match draft {
         Some(draft) => Body { size, sha256: draft.digest(), content: Content::File(draft) },
         None => Body::small(Bytes::new()),
     };
     Ok(Received { body, observer, ended })
-}
-
-/// The file being written. Lives on blocking threads.
-struct Sink<O> {
-    blobs: Blobs,
-    draft: Option<Box<Draft>>,
-    promise: Promise,
-    observer: O,
-}
-
-impl<O: Observer> Sink<O> {
-    fn write(&mut self, batch: &[Bytes]) -> std::io::Result<()> {
-        if self.draft.is_none() && !batch.is_empty() {
-            self.draft = Some(Box::new(self.blobs.begin()?));
-        }
-        for bytes in batch {
-            self.observer.update(bytes);
-            if let Some(draft) = &mut self.draft {
-                draft.append(bytes)?;
-            }
-            self.promise.take(bytes.len() as u64);
-        }
-        Ok(())
-    }
-}
-
-enum At<O> {
-    Idle(Box<Sink<O>>),
-    Writing(JoinHandle<Result<Box<Sink<O>>, StoreError>>),
-    Failed,
-}
-
-/// Gathers batches, and keeps one being written while the next arrives.
-struct Intake<O> {
-    at: At<O>,
-    batch: Vec<Bytes>,
-    /// Small pieces, put together: each may hold a much larger buffer of the connection's.
-    crumbs: BytesMut,
-    batched: usize,
-    received: u64,
-}
-
-impl<O: Observer> Intake<O> {
-    async fn take(&mut self, bytes: Bytes) -> Result<(), StoreError> {
-        self.received += bytes.len() as u64;
-        self.batched += bytes.len();
-        if bytes.len() < CRUMB_BYTES {
-            self.crumbs.extend_from_slice(&bytes);
-        } else {
-            self.take_crumbs();
-            self.batch.push(bytes);
-        }
-        if self.batched >= BATCH_BYTES { self.dispatch().await } else { Ok(()) }
-    }
-
-    fn take_crumbs(&mut self) {
-        if !self.crumbs.is_empty() {
-            self.batch.push(self.crumbs.split().freeze());
-        }
-    }
-
-    async fn dispatch(&mut self) -> Result<(), StoreError> {
-        let mut sink = self.settle().await?;
-        self.take_crumbs();
-        let batch = std::mem::take(&mut self.batch);
-        self.batched = 0;
-        self.at = At::Writing(spawn_blocking(move || {
-            sink.write(&batch)?;
-            Ok(sink)
-        }));
-        Ok(())
-    }
-
-    /// Waits for the batch being written and takes the sink.
-    async fn settle(&mut self) -> Result<Box<Sink<O>>, StoreError> {
-        match std::mem::replace(&mut self.at, At::Failed) {
-            At::Idle(sink) => Ok(sink),
-            At::Writing(writing) => writing.await?,
-            At::Failed => Err(StoreError::Closed),
-        }
-    }
 }

@@ -18,6 +18,7 @@ use satchel_core::{
 };
 use satchel_folder::{Address, Body, ObjectHead, Refusal, Store, StoreError as FolderError};
 use satchel_store::{Kind, StoreError, Stored};
+use tokio::task::spawn_blocking;
 
 pub use objects::Opened;
 pub use report::Report;
@@ -50,6 +51,17 @@ impl Files {
     /// Where the entry of a file in the index of expiries is, if it needs one.
     fn entry_of(&self, grant: &Grant) -> Option<Address> {
         Entry::of(grant, &self.retention, self.clock.now()).map(|entry| self.at(&Key::of_entry(&entry)))
+    }
+
+    /// Asks the index for much, on a thread that may block.
+    async fn ask<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        ask: impl FnOnce(&Store, &str) -> Result<T, FolderError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (store, bucket) = (self.store.clone(), Arc::clone(&self.bucket));
+        let asked = spawn_blocking(move || ask(&store, &bucket)).await;
+        asked.map_err(FolderError::from).flatten().map_err(|error| failed(operation, &error))
     }
 
     /// Takes bytes in that are here.

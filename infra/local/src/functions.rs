@@ -125,17 +125,17 @@ impl Functions {
     /// Builds each function's state over `store`, as its cold start would.
     #[must_use]
     pub fn new(configs: Configs, settings: &Settings, clock: &Clock, store: &AnyStore) -> Self {
-        let (credentials, clock) = (|| settings.credentials(), clock.clone());
+        let (credentials, clock, store) = (|| settings.credentials(), clock.clone(), || store.clone());
         Self {
-            upload: State::new(configs.upload, credentials(), clock.clone()).over(store.clone()),
-            resume: State::new(configs.resume, credentials(), clock.clone()).over(store.clone()),
-            download: State::new(configs.download, credentials(), clock.clone()).over(store.clone()),
+            upload: State::on(store(), configs.upload, credentials(), clock.clone()),
+            resume: State::on(store(), configs.resume, credentials(), clock.clone()),
+            download: State::on(store(), configs.download, credentials(), clock.clone()),
             component: configs
                 .component
-                .map(|config| satchel_component::State::new(config, credentials(), clock.clone()).over(store.clone())),
-            rosters: Rosters::new(configs.rosters, &clock, store),
-            seal: State::new(configs.seal, credentials(), clock.clone()).over(store.clone()),
-            expire: State::new(configs.expire, credentials(), clock.clone()).over(store.clone()),
+                .map(|config| satchel_component::State::on(store(), config, credentials(), clock.clone())),
+            rosters: Rosters::new(configs.rosters, &clock, &store()),
+            seal: State::on(store(), configs.seal, credentials(), clock.clone()),
+            expire: State::on(store(), configs.expire, credentials(), clock.clone()),
             clock,
         }
     }

@@ -67,8 +67,8 @@ impl Rosters {
     /// Builds each function's state over `store`, as its cold start would.
     #[must_use]
     pub fn new(configs: RosterConfigs, clock: &Clock, store: &AnyStore) -> Self {
-        let fetch = |config| satchel_roster_fetch::State::over(config, store.clone(), clock.clone());
-        let refresh = |config| satchel_roster_refresh::State::over(config, Some(store.clone()), clock.clone());
+        let fetch = |config| satchel_roster_fetch::State::on(store.clone(), config, clock.clone());
+        let refresh = |config| satchel_roster_refresh::State::on(Some(store.clone()), config, clock.clone());
         Self { fetch: configs.fetch.map(fetch), refresh: configs.refresh.map(refresh) }
     }
 

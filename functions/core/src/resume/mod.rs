@@ -1,4 +1,4 @@
-//! Resumable uploads: tus 1.0.0 (<https://tus.io/protocols/resumable-upload>) on S3 multipart uploads, as far as it is
+//! Resumable uploads: tus 1.0.0 (<https://tus.io/protocols/resumable-upload>) as far as it is
 //! decisions: what requests say, which uploads are ours, how chunks become parts, and how everything is refused.
 
 pub mod checksum;

@@ -115,12 +115,6 @@ impl Progress {
         [(PARTS, self.parts.to_string())].into_iter().chain(bytes)
     }
 
-    /// Bytes in parts.
-    #[must_use]
-    pub const fn flushed_bytes(self) -> u64 {
-        self.flushed
-    }
-
     /// Bytes that wait.
     #[must_use]
     pub const fn waiting(self) -> u64 {

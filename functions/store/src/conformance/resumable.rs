@@ -1,20 +1,17 @@
 //! Uploads in chunks.
 
-use std::ops::Range;
+mod upload;
 
 use bytes::Bytes;
 use futures_util::future::{join, join_all};
-use satchel_core::{
-    grant::Grant,
-    resume::{checksum::Checksum, session::PartialName, upload_metadata::UploadMetadata},
-};
+use satchel_core::resume::{checksum::Checksum, upload_metadata::UploadMetadata};
 
-use super::{bytes, grant, read, streamed};
 use crate::{
     error::BodyError,
     objects::{Body, Creation, NewUpload, Objects},
     resumable::{Abandoned, Appended, Begun, Chunk, ChunkError, Partial, Resumable, Standing},
 };
+use upload::{Upload, bytes, grant, read, streamed};
 
 const MIB: usize = 1024 * 1024;
 
@@ -35,57 +32,6 @@ pub async fn resumable<S: Objects + Resumable>(open: impl AsyncFn() -> S) {
     a_later_upload_takes_the_place(&store).await;
     drop(store);
     an_upload_survives_reopening(&open).await;
-}
-
-/// An upload under way.
-struct Upload<'a, S> {
-    store: &'a S,
-    grant: Grant,
-    name: PartialName,
-}
-
-impl<'a, S: Objects + Resumable> Upload<'a, S> {
-    async fn begin(store: &'a S, path: &str, size: usize) -> Self {
-        let grant = grant(path, size);
-        match store.begin(&grant, &UploadMetadata::default(), Chunk::whole(Bytes::new())).await.unwrap() {
-            Begun::Unfinished { name, offset: 0 } => Self { store, grant, name },
-            begun => panic!("{path}: {begun:?}"),
-        }
-    }
-
-    fn partial(&self) -> Partial<'_> {
-        Partial { grant: &self.grant, name: Some(&self.name) }
-    }
-
-    async fn append(&self, offset: usize, chunk: Chunk) -> Result<Appended, ChunkError> {
-        self.store.append(self.partial(), offset as u64, chunk).await
-    }
-
-    /// Adds what must be taken.
-    async fn add(&self, whole: &Bytes, range: Range<usize>) {
-        let appended = self.append(range.start, Chunk::whole(whole.slice(range.clone()))).await.unwrap();
-        assert!(
-            matches!(appended, Appended::Stored { offset, .. } if offset == range.end as u64),
-            "{}: {range:?} {appended:?}",
-            self.grant.path
-        );
-    }
-
-    async fn standing(&self) -> Standing {
-        self.store.standing(self.partial()).await.unwrap()
-    }
-
-    /// Bytes there are.
-    async fn offset(&self) -> u64 {
-        match self.standing().await {
-            Standing::Unfinished { offset, .. } => offset,
-            standing => panic!("{}: {standing:?}", self.grant.path),
-        }
-    }
-
-    async fn file(&self) -> Option<Bytes> {
-        read(self.store, &self.grant.path).await
-    }
 }
 
 async fn chunks_of_any_size_make_the_file<S: Objects + Resumable>(store: &S) {

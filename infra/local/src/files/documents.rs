@@ -3,8 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 use satchel_core::object_key::Key;
-use satchel_folder::{Described, Headers, Query, Refusal, StoreError as FolderError, WriteCondition};
-use satchel_store::{BATCH, Condition, Document, Documents, StoreError, Written};
+use satchel_folder::{Described, Headers, Refusal, StoreError as FolderError, WriteCondition};
+use satchel_store::{Condition, Document, Documents, Inventory, StoreError, Written};
 
 use super::{Files, absent, failed, objects::tag};
 
@@ -26,13 +26,12 @@ impl Documents for Files {
     }
 
     async fn keys(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        let mut query = Query { prefix: prefix.to_owned(), limit: BATCH, ..Query::default() };
-        let mut keys = Vec::new();
+        let (mut keys, mut from) = (Vec::new(), None);
         loop {
-            let listed = self.store.list_objects(&self.bucket, &query).map_err(|error| failed("listing", &error))?;
-            keys.extend(listed.entries.into_iter().map(|(key, _)| key));
-            query.after = listed.next;
-            if query.after.is_none() {
+            let page = self.list(prefix, from).await?;
+            keys.extend(page.entries.into_iter().map(|listed| listed.key));
+            from = page.next;
+            if from.is_none() {
                 return Ok(keys);
             }
         }

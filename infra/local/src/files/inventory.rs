@@ -1,7 +1,7 @@
 //! What is in the folder: listed, looked at, deleted; reports, and what interrupted uploads have left.
 
 use satchel_core::{expiry::report::Fate, object_key::Key, time::Timestamp};
-use satchel_folder::{Address, ObjectHead, Query, Refusal, StoreError as FolderError, UploadAddress};
+use satchel_folder::{Address, ObjectHead, Query, Refusal, Store, StoreError as FolderError, UploadAddress};
 use satchel_store::{BATCH, Doomed, Inventory, Listed, Looked, Page, StoreError, Unfinished, Upkeep};
 
 use super::{Files, Report, absent, failed, stored};
@@ -9,7 +9,7 @@ use super::{Files, Report, absent, failed, stored};
 impl Inventory for Files {
     async fn list(&self, prefix: &str, from: Option<String>) -> Result<Page<Listed>, StoreError> {
         let query = Query { prefix: prefix.to_owned(), after: from, limit: BATCH, ..Query::default() };
-        let page = self.store.list_objects(&self.bucket, &query).map_err(|error| failed("listing", &error))?;
+        let page = self.ask("listing", move |store, bucket| store.list_objects(bucket, &query)).await?;
         Ok(Page { entries: page.entries.into_iter().map(|(key, head)| listed(key, &head)).collect(), next: page.next })
     }
 
@@ -45,8 +45,9 @@ impl Upkeep for Files {
 
     async fn unfinished(&self, from: Option<&Unfinished>) -> Result<(Vec<Unfinished>, bool), StoreError> {
         let query = Query { after: from.map(|from| from.key.clone()), limit: BATCH, ..Query::default() };
-        let listed = self.store.list_uploads(&self.bucket, &query, from.map(|from| from.id.as_str()));
-        let page = listed.map_err(|error| failed("listing of uploads", &error))?;
+        let after = from.map(|from| from.id.clone());
+        let list = move |store: &Store, bucket: &str| store.list_uploads(bucket, &query, after.as_deref());
+        let page = self.ask("listing of uploads", list).await?;
         let unfinished = page.entries.into_iter().map(|(key, (id, record))| Unfinished {
             key,
             id,
@@ -56,7 +57,7 @@ impl Upkeep for Files {
     }
 
     async fn stored_parts(&self, upload: &Unfinished) -> Result<u64, StoreError> {
-        match self.store.parts(&self.upload(upload), 0, usize::MAX - 1) {
+        match self.store.parts(&self.upload(upload), 0, usize::MAX) {
             Ok((parts, _)) => Ok(parts.iter().map(|(_, part)| part.size).sum()),
             Err(FolderError::Refused(Refusal::NoSuchUpload)) => Ok(0),
             Err(error) => Err(failed("listing of parts", &error)),

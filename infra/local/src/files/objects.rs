@@ -134,11 +134,13 @@ impl Reader for Opened {
     }
 }
 
-/// Whether what is there came with the very token of this upload, has as many bytes, and its time is not over.
+/// Whether what is there may be this very upload: it is, or came with the same token, has as many bytes, and its time is not
+/// over.
 pub(super) fn may_be_repeated(grant: &Grant, present: &ObjectHead, now: Timestamp) -> bool {
     let metadata = stored(present).metadata;
     let is_over = metadata.expires.is_some_and(|at| at.is_reached(now));
-    grant.token.is_some() && metadata.token == grant.token && present.size == grant.size && !is_over
+    let has_its_token = grant.token.is_some() && metadata.token == grant.token && present.size == grant.size;
+    metadata.upload == Some(grant.id) || has_its_token && !is_over
 }
 
 /// What storing a body comes to that meets this object.

@@ -90,7 +90,7 @@ impl Gateway {
 
     /// Decided from the head, then handed over.
     async fn as_it_comes(&self, parts: &Parts, body: Incoming, length: Option<u64>) -> Answered {
-        let request = event::parse(event::of(parts, Bytes::new())?)?;
+        let request = event::head(parts)?;
         let (state, seen) = (self.functions.resume(), arrived(parts).answered_by("resume"));
         let attempt = Attempt::of(&state.config, &request);
         let decision = match satchel_resume::decide(&state.config, &request, &attempt, self.functions.now()) {
