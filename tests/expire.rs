@@ -19,7 +19,7 @@ use satchel_core::{
     time::Timestamp,
 };
 use satchel_expire::{ExpireError, Options};
-use satchel_store::{Report as _, Upkeep as _};
+use satchel_store::Upkeep as _;
 use serde_json::json;
 use tokio::task::JoinSet;
 

@@ -36,7 +36,7 @@ class SmallDisk:
         return self
 
     def __exit__(self, *_):
-        subprocess.run(["umount", str(self.at)], check=True)
+        unmount(self.at)
 
 
 class BreakableDisk:
@@ -53,21 +53,28 @@ class BreakableDisk:
 
     def repair(self):
         """What an administrator does then."""
-        self.__exit__()
-        subprocess.run(["fsck.ext4", "-fy", str(self.image)], capture_output=True)
-        self.__enter__()
+        unmount(self.at)
+        checked = subprocess.run(["fsck.ext4", "-fy", str(self.image)], capture_output=True, text=True)
+        assert checked.returncode in (0, 1), checked.stdout + checked.stderr
+        self.mount()
+
+    def mount(self):
+        mount("-o", "loop,errors=remount-ro", str(self.image), str(self.at))
 
     def __enter__(self):
-        if not self.image.exists():
-            with self.image.open("wb") as file:
-                file.truncate(256 * MIB)
-            subprocess.run(["mkfs.ext4", "-q", str(self.image)], check=True)
-            self.at.mkdir()
-        mount("-o", "loop,errors=remount-ro", str(self.image), str(self.at))
+        with self.image.open("wb") as file:
+            file.truncate(256 * MIB)
+        subprocess.run(["mkfs.ext4", "-q", str(self.image)], check=True)
+        self.at.mkdir()
+        self.mount()
         return self
 
     def __exit__(self, *_):
-        subprocess.run(["umount", str(self.at)], check=True)
+        unmount(self.at)
+
+
+def unmount(at: Path):
+    subprocess.run(["umount", str(at)], check=True)
 
 
 def mount(*arguments: str):

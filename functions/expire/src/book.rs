@@ -6,12 +6,12 @@ use std::{
 };
 
 use satchel_core::expiry::report::{Fate, Item, Reason, Summary};
-use satchel_store::{Report, StoreError, Upkeep};
+use satchel_store::{StoreError, Upkeep, report::Report};
 
 use crate::run::{Run, is_enough};
 
 pub(crate) struct Book<'a, S: Upkeep> {
-    report: S::Report,
+    report: Report<S::Parts>,
     pub(crate) summary: Summary,
     watch: &'a mut (dyn FnMut(&Summary) + Send),
     spared: Spared,
@@ -36,7 +36,7 @@ impl Spared {
 }
 
 impl<'a, S: Upkeep> Book<'a, S> {
-    pub(crate) fn new(report: S::Report, summary: Summary, watch: &'a mut (dyn FnMut(&Summary) + Send)) -> Self {
+    pub(crate) fn new(report: Report<S::Parts>, summary: Summary, watch: &'a mut (dyn FnMut(&Summary) + Send)) -> Self {
         Self { report, summary, watch, spared: Spared::default() }
     }
 

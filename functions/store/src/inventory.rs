@@ -2,7 +2,10 @@
 
 use satchel_core::{expiry::report::Fate, metadata::Metadata, object_key::Key, time::Timestamp};
 
-use crate::error::StoreError;
+use crate::{
+    error::StoreError,
+    report::{Report, TextParts},
+};
 
 /// Keys that are deleted together, at most.
 pub const BATCH: usize = 1_000;
@@ -89,8 +92,8 @@ pub struct Unfinished {
 
 /// The care of a store, for work that nobody waits for.
 pub trait Upkeep: Inventory {
-    /// A text that is being written into the store.
-    type Report: Report;
+    /// Where the parts of a report go.
+    type Parts: TextParts;
 
     /// The uploads that are under way, from behind the one that is given; and whether there are more.
     ///
@@ -113,24 +116,6 @@ pub trait Upkeep: Inventory {
     /// The store failed.
     fn abort_unfinished(&self, upload: &Unfinished) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// An empty text at this key. Nothing of it can be read before it is finished.
-    fn report(&self, key: Key) -> Self::Report;
-}
-
-/// A text of any length, written line by line in bounded memory. One that is dropped leaves nothing that stays.
-pub trait Report: Send + 'static {
-    /// Adds a line, without its end.
-    fn add(&mut self, line: &str);
-
-    /// Sends what has come together, where that is enough. To be called now and then, so that memory does not grow.
-    ///
-    /// # Errors
-    /// The store failed. No line is lost: they are sent with the next ones.
-    fn flush(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Makes it readable.
-    ///
-    /// # Errors
-    /// The store failed; there is no report then.
-    fn finish(self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// An empty report at this key. Nothing of it can be read before it is finished.
+    fn report(&self, key: Key) -> Report<Self::Parts>;
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use satchel_aws::{
     lean_s3::LeanS3,
-    storage::{Storage, objects::S3Reader, report},
+    storage::{Storage, objects::S3Reader, report::S3Parts},
 };
 use satchel_core::{
     expiry::report::Fate, grant::Grant, object_key::Key, resume::upload_metadata::UploadMetadata,
@@ -13,11 +13,12 @@ use satchel_core::{
 };
 use satchel_store::{
     Abandoned, Appended, Begun, Body, Chunk, ChunkError, Condition, CreateError, Creation, Document, Documents, Doomed,
-    Found, Incoming, Inventory, Listed, Looked, NewUpload, Objects, Page, Partial, Pieces, Promotion, Reader, Report,
+    Found, Incoming, Inventory, Listed, Looked, NewUpload, Objects, Page, Partial, Pieces, Promotion, Reader,
     Resumable, Sealing, Standing, StoreError, Stored, Unfinished, Upkeep, Written,
+    report::{Report, TextParts},
 };
 
-use crate::files::{self, Files, Opened};
+use crate::files::{Files, FolderParts, Opened};
 
 /// The folder, or a bucket elsewhere.
 #[derive(Debug, Clone)]
@@ -158,7 +159,7 @@ impl Inventory for AnyStore {
 }
 
 impl Upkeep for AnyStore {
-    type Report = AnyReport;
+    type Parts = AnyParts;
 
     async fn unfinished(&self, from: Option<&Unfinished>) -> Result<(Vec<Unfinished>, bool), StoreError> {
         of_either!(self, store => store.unfinished(from).await)
@@ -172,42 +173,42 @@ impl Upkeep for AnyStore {
         of_either!(self, store => store.abort_unfinished(upload).await)
     }
 
-    fn report(&self, key: Key) -> AnyReport {
-        match self {
-            Self::Folder(files) => AnyReport::Folder(files.report(key)),
-            Self::S3(storage, _) => AnyReport::S3(storage.report(key)),
-        }
+    fn report(&self, key: Key) -> Report<AnyParts> {
+        Report::new(match self {
+            Self::Folder(files) => AnyParts::Folder(FolderParts::new(files.clone(), key)),
+            Self::S3(storage, _) => AnyParts::S3(S3Parts::new(Storage::clone(storage), key)),
+        })
     }
 }
 
-/// A text that is being written into either.
+/// The parts of a report in either.
 #[derive(Debug)]
-pub enum AnyReport {
-    /// Into this machine's folder.
-    Folder(files::Report),
-    /// Into another S3.
-    S3(report::Report),
+pub enum AnyParts {
+    /// In this machine's folder.
+    Folder(FolderParts),
+    /// In another S3.
+    S3(S3Parts),
 }
 
-impl Report for AnyReport {
-    fn add(&mut self, line: &str) {
+impl TextParts for AnyParts {
+    async fn whole(self, text: Bytes) -> Result<(), StoreError> {
         match self {
-            Self::Folder(report) => report.add(line),
-            Self::S3(report) => report.add(line),
+            Self::Folder(parts) => parts.whole(text).await,
+            Self::S3(parts) => parts.whole(text).await,
         }
     }
 
-    async fn flush(&mut self) -> Result<(), StoreError> {
+    async fn part(&mut self, text: Bytes) -> Result<(), StoreError> {
         match self {
-            Self::Folder(report) => report.flush().await,
-            Self::S3(report) => report.flush().await,
+            Self::Folder(parts) => parts.part(text).await,
+            Self::S3(parts) => parts.part(text).await,
         }
     }
 
-    async fn finish(self) -> Result<(), StoreError> {
+    async fn complete(self) -> Result<(), StoreError> {
         match self {
-            Self::Folder(report) => report.finish().await,
-            Self::S3(report) => report.finish().await,
+            Self::Folder(parts) => parts.complete().await,
+            Self::S3(parts) => parts.complete().await,
         }
     }
 }

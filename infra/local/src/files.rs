@@ -21,7 +21,7 @@ use satchel_store::{Kind, StoreError, Stored};
 use tokio::task::spawn_blocking;
 
 pub use objects::Opened;
-pub use report::Report;
+pub use report::FolderParts;
 
 /// The files in one bucket of a folder. What is stored through it is in its place at once: nothing waits to be sealed.
 #[derive(Debug, Clone)]

@@ -11,9 +11,9 @@ use aws_sdk_s3::{
     types::{Delete, MultipartUpload, Object, ObjectIdentifier},
 };
 use satchel_core::{date_time, expiry::report::Fate, object_key::Key, time::Timestamp};
-use satchel_store::{Doomed, Inventory, Listed, Looked, Page, Unfinished, Upkeep};
+use satchel_store::{Doomed, Inventory, Listed, Looked, Page, Unfinished, Upkeep, report::Report};
 
-use super::{Storage, StorageError, back_off, error::OfS3, failed, read_metadata, report::Report, status};
+use super::{Storage, StorageError, back_off, error::OfS3, failed, read_metadata, report::S3Parts, status};
 
 const TRIES: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -79,7 +79,7 @@ impl Inventory for Storage {
 }
 
 impl Upkeep for Storage {
-    type Report = Report;
+    type Parts = S3Parts;
 
     async fn unfinished(&self, from: Option<&Unfinished>) -> Result<(Vec<Unfinished>, bool), StorageError> {
         let list = self.client.list_multipart_uploads().bucket(&*self.bucket);
@@ -119,8 +119,8 @@ impl Upkeep for Storage {
         }
     }
 
-    fn report(&self, key: Key) -> Report {
-        Report::new(self.clone(), key)
+    fn report(&self, key: Key) -> Report<S3Parts> {
+        Report::new(S3Parts::new(self.clone(), key))
     }
 }
 

@@ -1,4 +1,4 @@
-//! A text written line by line into one object, whatever its length: part by part once it gets long.
+//! The parts of a long text in S3.
 
 use aws_sdk_s3::{
     primitives::ByteStream,
@@ -6,88 +6,56 @@ use aws_sdk_s3::{
 };
 use bytes::Bytes;
 use satchel_core::object_key::Key;
+use satchel_store::report::{CONTENT_TYPE, TextParts};
 
 use super::{Storage, StorageError, bulk::patient, failed};
 
-/// The least that S3 takes as a part that is not the last (AWS: "Amazon S3 multipart upload limits").
-const PART_BYTES: usize = 5 * 1024 * 1024;
-/// JSON lines.
-const CONTENT_TYPE: &str = "application/x-ndjson";
-
-/// A report that is being written. Nothing of it can be read before [`Report::finish`]; one that is dropped leaves
-/// nothing but parts for the lifecycle rule.
+/// One text's. What is not completed is the lifecycle rule's.
 #[derive(Debug)]
-pub struct Report {
+pub struct S3Parts {
     storage: Storage,
     key: Key,
-    text: Vec<u8>,
     upload: Option<String>,
     parts: Vec<CompletedPart>,
 }
 
-impl satchel_store::Report for Report {
-    fn add(&mut self, line: &str) {
-        self.text.extend_from_slice(line.as_bytes());
-        self.text.push(b'\n');
+impl S3Parts {
+    /// Those of the text at this key.
+    #[must_use]
+    pub fn new(storage: Storage, key: Key) -> Self {
+        Self { storage, key, upload: None, parts: Vec::new() }
     }
 
-    async fn flush(&mut self) -> Result<(), StorageError> {
-        if self.text.len() >= PART_BYTES { self.send_part().await } else { Ok(()) }
-    }
-
-    async fn finish(mut self) -> Result<(), StorageError> {
-        if self.upload.is_none() {
-            let storage = &self.storage;
-            let put = storage.client.put_object().bucket(&*storage.bucket).key(self.key.as_str());
-            let put = put.content_type(CONTENT_TYPE).body(ByteStream::from(self.text)).customize();
-            let put = put.config_override(patient()).send().await;
-            return put.map(|_| ()).map_err(|error| failed("PutObject", &error));
+    async fn upload(&mut self) -> Result<String, StorageError> {
+        if let Some(id) = &self.upload {
+            return Ok(id.clone());
         }
-        if !self.text.is_empty() {
-            self.send_part().await?;
-        }
-        self.complete().await
-    }
-}
-
-impl Report {
-    /// An empty report.
-    pub(super) fn new(storage: Storage, key: Key) -> Self {
-        Self { storage, key, text: Vec::new(), upload: None, parts: Vec::new() }
-    }
-
-    async fn send_part(&mut self) -> Result<(), StorageError> {
-        let id = match &self.upload {
-            Some(id) => id.clone(),
-            None => self.begin().await?,
-        };
-        let text = Bytes::from(std::mem::take(&mut self.text));
-        match self.upload_part(id, text.clone()).await {
-            Ok(part) => self.parts.push(part),
-            Err(error) => {
-                self.text = text.into();
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    async fn upload_part(&self, id: String, text: Bytes) -> Result<CompletedPart, StorageError> {
-        let number = i32::try_from(self.parts.len() + 1).unwrap_or(i32::MAX);
-        let storage = &self.storage;
-        let part = storage.client.upload_part().bucket(&*storage.bucket).key(self.key.as_str()).upload_id(id);
-        let part = part.part_number(number).body(ByteStream::from(text)).customize();
-        let sent = part.config_override(patient()).send().await.map_err(|error| failed("UploadPart", &error))?;
-        Ok(CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).build())
-    }
-
-    async fn begin(&mut self) -> Result<String, StorageError> {
         let storage = &self.storage;
         let create = storage.client.create_multipart_upload().bucket(&*storage.bucket).key(self.key.as_str());
         let create = create.content_type(CONTENT_TYPE).customize().config_override(patient()).send().await;
         let id = create.map_err(|error| failed("CreateMultipartUpload", &error))?.upload_id.unwrap_or_default();
         self.upload = Some(id.clone());
         Ok(id)
+    }
+}
+
+impl TextParts for S3Parts {
+    async fn whole(self, text: Bytes) -> Result<(), StorageError> {
+        let put = self.storage.client.put_object().bucket(&*self.storage.bucket).key(self.key.as_str());
+        let put = put.content_type(CONTENT_TYPE).body(ByteStream::from(text)).customize();
+        let put = put.config_override(patient()).send().await;
+        put.map(|_| ()).map_err(|error| failed("PutObject", &error))
+    }
+
+    async fn part(&mut self, text: Bytes) -> Result<(), StorageError> {
+        let id = self.upload().await?;
+        let number = i32::try_from(self.parts.len() + 1).unwrap_or(i32::MAX);
+        let storage = &self.storage;
+        let part = storage.client.upload_part().bucket(&*storage.bucket).key(self.key.as_str()).upload_id(id);
+        let part = part.part_number(number).body(ByteStream::from(text)).customize();
+        let sent = part.config_override(patient()).send().await.map_err(|error| failed("UploadPart", &error))?;
+        self.parts.push(CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).build());
+        Ok(())
     }
 
     async fn complete(self) -> Result<(), StorageError> {

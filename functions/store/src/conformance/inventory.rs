@@ -8,7 +8,7 @@ use super::{
     Has,
     subjects::{bytes, path, upload},
 };
-use crate::{BATCH, Body, Creation, Doomed, Inventory, Listed, Objects, Report, Upkeep};
+use crate::{BATCH, Body, Creation, Doomed, Inventory, Listed, Objects, Upkeep};
 
 /// Runs all checks, each on a store that `make` gives: once to look at what there is, and once to store it. Stores may be
 /// one and the same: each check has names of its own.

@@ -2,9 +2,9 @@
 
 use satchel_core::{expiry::report::Fate, object_key::Key, time::Timestamp};
 use satchel_folder::{Address, ObjectHead, Query, Refusal, Store, StoreError as FolderError, UploadAddress};
-use satchel_store::{BATCH, Doomed, Inventory, Listed, Looked, Page, StoreError, Unfinished, Upkeep};
+use satchel_store::{BATCH, Doomed, Inventory, Listed, Looked, Page, StoreError, Unfinished, Upkeep, report::Report};
 
-use super::{Files, Report, absent, failed, stored};
+use super::{Files, FolderParts, absent, failed, stored};
 
 impl Inventory for Files {
     async fn list(&self, prefix: &str, from: Option<String>) -> Result<Page<Listed>, StoreError> {
@@ -41,7 +41,7 @@ fn fate(deleted: Result<(), Refusal>) -> Fate {
 }
 
 impl Upkeep for Files {
-    type Report = Report;
+    type Parts = FolderParts;
 
     async fn unfinished(&self, from: Option<&Unfinished>) -> Result<(Vec<Unfinished>, bool), StoreError> {
         let query = Query { after: from.map(|from| from.key.clone()), limit: BATCH, ..Query::default() };
@@ -72,8 +72,8 @@ impl Upkeep for Files {
         }
     }
 
-    fn report(&self, key: Key) -> Report {
-        Report::new(self.clone(), key)
+    fn report(&self, key: Key) -> Report<FolderParts> {
+        Report::new(FolderParts::new(self.clone(), key))
     }
 }
 
