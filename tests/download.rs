@@ -95,7 +95,7 @@ async fn no_spelling_of_a_type_smuggles_a_page_in() {
 /// By another program with the bucket's credentials, or by an earlier version.
 #[tokio::test]
 async fn a_stored_type_that_is_none_is_served_as_an_octet_stream() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     for (number, content_type) in ["*/*", "text", "image/png,text/html", "unknown/unknown"].into_iter().enumerate() {
         let put = world.s3().put_object().bucket("satchel").key(format!("uploads/u/{number}"));
         put.content_type(content_type).body(b"<script>".to_vec().into()).send().await.unwrap();
@@ -255,7 +255,7 @@ async fn a_tampered_url_is_refused_by_s3() {
 
 #[tokio::test]
 async fn files_that_were_copied_into_the_bucket_are_served_and_protected() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     for path in ["old/photo.jpg", "old/Grüße aus Köln.jpg"] {
         let put = world.s3().put_object().bucket("satchel").key(format!("uploads/{path}")).content_type("image/jpeg");
         put.body(b"hello".to_vec().into()).send().await.unwrap();

@@ -73,7 +73,7 @@ fn http_api(method: &str, decoded_path: &str, query: &str, body: &str) -> Value 
 
 #[tokio::test]
 async fn a_rest_event_needs_no_content_length() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     let functions = Functions::of(&world);
     assert_eq!(functions.put(&rest("PUT", &tokens::v1("u/a b", 5), "hello")).await.status(), 201);
     assert_eq!(functions.put(&rest("PUT", &tokens::v1("u/empty", 0), "")).await.status(), 201);
@@ -84,7 +84,7 @@ async fn a_rest_event_needs_no_content_length() {
 
 #[tokio::test]
 async fn an_http_apis_decoded_path_is_understood() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     let functions = Functions::of(&world);
     for path in ["u/a b", "u/a%20b", "u/100%", "u/é+&"] {
         let signed = tokens::v1(path, 5);
@@ -98,7 +98,7 @@ async fn an_http_apis_decoded_path_is_understood() {
 
 #[tokio::test]
 async fn a_function_urls_path_is_understood_as_sent() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     let functions = Functions::of(&world);
     let signed = tokens::v1("u/a b%c", 5);
     let (path, signature) = query(&signed);
@@ -109,7 +109,7 @@ async fn a_function_urls_path_is_understood_as_sent() {
 
 #[tokio::test]
 async fn a_body_of_another_length_than_announced_stores_nothing() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     let functions = Functions::of(&world);
     for (announced, body) in [("4", "hello"), ("6", "hello")] {
         let mut event = rest("PUT", &tokens::v1("u/a", 5), body);
@@ -126,7 +126,7 @@ async fn a_body_of_another_length_than_announced_stores_nothing() {
 
 #[tokio::test]
 async fn a_put_without_its_body_is_redirected() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     let functions = Functions::of(&world);
     for header in ["Content-Length", "X-Upload-Length"] {
         let mut event = rest("PUT", &tokens::v1("u/a", 500), "");

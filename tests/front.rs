@@ -31,8 +31,7 @@ async fn streams_large_files(world: &World) {
     let request = Request::new("PUT", "/upload/s/b.png").header("Authorization", jwt).header("Content-Type", "x/y");
     assert_eq!(world.send(&request.body(&body)).await.status, 201);
     assert_eq!(world.fetch("/upload/s/b.png").await.header("content-type"), Some("image/png"));
-    let metadata =
-        world.s3().head_object().bucket("satchel").key("uploads/s/b.png").send().await.unwrap().metadata.unwrap();
+    let metadata = world.metadata("uploads/s/b.png").await;
     assert_eq!(metadata["filename"], "b.png");
     assert_eq!(metadata["owner"].len(), 40);
 }
@@ -163,7 +162,7 @@ async fn a_token_that_was_good_when_it_came_stays_good_while_the_body_does() {
 
 #[tokio::test]
 async fn a_client_that_dies_in_mid_body_leaves_nothing_visible() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     for length in [1_000, 100_000, LARGE] {
         let path = format!("u/{length}");
         let host = world.stack.address().to_string();

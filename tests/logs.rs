@@ -110,7 +110,7 @@ async fn every_function_has_its_fields() {
 
 #[tokio::test]
 async fn the_fields_of_an_upload_that_went_to_the_store_are_in_the_line_of_its_sealing() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     let announced = Request::new("PUT", &tokens::v1("u/a", 5)).header("X-Upload-Length", "5");
     let redirect = world.send(&announced).await;
     let line = world.lines.last();

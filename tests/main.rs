@@ -3,6 +3,7 @@
 mod authorize;
 mod chat;
 mod component;
+mod control;
 mod cors;
 mod documents;
 mod download;
@@ -11,6 +12,7 @@ mod expire;
 mod faults;
 mod front;
 mod gateway;
+mod listening;
 mod logs;
 mod metrics;
 mod names;

@@ -57,7 +57,7 @@ async fn do_some_of_everything(world: &World) {
 
 #[tokio::test]
 async fn requests_are_counted_as_what_they_are() {
-    let world = component::world(&[]).await;
+    let world = component::world_with(true, &[]).await;
     do_some_of_everything(&world).await;
     let samples = samples(&world).await;
     for (name, value) in [
@@ -86,7 +86,7 @@ async fn requests_are_counted_as_what_they_are() {
 /// CloudWatch and Prometheus are told the same.
 #[tokio::test]
 async fn the_lines_metrics_add_up_to_the_counters() {
-    let world = component::world(&[]).await;
+    let world = component::world_with(true, &[]).await;
     do_some_of_everything(&world).await;
     let mut told: BTreeMap<String, f64> = BTreeMap::new();
     for (name, value) in world.lines.all().iter().flat_map(emf::metrics) {
@@ -179,7 +179,7 @@ fn the_templates_functions_know_the_namespace() {
 
 #[tokio::test]
 async fn the_grafana_dashboard_uses_metrics_that_are_exposed() {
-    let world = component::world(&[]).await;
+    let world = component::world_with(true, &[]).await;
     do_some_of_everything(&world).await;
     let exposed: BTreeSet<String> =
         samples(&world).await.into_keys().map(|sample| sample.split('{').next().unwrap().to_owned()).collect();

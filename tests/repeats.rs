@@ -185,7 +185,7 @@ async fn what_was_deleted_is_stored_anew() {
 /// S3 tells the MD5 of what came in one request, and of nothing else.
 #[tokio::test]
 async fn an_object_whose_bytes_s3_does_not_tell_stays_409() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     let (target, s3) = (tokens::v1("u/a", 5), world.s3());
     assert_eq!(world.put(&target, b"hello").await.status, 201);
     let head = s3.head_object().bucket(BUCKET).key("uploads/u/a").send().await.unwrap();

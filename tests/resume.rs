@@ -95,11 +95,6 @@ async fn everywhere() -> (PlainS3, [(&'static str, World); 2]) {
     (s3, [("folder", World::new().await), ("another S3", elsewhere)])
 }
 
-/// Uploads that are under way.
-async fn multipart_uploads(world: &World) -> usize {
-    world.s3().list_multipart_uploads().bucket("satchel").send().await.unwrap().uploads().len()
-}
-
 #[tokio::test]
 async fn every_token_creates_an_upload_that_is_sealed_as_any_other() {
     let world = World::new().await;
@@ -134,7 +129,7 @@ async fn every_token_creates_an_upload_that_is_sealed_as_any_other() {
 
 #[tokio::test]
 async fn owner_and_expiry_are_kept_with_the_file() {
-    let world = World::with(Setup { now: Some(NOW), ..Setup::default() }).await;
+    let world = World::with(Setup { s3: true, now: Some(NOW), ..Setup::default() }).await;
     let mut claims = claims("s", "f", 5, "", NOW + 300);
     claims["expires"] = json!(NOW + 1_000);
     let request = tus("POST", "/resume/s/f").header("Upload-Length", "5").header("Authorization", bearer(&claims));
@@ -163,7 +158,7 @@ async fn owner_and_expiry_are_kept_with_the_file() {
 
 #[tokio::test]
 async fn chunks_of_any_size_make_one_file() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     let body = bytes(17 * MIB + 3);
     for (name, sizes) in [
         ("one byte around a part", vec![1, CHUNK, MIB - 2, 1, 1, 1, CHUNK]),
@@ -287,7 +282,7 @@ async fn a_terminated_upload_leaves_nothing() {
         assert_eq!(send(&world, &url, at, &body[at..at + 1]).await, at + 1);
         assert_eq!(world.send(&tus("DELETE", &url)).await.status, 204);
         assert!(world.is_empty().await, "{place}");
-        assert_eq!(multipart_uploads(&world).await, 0, "{place}");
+        assert_eq!(world.unfinished().await, 0, "{place}");
         for request in [tus("HEAD", &url), patch(&url, at + 1, b"x"), tus("DELETE", &url)] {
             assert_eq!(world.send(&request).await.status, 410, "{place}");
         }
@@ -315,7 +310,7 @@ async fn one_upload(place: &str, world: &World) {
         let url = create(world, "u/a", body.len()).await;
         send_rest(world, &url, &body[..2 * CHUNK], CHUNK).await;
         // On S3 an object beside it says how far it is.
-        assert_eq!((multipart_uploads(world).await, world.keys("").await.len()), (1, usize::from(!is_here)));
+        assert_eq!((world.unfinished().await, world.keys("").await.len()), (1, usize::from(!is_here)));
         urls.push(url);
     }
     if is_here {
@@ -332,7 +327,7 @@ async fn one_upload(place: &str, world: &World) {
     }
     send_rest(world, &last, &body, CHUNK).await;
     assert!(world.fetch("/upload/u/a").await.body == body);
-    assert_eq!((multipart_uploads(world).await, world.keys("").await.len()), (0, 1));
+    assert_eq!((world.unfinished().await, world.keys("").await.len()), (0, 1));
 }
 
 #[tokio::test]

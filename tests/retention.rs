@@ -14,7 +14,7 @@ use crate::support::{
 
 async fn world_at(now: u64, extra: &[(&'static str, &str)]) -> World {
     let variables = extra.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    World::with(Setup { variables, now: Some(now), ..Setup::default() }).await
+    World::with(Setup { s3: true, variables, now: Some(now), ..Setup::default() }).await
 }
 
 /// Uploads a file whose token says when it expires.

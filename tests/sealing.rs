@@ -21,7 +21,7 @@ async fn redirect(world: &World, path: &str, size: usize) -> Answer {
 
 #[tokio::test]
 async fn a_redirected_put_is_served_at_once() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     let redirect = redirect(&world, "u/a.txt", 5).await;
     let url = redirect.location();
     assert!(url.path().starts_with("/satchel/incoming/u/a.txt/"), "{url}");
@@ -51,7 +51,7 @@ async fn a_recipient_who_is_faster_than_the_event_gets_the_file() {
 
 #[tokio::test]
 async fn a_redirected_put_has_the_announced_digest() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     let digest = satchel_core::digest::Sha256Digest::of(b"hello").to_base64();
     let announced = Request::new("PUT", &tokens::v1("u/a", 5))
         .header("X-Upload-Length", "5")
@@ -67,7 +67,7 @@ async fn a_redirected_put_has_the_announced_digest() {
 
 #[tokio::test]
 async fn a_presigned_put_can_be_made_into_nothing_else() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     world.store("secret/file", b"hello").await;
     let redirect = redirect(&world, "u/a", 5).await;
     for header in ["x-amz-copy-source", "x-amz-meta-owner", "x-amz-acl"] {
@@ -80,7 +80,7 @@ async fn a_presigned_put_can_be_made_into_nothing_else() {
 
 #[tokio::test]
 async fn a_redirected_put_has_exactly_the_granted_size() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     for body in [b"hell".as_slice(), b"hello!"] {
         let redirect = redirect(&world, "u/a", 5).await;
         assert_eq!(follow_with(&redirect, "PUT", &[], body).await.status, 403);
@@ -91,7 +91,7 @@ async fn a_redirected_put_has_exactly_the_granted_size() {
 
 #[tokio::test]
 async fn a_replayed_put_never_changes_what_was_sealed() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     let redirect = redirect(&world, "u/a", 5).await;
     assert_eq!(follow_with(&redirect, "PUT", &[], b"first").await.status, 200);
     assert_eq!(world.fetch("/upload/u/a").await.body, b"first");
@@ -102,7 +102,7 @@ async fn a_replayed_put_never_changes_what_was_sealed() {
 
 #[tokio::test]
 async fn grants_of_longer_paths_are_not_taken_for_this_ones() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     let longer = redirect(&world, "u/a/b", 5).await;
     assert_eq!(follow_with(&longer, "PUT", &[], b"inner").await.status, 200);
     assert_eq!(world.get("/upload/u/a").await.status, 404);
@@ -112,7 +112,7 @@ async fn grants_of_longer_paths_are_not_taken_for_this_ones() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_seals_of_one_upload_give_one_object_and_all_say_so() {
-    let world = Arc::new(World::new().await);
+    let world = Arc::new(World::with_s3().await);
     let path = path("u/a");
     for _ in 0..5 {
         let redirect = redirect(&world, "u/a", 5).await;
@@ -142,7 +142,7 @@ async fn twenty_seals_of_one_upload_give_one_object_and_all_say_so() {
 
 #[tokio::test]
 async fn an_upload_of_another_size_than_granted_is_discarded() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     let redirect = redirect(&world, "u/a", 5).await;
     let key = redirect.location().path().strip_prefix("/satchel/").unwrap().to_owned();
     // Past the signature, as only the bucket's owner could.

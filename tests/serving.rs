@@ -216,7 +216,7 @@ async fn a_page_may_ask_for_parts_and_see_what_it_gets() {
 
 #[tokio::test]
 async fn what_a_slot_has_put_into_the_store_is_served_like_any_other() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     let announced = Request::new("PUT", &tokens::v1("u/a.bin", 5)).header("X-Upload-Length", "5");
     let redirect = world.send(&announced).await;
     assert_eq!(crate::support::follow_with(&redirect, "PUT", &[], b"hello").await.status, 200);

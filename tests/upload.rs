@@ -183,7 +183,7 @@ async fn one_jwt_stores_one_file_whatever_the_path_calls_it() {
 
 #[tokio::test]
 async fn claims_become_type_and_metadata() {
-    let world = World::with(at(NOW)).await;
+    let world = World::with(Setup { s3: true, ..at(NOW) }).await;
     let mut claims = claims("s", "naïve.bin", 5, "", NOW + 60);
     claims["expires"] = json!(NOW + 1_000);
     claims["filesize"] = json!(5.0);
@@ -202,7 +202,7 @@ async fn claims_become_type_and_metadata() {
 #[tokio::test]
 async fn files_without_their_own_expiry_get_the_deployments() {
     let variables = vec![("SATCHEL_RETENTION_DAYS", "2".to_owned())];
-    let world = World::with(Setup { variables, ..at(NOW) }).await;
+    let world = World::with(Setup { s3: true, variables, ..at(NOW) }).await;
     world.store("u/a", b"hello").await;
     let stored = world.storage().head(&path("u/a")).await.unwrap().unwrap();
     assert_eq!(stored.metadata.expires.unwrap().as_seconds(), NOW + 2 * 86_400);
@@ -309,7 +309,7 @@ async fn empty_files_work() {
 
 #[tokio::test]
 async fn an_announced_digest_is_checked_and_handed_on() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     let body = b"hello";
     let right = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
     let hex = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";

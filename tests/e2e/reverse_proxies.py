@@ -29,18 +29,19 @@ PARTS_OF_SECRETS = ("X-Amz", "Signature", "v=", "v2=", "Bearer", "eyJ", SLOT_SEC
 class SocketSatchel(Satchel):
     """The stack on a Unix socket (where `socket_folder` is one), behind a proxy at `proxy_port`."""
 
-    def __init__(self, folder: Path, proxy_port: int, socket_folder: Path | None, trusted: str):
-        super().__init__(folder)
+    def __init__(self, folder: Path, proxy_port: int, socket_folder: Path | None, trusted: str, s3: bool = False):
+        super().__init__(folder, s3=s3)
         self.socket = socket_folder and socket_folder / "gateway.sock"
         self.base_url = f"https://{FILES}:{proxy_port}/upload"
         self.settings = {
             "SATCHEL_UPLOAD_SECRETS": SECRET,
             "SATCHEL_PUBLIC_URL": self.base_url,
-            "SATCHEL_S3_PUBLIC_URL": f"https://{S3}:{proxy_port}",
             "SATCHEL_TRUSTED_PROXIES": trusted,
             "SATCHEL_SLOT_CREDENTIALS": SLOT_SECRET,
             "SATCHEL_ROSTER_CREDENTIALS": ":".join(ROSTER_CALLER),
         }
+        if s3:
+            self.settings["SATCHEL_S3_PUBLIC_URL"] = f"https://{S3}:{proxy_port}"
 
     def command(self) -> list[str]:
         command = super().command()
@@ -84,9 +85,10 @@ class Certificate:
 
 
 class ReverseProxy(Server):
-    """`port` has both server names; `stack` is reached over its socket or port."""
+    """`port` has the server name, and S3's where the stack has one; `stack` is reached over its socket or port."""
 
     source: Path
+    source_of_s3: Path
 
     def __init__(self, folder: Path, port: int, certificate: Certificate, stack: SocketSatchel):
         super().__init__(folder)
@@ -95,9 +97,15 @@ class ReverseProxy(Server):
         values = {
             f"{PUBLISHED}/fullchain.pem": str(certificate.chain),
             f"{PUBLISHED}/privkey.pem": str(certificate.key),
-            "127.0.0.1:9000": f"{HOST}:{stack.s3_port}",
         }
-        (folder / "satchel.conf").write_text(fill(self.source.read_text(), values | self.values(stack)))
+        configuration = fill(self.source.read_text(), values | self.values(stack))
+        if stack.s3_port:
+            of_s3 = values | self.listening() | {"127.0.0.1:9000": f"{HOST}:{stack.s3_port}"}
+            configuration += fill(self.source_of_s3.read_text(), of_s3)
+        (folder / "satchel.conf").write_text(configuration)
+
+    def listening(self) -> dict[str, str]:
+        raise NotImplementedError
 
     def values(self, stack: SocketSatchel) -> dict[str, str]:
         raise NotImplementedError
@@ -115,6 +123,7 @@ class ReverseProxy(Server):
 class NginxProxy(ReverseProxy):
     name = "nginx-proxy"
     source = REPOSITORY / "infra/nginx/proxy.conf"
+    source_of_s3 = REPOSITORY / "infra/nginx/s3.conf"
 
     def __init__(self, folder: Path, *rest):
         super().__init__(folder, *rest)
@@ -124,8 +133,10 @@ class NginxProxy(ReverseProxy):
 
     def values(self, stack: SocketSatchel) -> dict[str, str]:
         gateway = f"{HOST}:{stack.port}" if stack.socket is None else f"unix:{stack.socket}"
+        return {"unix:/run/satchel/gateway.sock": gateway} | self.listening()
+
+    def listening(self) -> dict[str, str]:
         return {
-            "unix:/run/satchel/gateway.sock": gateway,
             "listen 443 ssl;": f"listen {HOST}:{self.port} ssl;",
             "listen [::]:443 ssl;": "",
             "/var/log/nginx/": f"{self.folder}/",
@@ -185,11 +196,11 @@ class AtHome(aiohttp.abc.AbstractResolver):
 class Site:
     """A stack, the proxy before it, and how a client reaches both."""
 
-    def __init__(self, folder: Path, proxy, over: str):
+    def __init__(self, folder: Path, proxy, over: str, s3: bool = False):
         self.sockets = folder_for_sockets()
         port, self.certificate = free_port(), Certificate(folder)
         socket_folder = Path(self.sockets.name) if over == "unix" else None
-        self.stack = SocketSatchel(folder / "satchel", port, socket_folder, "unix" if over == "unix" else HOST)
+        self.stack = SocketSatchel(folder / "satchel", port, socket_folder, "unix" if over == "unix" else HOST, s3)
         self.proxy = proxy(folder / "proxy", port, self.certificate, self.stack)
 
     def __enter__(self):

@@ -40,7 +40,6 @@ class Front(DebiansNginx):
         super().__init__(folder, debian)
         values = {
             "unix:/run/satchel/gateway.sock": f"{HOST}:{satchel.port}",
-            "127.0.0.1:9000": f"{HOST}:{satchel.s3_port}",
             "/var/log/nginx/": f"{self.folder}/",
         }
         self.configure("proxy.conf", values)

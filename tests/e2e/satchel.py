@@ -1,4 +1,4 @@
-"""The embedded stack: the binary under test, its gateway on one port and its S3 on another."""
+"""The embedded stack: the binary under test on one port, and on another one where S3 is asked for."""
 
 import os
 import re
@@ -14,29 +14,31 @@ BINARY = Path(os.environ.get("SATCHEL_BIN", "target/debug/satchel"))
 
 
 class Satchel(Server):
-    """`settings` are environment variables, `options` command line arguments; a restart keeps the ports and the data."""
+    """`settings` are environment variables, `options` command line arguments; with `s3` there is an S3 server on the folder. A
+    restart keeps the ports and the data."""
 
     name = "satchel"
 
-    def __init__(self, folder: Path, settings: dict[str, str] | None = None, options: tuple[str, ...] = ()):
+    def __init__(self, folder: Path, settings: dict[str, str] | None = None, options: tuple[str, ...] = (), s3: bool = False):
         super().__init__(folder)
         self.settings = {"SATCHEL_UPLOAD_SECRETS": SECRET} if settings is None else settings
         self.options = options
         self.port = free_port()
-        self.s3_port = free_port()
+        self.s3_port = free_port() if s3 else None
         self.base_url = f"http://{HOST}:{self.port}/upload"
 
     def command(self) -> list[str]:
-        listen = ["--listen", f"{HOST}:{self.port}", "--s3-listen", f"{HOST}:{self.s3_port}"]
+        listen = ["--listen", f"{HOST}:{self.port}"]
+        if self.s3_port:
+            listen += ["--s3-listen", f"{HOST}:{self.s3_port}"]
         return [str(REPOSITORY / BINARY), *listen, "--data", str(self.folder / "data"), *self.options]
 
     def environment(self) -> dict[str, str]:
         return clean_environment() | self.settings
 
-    def expire(self, *options: str, s3_port: int | None = None) -> subprocess.CompletedProcess[str]:
+    def expire(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Runs `satchel expire` on the data of this stack, whether or not it is running."""
-        where = ["--data", str(self.folder / "data"), "--s3-listen", f"{HOST}:{s3_port or self.s3_port}"]
-        command = [str(REPOSITORY / BINARY), "expire", *options, *where]
+        command = [str(REPOSITORY / BINARY), "expire", *options, "--data", str(self.folder / "data")]
         ended = subprocess.run(command, env=self.environment(), cwd=self.folder, capture_output=True, text=True, timeout=120)
         assert_no_secrets(ended.stdout + ended.stderr, self.settings)
         return ended
@@ -48,6 +50,11 @@ class Satchel(Server):
         code = super().wait()
         assert_no_secrets(self.log.read_text(errors="replace"), self.settings)
         return code
+
+    @property
+    def control_socket(self) -> Path:
+        """Where it listens to commands."""
+        return self.folder / "data/control.sock"
 
     def made_secret(self) -> str:
         """The upload secret that the stack makes where none is set."""

@@ -26,7 +26,7 @@ PARTS_OF_SECRETS = ("X-Amz-", "Signature", "Basic", PASSWORD)
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
     limits = settings(SATCHEL_MAX_SIZE=str(LIMIT), SATCHEL_SLOT_PUT="s3")
-    with Satchel(tmp_path_factory.mktemp("satchel"), limits) as running:
+    with Satchel(tmp_path_factory.mktemp("satchel"), limits, s3=True) as running:
         yield running
         log = running.log.read_text()
         assert not [part for part in PARTS_OF_SECRETS if part in log], "a secret was logged"

@@ -20,7 +20,8 @@ NUMBERED = re.compile(r"^(\d{5}): (.+)$", re.MULTILINE)
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
-    with Satchel(tmp_path_factory.mktemp("satchel"), settings(SATCHEL_DAILY_QUOTA=str(QUOTA), SATCHEL_SLOT_PUT="s3")) as running:
+    quota = settings(SATCHEL_DAILY_QUOTA=str(QUOTA), SATCHEL_SLOT_PUT="s3")
+    with Satchel(tmp_path_factory.mktemp("satchel"), quota, s3=True) as running:
         yield running
 
 

@@ -1,14 +1,16 @@
 """`satchel expire` as a process: beside a running stack on the same data, without one, and at a stack's start."""
 
 import asyncio
+import json
 import re
+import signal
+import stat
 
 import pytest
 
 import tokens
 from files import put_that_expires
 from satchel import SECRET, Satchel
-from server import free_port
 
 
 @pytest.fixture
@@ -88,10 +90,39 @@ async def test_a_stack_deletes_at_its_start_what_expired_while_it_was_down(own_s
     assert await status(http, own_stack, "kept") == 200
 
 
-def test_a_stack_that_is_elsewhere_is_named(own_stack):
-    ended = own_stack.expire(s3_port=free_port())
-    assert ended.returncode == 1
-    assert "--s3-listen" in ended.stderr and str(own_stack.folder) in ended.stderr, ended.stderr
+async def test_the_socket_comes_and_goes_with_the_stack(own_stack, http):
+    found = own_stack.control_socket.stat()
+    assert (stat.S_ISSOCK(found.st_mode), stat.S_IMODE(found.st_mode)) == (True, 0o600)
+    assert own_stack.stop(signal.SIGKILL) == -signal.SIGKILL
+    assert own_stack.control_socket.exists()
+    killed = own_stack.expire()
+    assert (killed.returncode, deleted(killed.stdout)) == (0, 0), "a stale one is nobody's: " + killed.stderr
+    own_stack.start()
+    await upload_that_expires(http, own_stack, "expired")
+    assert deleted(own_stack.expire().stdout) == 1, "it was replaced"
+    assert own_stack.stop() == 0
+    assert not own_stack.control_socket.exists()
+
+
+async def test_a_folder_at_the_end_of_a_long_path(tmp_path, http):
+    with Satchel(tmp_path / ("a" * 120) / "satchel") as stack:
+        await upload_that_expires(http, stack, "expired")
+        assert deleted(stack.expire().stdout) == 1
+
+
+def test_a_stack_that_hears_no_commands_is_one_sentence(own_stack):
+    own_stack.control_socket.unlink()
+    ended = own_stack.expire()
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "control.sock" in ended.stderr and str(own_stack.folder) in ended.stderr, ended.stderr
+
+
+async def test_json_is_one_line_of_expire_wherever_it_runs(own_stack, http):
+    await upload_that_expires(http, own_stack, "expired")
+    lines = [json.loads(line) for line in own_stack.expire("--log-format", "json").stdout.splitlines()]
+    assert [line["code"] for line in lines] == ["stack_found", "lifecycle_applied", "done"]
+    assert (lines[-1]["function"], lines[-1]["expired"]["objects"]) == ("expire", 1)
+    assert " EVENT expire done " in own_stack.log.read_text(), "the stack that did it says so, too"
 
 
 def test_bad_settings_are_named(own_stack):

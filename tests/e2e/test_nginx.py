@@ -45,7 +45,7 @@ def stack(tmp_path_factory, port):
         "SATCHEL_PUBLIC_URL": f"http://{HOST}:{port}/upload",
         "SATCHEL_MAX_SIZE": str(LIMIT),
     }
-    with Satchel(tmp_path_factory.mktemp("satchel"), settings) as running:
+    with Satchel(tmp_path_factory.mktemp("satchel"), settings, s3=True) as running:
         yield running
 
 
@@ -303,7 +303,7 @@ async def test_a_slow_body_is_streamed_not_kept(nginx, stack, http):
 
 async def test_an_outage_is_503_and_no_secret_is_logged(tmp_path, http, debian):
     with (
-        Satchel(tmp_path / "satchel") as stack,
+        Satchel(tmp_path / "satchel", s3=True) as stack,
         Nginx(tmp_path / "nginx", f"http://{HOST}:{stack.port}", debian=debian) as nginx,
     ):
         url = signed(nginx, stack, "outage/file.jpg", 6 * MIB)

@@ -1,4 +1,4 @@
-"""The stack behind Debian's nginx and Apache, over TCP and over a Unix socket: TLS and two server names, as an admin sets it up."""
+"""The stack behind Debian's nginx and Apache, over TCP and over a Unix socket: TLS and one server name, as an admin sets it up."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ import pytest
 import tokens
 from files import AWKWARD, KIB, MIB, NAMES, assert_served, assert_takes_one_file, content
 from rawput import RawPut
-from reverse_proxies import CLIENT, FILES, ROSTER_CALLER, S3, SLOT_SECRET, ApacheProxy, NginxProxy, Site
+from reverse_proxies import CLIENT, FILES, ROSTER_CALLER, SLOT_SECRET, ApacheProxy, NginxProxy, Site
 from satchel import SECRET
 from server import wait_until
 from tus import CHUNK_TYPE
@@ -79,18 +79,6 @@ async def test_rosters_and_groups_pass(site, http):
             assert answer.status == 200, await answer.text()
         async with http.get(base + address) as answer:
             assert answer.status == 401, address
-
-
-@pytest.mark.parametrize("size", [KIB, 6 * MIB], ids=["1KiB", "6MiB"])
-async def test_a_presigned_put_goes_through_s3s_name(site, http, size):
-    path, body = f"presigned-{size}/photo.jpg", content(size)
-    async with http.put(site.signed(path, size), headers={"X-Upload-Length": str(size)}, allow_redirects=False) as answer:
-        assert answer.status == 307, await answer.text()
-        presigned = answer.headers["Location"]
-    async with http.put(presigned, data=body) as answer:
-        assert answer.status == 200, await answer.text()
-    async with http.get(site.stack.url(path)) as answer:
-        assert await answer.read() == body
 
 
 def only_head(site: Site, target: str, headers: list[tuple[str, str]]) -> tuple[HTTPResponse, str]:
@@ -179,12 +167,11 @@ def test_a_body_of_unknown_length_is_refused(site):
     assert (answer.status, json.loads(body)["code"]) == (411, "length_required")
 
 
-async def test_browsers_may_use_both_names(site, http):
+async def test_browsers_may_use_it(site, http):
     origin = {"Origin": "https://chat.example"}
     url = site.signed("browser/photo.jpg", KIB)
-    for target in (url, f"https://{S3}:{site.proxy.port}/satchel/uploads/browser/photo.jpg"):
-        async with http.options(target, headers=origin | {"Access-Control-Request-Method": "PUT"}) as answer:
-            assert answer.ok and answer.headers["Access-Control-Allow-Origin"] == "*"
+    async with http.options(url, headers=origin | {"Access-Control-Request-Method": "PUT"}) as answer:
+        assert answer.ok and answer.headers["Access-Control-Allow-Origin"] == "*"
     async with http.put(url, data=content(KIB), headers=origin) as answer:
         assert answer.status == 201 and answer.headers.getall("Access-Control-Allow-Origin") == ["*"]
     async with http.get(url, headers=origin) as answer:
@@ -271,11 +258,6 @@ def test_an_outage_is_a_5xx_without_secrets_in_a_log_and_ends_with_the_next_star
     parts = urlsplit(url)
     for target in (f"{parts.path}?{parts.query}", f"/slot/{SLOT_SECRET}?jid=a@example.com", "/upload/a/eyJ0b2tlbg"):
         assert only_head(site, target, [("Content-Length", "0"), ("Connection", "close")])[0].status in (502, 503)
-    with site.connect(S3) as connection:
-        connection.sendall(f"GET /satchel/a?X-Amz-Signature=0 HTTP/1.1\r\nHost: {S3}\r\nConnection: close\r\n\r\n".encode())
-        answer = HTTPResponse(connection)
-        answer.begin()
-        assert answer.status in (502, 503)
     site.stack.start()
     wait_until(lambda: put(site, "after-the-outage/a") == 201, 120, "the proxy to try again")
 

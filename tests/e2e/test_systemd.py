@@ -13,11 +13,12 @@ import pytest
 
 import tokens
 from files import KIB, MIB, content
+from listening import addresses
 from prosody import fill
 from satchel import SECRET
 from secrets_in import assert_no_secrets
 from seaweedfs import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, SeaweedFs
-from server import REPOSITORY, accepts_connections, wait_until
+from server import REPOSITORY, wait_until
 from unit import AS_ROOT, FOLDER, Service, environment_file, read_settings, with_another_s3
 
 
@@ -137,5 +138,5 @@ async def test_another_s3_keeps_the_files(tmp_path):
             for size in (KIB, 6 * MIB):
                 assert await upload(service, f"elsewhere-{size}/file.bin", content(size)) == 201
                 assert await download(service, f"elsewhere-{size}/file.bin") == content(size)
-            assert not accepts_connections(service.s3_port)
+            assert not addresses(service.process.pid)
             assert sum(path.stat().st_size for path in service.state.rglob("*")) < KIB

@@ -12,7 +12,7 @@ from pathlib import Path
 from prosody import fill
 from reverse_proxies import folder_for_sockets, takes
 from satchel import BINARY, SECRET, clean_environment
-from server import HOST, REPOSITORY, Server, free_port
+from server import REPOSITORY, Server
 
 FOLDER = REPOSITORY / "infra/systemd"
 USER = "nobody"
@@ -31,7 +31,7 @@ class Service(Server):
         self.runtime, self.state, self.secrets = (Path(self.run.name, name) for name in ("runtime", "state", "secrets"))
         self.binary = Path(self.run.name, "satchel")
         shutil.copy(REPOSITORY / BINARY, self.binary)
-        self.socket, self.s3_port = self.runtime / "gateway.sock", free_port()
+        self.socket = self.runtime / "gateway.sock"
         self.runtime.mkdir(mode=int(self.unit["RuntimeDirectoryMode"], 8))
         self.state.mkdir(mode=int(self.unit["StateDirectoryMode"], 8))
         self.secrets.mkdir(mode=0o700)
@@ -43,14 +43,12 @@ class Service(Server):
         self.notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notifications.bind(f"{self.runtime}/notify")
         os.chmod(f"{self.runtime}/notify", 0o777)
-        public = {"https://s3.example.com": f"http://{HOST}:{self.s3_port}"}
-        self.settings = settings if settings is not None else read_settings(fill(environment_file(), public))
+        self.settings = settings if settings is not None else read_settings(environment_file())
 
     def command(self) -> list[str]:
         places = {
             "/usr/local/bin/satchel": str(self.binary),
             "/run/satchel": str(self.runtime),
-            "127.0.0.1:9000": f"{HOST}:{self.s3_port}",
             "/var/lib/satchel": str(self.state),
         }
         command = shlex.split(fill(self.unit["ExecStart"], places))
@@ -91,7 +89,7 @@ def environment_file() -> str:
 
 def with_another_s3(text: str) -> str:
     """satchel.env with the lines for another S3 switched on, as its comment says."""
-    return re.sub(r"^#(?=[A-Z])", "", text, flags=re.MULTILINE).replace("SATCHEL_S3_PUBLIC_URL=https://s3.example.com\n", "")
+    return re.sub(r"^#(?=[A-Z])", "", text, flags=re.MULTILINE)
 
 
 def read_settings(text: str) -> dict[str, str]:

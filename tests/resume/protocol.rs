@@ -87,7 +87,7 @@ async fn deletes_its_own_alone(s3: &PlainS3, world: &World) {
         world.store("u/a", b"hello").await;
         assert_eq!(world.send(&tus("DELETE", &url)).await.code(), "upload_gone", "{come}");
         assert_eq!(world.fetch("/upload/u/a").await.body, b"hello", "{come}");
-        world.s3().delete_object().bucket("satchel").key("uploads/u/a").send().await.unwrap();
+        world.remove("uploads/u/a").await;
     }
 }
 
@@ -117,7 +117,7 @@ async fn the_first_address_of_an_upload_is_absolute() {
 /// The events of infra/events, of each kind of API and of a Function URL.
 #[tokio::test]
 async fn behind_an_api_the_first_address_is_the_apis() {
-    let world = World::new().await;
+    let world = World::with_s3().await;
     let endpoint = world.s3_endpoint();
     let config = |public_url: Option<&str>| {
         ResumeConfig::parse(|name| match name {

@@ -1,6 +1,6 @@
 //! Every refusal of the tus protocol, with its status and code; none of them changes anything.
 
-use super::{CHUNK_TYPE, MIB, NOW, create, everywhere, multipart_uploads, offset, patch, post, send, target, tus};
+use super::{CHUNK_TYPE, MIB, NOW, create, everywhere, offset, patch, post, send, target, tus};
 use crate::support::{
     Request, Setup, World, bytes,
     tokens::{self, bearer, claims},
@@ -123,7 +123,7 @@ async fn every_refusal_has_its_status_and_code_and_changes_nothing() {
         assert_eq!(answer.header("upload-limit"), Some("max-size=5000000"), "{name}");
     }
     assert_eq!(offset(&world, &url).await, 4_500_005, "the one chunk that was right");
-    assert_eq!((world.keys("").await.len(), multipart_uploads(&world).await), (1, 1));
+    assert_eq!((world.keys("").await.len(), world.unfinished().await), (1, 1));
     world.stop().await;
 }
 

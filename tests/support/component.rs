@@ -10,9 +10,14 @@ const UPLOAD: &str = "upload.example.org";
 
 /// A stack with the component switched on.
 pub async fn world(extra: &[(&'static str, &str)]) -> World {
+    world_with(extra.contains(&("SATCHEL_SLOT_PUT", "s3")), extra).await
+}
+
+/// The same, with or without an S3 server on the folder.
+pub async fn world_with(s3: bool, extra: &[(&'static str, &str)]) -> World {
     let mut variables = credentials();
     variables.extend(extra.iter().map(|(name, value)| (*name, (*value).to_owned())));
-    World::with(Setup { variables, ..Setup::default() }).await
+    World::with(Setup { variables, s3, ..Setup::default() }).await
 }
 
 /// The same over an S3 whose requests are counted, with slots that lead there.

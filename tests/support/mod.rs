@@ -10,6 +10,7 @@ pub mod template;
 pub mod tokens;
 
 use std::{
+    collections::HashMap,
     path::Path,
     sync::{
         Arc,
@@ -28,6 +29,7 @@ use satchel_core::{
     config::{S3Config, UploadConfig},
     upload_path::UploadPath,
 };
+use satchel_folder::Query;
 use satchel_local::{
     gateway::front::S3_PATIENCE,
     health::Check,
@@ -136,17 +138,19 @@ pub fn elsewhere(address: &str) -> Vec<(&'static str, String)> {
 #[derive(Default)]
 pub struct Setup {
     pub variables: Vec<(&'static str, String)>,
+    /// With an S3 server on the folder.
+    pub s3: bool,
     pub strict_aws: bool,
     pub now: Option<u64>,
     pub s3_patience: Option<Duration>,
     pub check: Option<Check>,
 }
 
-/// An ordinary stack on free ports.
+/// An ordinary stack on a free port.
 pub fn options(data: &Path, settings: Settings) -> Options {
     Options {
         listen: Address::Tcp(([127, 0, 0, 1], 0).into()),
-        s3_listen: ([127, 0, 0, 1], 0).into(),
+        s3_listen: None,
         data: data.to_owned(),
         strict_aws: false,
         settings,
@@ -161,6 +165,11 @@ pub fn options(data: &Path, settings: Settings) -> Options {
 impl World {
     pub async fn new() -> Self {
         Self::with(Setup::default()).await
+    }
+
+    /// With an S3 server on the folder, for tests that do what S3 tools and slots that lead to S3 do.
+    pub async fn with_s3() -> Self {
+        Self::with(Setup { s3: true, ..Setup::default() }).await
     }
 
     /// Functions that do as on AWS: bodies come in events, downloads are redirected to S3.
@@ -188,6 +197,7 @@ impl World {
         let clock = setup.now.map(|now| Arc::new(AtomicU64::new(now)));
         let ordinary = options(folder.path(), settings.clone());
         let stack = Stack::start(Options {
+            s3_listen: setup.s3.then_some(([127, 0, 0, 1], 0).into()),
             strict_aws: setup.strict_aws,
             clock: clock.clone().map_or(Clock::System, Clock::Fixed),
             check: setup.check,
@@ -255,8 +265,43 @@ impl World {
 
     /// The keys there are, under a prefix.
     pub async fn keys(&self, prefix: &str) -> Vec<String> {
-        let listed = self.s3().list_objects_v2().bucket(BUCKET).prefix(prefix).send().await.unwrap();
-        listed.contents().iter().map(|object| object.key().unwrap().to_owned()).collect()
+        let Some(store) = self.stack.store() else {
+            let listed = self.s3().list_objects_v2().bucket(BUCKET).prefix(prefix).send().await.unwrap();
+            return listed.contents().iter().map(|object| object.key().unwrap().to_owned()).collect();
+        };
+        let query = Query { prefix: prefix.to_owned(), limit: 1_000, ..Query::default() };
+        let listed = store.list_objects(BUCKET, &query).unwrap();
+        listed.entries.into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// What is stored with an object besides its bytes.
+    pub async fn metadata(&self, key: &str) -> HashMap<String, String> {
+        let Some(store) = self.stack.store() else {
+            let head = self.s3().head_object().bucket(BUCKET).key(key).send().await.unwrap();
+            return head.metadata.unwrap_or_default();
+        };
+        let at = satchel_folder::Address { bucket: BUCKET.to_owned(), key: key.to_owned() };
+        store.head(&at).unwrap().headers.metadata.into_iter().collect()
+    }
+
+    /// Deletes an object past the functions.
+    pub async fn remove(&self, key: &str) {
+        let Some(store) = self.stack.store() else {
+            self.s3().delete_object().bucket(BUCKET).key(key).send().await.unwrap();
+            return;
+        };
+        let at = satchel_folder::Address { bucket: BUCKET.to_owned(), key: key.to_owned() };
+        store.delete(at, None).await.unwrap();
+    }
+
+    /// How many uploads are under way.
+    pub async fn unfinished(&self) -> usize {
+        match self.stack.store() {
+            None => self.s3().list_multipart_uploads().bucket(BUCKET).send().await.unwrap().uploads().len(),
+            Some(store) => {
+                store.list_uploads(BUCKET, &Query { limit: 1_000, ..Query::default() }, None).unwrap().entries.len()
+            }
+        }
     }
 
     /// Whether nothing at all is stored.
@@ -266,7 +311,9 @@ impl World {
 
     pub fn s3_endpoint(&self) -> String {
         let own = self.stack.s3_address().map(|address| format!("http://{address}"));
-        own.unwrap_or_else(|| self.variable("AWS_ENDPOINT_URL_S3"))
+        let endpoint = own.unwrap_or_else(|| self.variable("AWS_ENDPOINT_URL_S3"));
+        assert!(!endpoint.is_empty(), "this world has no S3: set it up with one");
+        endpoint
     }
 
     /// The S3, past the functions.

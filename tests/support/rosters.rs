@@ -36,7 +36,7 @@ pub async fn world_at(s3: SocketAddr) -> World {
 
 async fn with(mut variables: Vec<(&'static str, String)>) -> World {
     variables.push(("SATCHEL_ROSTER_CREDENTIALS", CREDENTIALS.to_owned()));
-    World::with(Setup { variables, ..Setup::default() }).await
+    World::with(Setup { variables, s3: true, ..Setup::default() }).await
 }
 
 /// A request with the app's credentials.

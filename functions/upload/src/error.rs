@@ -31,6 +31,9 @@ pub enum UploadError {
     /// The Content-Type header is not ASCII.
     #[error("the Content-Type header is not printable ASCII")]
     ContentTypeNotText,
+    /// Files go into a folder, and no client reaches an S3 that the body could be sent to.
+    #[error("files are stored here, and no other address takes the body: send it here, with this PUT's token")]
+    KeptBack,
     /// A stored file is never overwritten.
     #[error("there is a file at this address already; ask for a new slot")]
     Exists,
@@ -87,6 +90,7 @@ impl UploadError {
             Self::Digest(DigestError::Mismatch) => (StatusCode::BAD_REQUEST, "digest_mismatch"),
             Self::Digest(_) => (StatusCode::BAD_REQUEST, "digest_malformed"),
             Self::ContentTypeNotText => (StatusCode::BAD_REQUEST, "content_type_malformed"),
+            Self::KeptBack => (StatusCode::BAD_REQUEST, "body_required"),
             Self::Exists => (StatusCode::CONFLICT, "file_exists"),
             Self::NotFound => (StatusCode::NOT_FOUND, "file_not_found"),
             Self::Storage(_) => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),

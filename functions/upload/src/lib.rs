@@ -6,7 +6,13 @@ mod error;
 
 use http::{Method, StatusCode};
 use lambda_http::{Body, Request, Response};
-use satchel_aws::{answer, clock::fresh_upload_id, event, log, presign::UrlTerms, storage::Storage};
+use satchel_aws::{
+    answer,
+    clock::fresh_upload_id,
+    event, log,
+    presign::{Presigner, UrlTerms},
+    storage::Storage,
+};
 use satchel_core::{
     config::UploadConfig,
     grant::Grant,
@@ -87,36 +93,51 @@ impl Attempt {
 }
 
 /// What is to be done about a PUT, from its head alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
+#[derive(Debug)]
+pub enum Decision<'a> {
     /// The body is here, or on its way: store it.
     Store(NewUpload),
     /// A front keeps the body back: it, or the client, is to be told where to send it.
-    SendTo(NewUpload),
+    SendTo(SendTo<'a>),
 }
 
-/// Decides about a PUT. `has_body`: one is here or on its way.
+/// An upload that goes to S3 without passing through here. There is none without what signs its URL.
+#[derive(Debug)]
+pub struct SendTo<'a> {
+    upload: NewUpload,
+    presigner: &'a Presigner,
+}
+
+/// Decides about a PUT. `presigner`: where clients reach an S3. `has_body`: one is here or on its way.
 ///
 /// # Errors
-/// The token allows no such upload; the head makes no sense.
-pub fn decide(
+/// The token allows no such upload; the head makes no sense; the body is kept back, and there is no S3 to send it to.
+pub fn decide<'a>(
     config: &UploadConfig,
+    presigner: Option<&'a Presigner>,
     request: &Request,
     attempt: &Attempt,
     has_body: bool,
     now: Timestamp,
-) -> Result<Decision, UploadError> {
+) -> Result<Decision<'a>, UploadError> {
     let grant = authorize(config, request, now)?;
     let upload = NewUpload { digest: event::announced_digest(request.headers())?, grant };
     let is_kept_back = attempt.resource == Resource::Authorize || (!has_body && upload.grant.size > 0);
-    Ok(if is_kept_back { Decision::SendTo(upload) } else { Decision::Store(upload) })
+    if !is_kept_back {
+        return Ok(Decision::Store(upload));
+    }
+    let presigner = presigner.ok_or(UploadError::KeptBack)?;
+    Ok(Decision::SendTo(SendTo { upload, presigner }))
 }
 
 async fn put<S: Objects>(state: &State<S>, request: Request, attempt: &Attempt) -> Response<Body> {
     let has_body = !request.body().is_empty();
-    match decide(&state.config, &request, attempt, has_body, state.clock.now()) {
+    let now = state.clock.now();
+    match decide(&state.config, Some(&state.presigner), &request, attempt, has_body, now) {
         Err(error) => attempt.answered(Err(error)),
-        Ok(Decision::SendTo(upload)) => attempt.granted(&upload.grant, redirect(state, &upload).await),
+        Ok(Decision::SendTo(kept_back)) => {
+            attempt.granted(kept_back.grant(), kept_back.redirect(&state.store, now).await)
+        }
         Ok(Decision::Store(upload)) => {
             let stored = store(state, &upload, request.into_body()).await;
             attempt.granted(&upload.grant, stored)
@@ -157,32 +178,40 @@ pub fn stored(created: Result<Creation, CreateError>) -> Result<Response<Body>, 
     }
 }
 
-/// Where the body is to be sent to. The grant goes along as an extension of the response, for a front in the same
-/// process.
-///
-/// # Errors
-/// There is a file already; the store or the signing failed.
-pub async fn redirect<S: Objects>(state: &State<S>, upload: &NewUpload) -> Result<Response<Body>, UploadError> {
-    let NewUpload { grant, digest: checksum } = upload;
-    let key = Key::of_grant(grant)?;
-    if state.store.head(&grant.path).await?.is_some() {
-        return Err(UploadError::Exists);
+impl SendTo<'_> {
+    /// What the token grants.
+    #[must_use]
+    pub fn grant(&self) -> &Grant {
+        &self.upload.grant
     }
-    let url = state.presigner.presign(&UrlTerms {
-        method: Method::PUT,
-        key: key.as_str(),
-        response: &[],
-        content_length: Some(grant.size),
-        checksum: *checksum,
-        at: state.clock.now(),
-        expires_in: PUT_URL_LIFE,
-    })?;
-    let mut response = answer::redirect(&url, 0);
-    response.extensions_mut().insert(grant.clone());
-    if let Some(checksum) = checksum {
-        answer::set(&mut response, answer::FRONT_CHECKSUM, &checksum.to_base64());
+
+    /// Says where the body is to be sent to. The grant goes along as an extension of the response, for a front in the
+    /// same process.
+    ///
+    /// # Errors
+    /// There is a file already; the store or the signing failed.
+    pub async fn redirect(&self, store: &impl Objects, now: Timestamp) -> Result<Response<Body>, UploadError> {
+        let NewUpload { grant, digest: checksum } = &self.upload;
+        let key = Key::of_grant(grant)?;
+        if store.head(&grant.path).await?.is_some() {
+            return Err(UploadError::Exists);
+        }
+        let url = self.presigner.presign(&UrlTerms {
+            method: Method::PUT,
+            key: key.as_str(),
+            response: &[],
+            content_length: Some(grant.size),
+            checksum: *checksum,
+            at: now,
+            expires_in: PUT_URL_LIFE,
+        })?;
+        let mut response = answer::redirect(&url, 0);
+        response.extensions_mut().insert(grant.clone());
+        if let Some(checksum) = checksum {
+            answer::set(&mut response, answer::FRONT_CHECKSUM, &checksum.to_base64());
+        }
+        Ok(response)
     }
-    Ok(response)
 }
 
 /// Metronome's DELETE.

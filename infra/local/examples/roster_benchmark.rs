@@ -34,7 +34,7 @@ async fn main() -> ExitCode {
     let settings = Settings::load(folder.path(), lookup).expect("settings");
     let stack = Stack::start(Options {
         listen: Address::Tcp(([127, 0, 0, 1], 0).into()),
-        s3_listen: ([127, 0, 0, 1], 0).into(),
+        s3_listen: Some(([127, 0, 0, 1], 0).into()),
         data: folder.path().to_owned(),
         strict_aws: false,
         expire_every: None,

@@ -33,8 +33,8 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(3_600);
 /// What a shell reports for a process that Ctrl-C has ended.
 const INTERRUPTED: i32 = 130;
 
-/// File sharing for an XMPP server, on this machine: the functions of the Satchel bundle behind a local API
-/// Gateway, with an S3 server on a folder.
+/// File sharing for an XMPP server, on this machine: the functions of the Satchel bundle behind one address, with all
+/// files in one folder.
 #[derive(Debug, Parser)]
 #[command(name = "satchel", version, after_help = AFTER_HELP)]
 pub struct Arguments {
@@ -44,13 +44,14 @@ pub struct Arguments {
     /// Where the gateway listens; XMPP clients upload and download here. `unix:PATH` is a Unix socket for a reverse proxy
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: Address,
-    /// Where the S3 server listens; downloads are redirected here
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9000", global = true)]
-    pub s3_listen: SocketAddr,
+    /// Where an S3 server on the folder listens, for S3 tools and for slots that lead to S3; without it there is none
+    #[arg(long, value_name = "ADDR")]
+    pub s3_listen: Option<SocketAddr>,
     /// The folder that keeps files, index and secrets
     #[arg(long, value_name = "DIR", default_value = ".satchel", global = true)]
     pub data: PathBuf,
-    /// Refuse what AWS would refuse: bodies that no Lambda event can hold (413)
+    /// Do as on AWS: refuse bodies that no Lambda event can hold (413), redirect downloads to S3, which listens on a free port
+    /// of 127.0.0.1 unless --s3-listen names another address
     #[arg(long)]
     pub strict_aws: bool,
     /// How the line of each request is printed, and all else that standard output gets

@@ -1,9 +1,9 @@
-//! `satchel expire`: one run by hand, with a table for a person. Beside a running stack it goes through that stack's
-//! S3, as the files can be open only once; otherwise it opens them itself.
+//! `satchel expire`: one run by hand, with a table for a person. Where a stack has the files open it is the stack that
+//! carries it out, as the files can be open only once; otherwise the command opens them itself.
 
 mod table;
 
-use std::{io::IsTerminal, net::SocketAddr, time::Duration};
+use std::{io::IsTerminal, path::Path};
 
 use satchel_aws::{
     clock::Clock,
@@ -13,43 +13,45 @@ use satchel_aws::{
 use satchel_core::{
     config::ExpireConfig,
     expiry::{
-        entry::PREFIX,
         order::Order,
         report::{Summary, Tally},
     },
 };
 use satchel_expire::Options;
-use satchel_s3::{OpenError, listener::Address, listener::Terms};
-use satchel_store::Inventory;
-use tokio::net::TcpStream;
+use satchel_s3::OpenError;
+use satchel_store::Upkeep;
 
 use crate::{
-    cli::Arguments, embedded_s3::open_s3, gateway::event::request_id, journal::Sink, running::Running,
-    settings::Settings, stack::StackError, storage, terminal::LogFormat,
+    cli::Arguments,
+    control::{self, RunningStack, Said, gone},
+    files::Files,
+    gateway::event::request_id,
+    journal::Sink,
+    settings::Settings,
+    stack::StackError,
+    storage,
+    terminal::LogFormat,
 };
 
-/// A stack on this machine accepts at once.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Where nobody watches a terminal, progress is a line for so many objects.
 const LINE_EVERY: u64 = 10_000;
 
 /// Runs once and prints what came of it; says whether nothing failed.
 ///
 /// # Errors
-/// See [`StackError`]; nothing was deleted then, unless by lifecycle rules.
+/// See [`StackError`]; nothing was deleted then, unless by lifecycle rules or before a stack that was asked has ended.
 pub async fn expire(arguments: &Arguments, dry_run: bool) -> Result<bool, StackError> {
     let seen = Seen::of_event("expire", request_id());
     let settings = Settings::load(&arguments.data, satchel_aws::bootstrap::environment)?;
-    let (order, elsewhere) = (Order { dry_run }, state(&settings)?);
+    let order = Order { dry_run };
+    settings.keys_are_there()?;
+    let config = ExpireConfig::parse(|name| settings.given(name))?;
     let summary = if !settings.embedded() {
-        run(&elsewhere, order).await?
-    } else if let Some(state) = running_stack(&settings, arguments.s3_listen).await? {
-        let s3 = arguments.s3_listen;
-        let text = format!("A stack is running on {s3}; its lifecycle rules are its own business.");
-        arguments.log_format.announce("stack_found", &text, [("s3", s3.to_string().into())]);
-        run(&state, order).await?
+        run(&State::new(config, settings.credentials(), Clock::System), order).await?
+    } else if let Some(summary) = in_running_stack(arguments, order).await? {
+        summary
     } else {
-        in_own_folder(arguments, &settings, order).await?
+        in_own_folder(arguments, &settings, config, order).await?
     };
     match arguments.log_format {
         LogFormat::Text => log::print(table::of(&summary)),
@@ -58,52 +60,67 @@ pub async fn expire(arguments: &Arguments, dry_run: bool) -> Result<bool, StackE
     Ok(summary.errors == 0)
 }
 
-fn state(settings: &Settings) -> Result<satchel_expire::State, StackError> {
-    settings.keys_are_there()?;
-    let config = ExpireConfig::parse(|name| settings.given(name))?;
-    Ok(State::new(config, settings.credentials(), Clock::System))
-}
-
-/// The S3 of a stack that runs on this very data folder: only such a one takes the key kept there.
-async fn running_stack(settings: &Settings, s3: SocketAddr) -> Result<Option<satchel_expire::State>, StackError> {
-    let connected = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(s3)).await;
-    if !matches!(connected, Ok(Ok(_))) {
+/// By the stack that has this data folder open, if there is one.
+async fn in_running_stack(arguments: &Arguments, order: Order) -> Result<Option<Summary>, StackError> {
+    let (data, format) = (&arguments.data, arguments.log_format);
+    let unable = |problem: String| StackError::Command { data: data.clone(), problem };
+    let Some(stack) = RunningStack::find(data).await.map_err(|error| unable(error.to_string()))? else {
         return Ok(None);
-    }
-    let state = state(&settings.clone().listening_on(&Address::Tcp(s3), s3))?;
-    Ok(state.store.list(PREFIX, None).await.is_ok().then_some(state))
+    };
+    let socket = control::socket(data).display().to_string();
+    format.announce("stack_found", &format!("A stack is running on {}.", data.display()), [("socket", socket.into())]);
+    let (mut progress, mut ended) = (Progress::default(), None);
+    let hear = |said| match said {
+        Said::Lifecycle(expired) => announce_lifecycle(format, expired),
+        Said::Progress(gone) => progress.show(gone),
+        Said::Summary(summary) => ended = Some(Ok(*summary)),
+        Said::Failed(problem) => ended = Some(Err(problem)),
+    };
+    stack.give(&control::expire_target(order), hear).await.map_err(|error| unable(error.to_string()))?;
+    progress.end();
+    ended.unwrap_or_else(|| Err("it has not said what came of it".to_owned())).map(Some).map_err(unable)
 }
 
 /// Opens the files and applies the lifecycle rules, unless nothing is to be deleted, before it runs.
-async fn in_own_folder(arguments: &Arguments, settings: &Settings, order: Order) -> Result<Summary, StackError> {
-    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+async fn in_own_folder(
+    arguments: &Arguments,
+    settings: &Settings,
+    config: ExpireConfig,
+    order: Order,
+) -> Result<Summary, StackError> {
     let format = arguments.log_format;
     let lines = Sink::new(move |line| log::print(format.render(line, false)));
     let options = storage::options(settings, &Clock::System, lines)?;
-    let (server, store, address) = match open_s3(&arguments.data, anywhere, settings, options, Terms::default()).await {
-        Err(StackError::Open(OpenError::InUse(_))) => {
-            let (data, s3_listen) = (arguments.data.clone(), arguments.s3_listen);
-            return Err(StackError::InUseElsewhere { data, s3_listen });
-        }
-        opened => opened?,
-    };
-    let server = Running::spawn(|told| server.serve(async { drop(told.await) }));
-    let state = state(&settings.clone().listening_on(&Address::Tcp(address), address))?;
+    let store =
+        storage::open(&arguments.data, settings, options).await.map_err(|error| in_use(error, &arguments.data))?;
     if !order.dry_run {
-        let expired = store.apply_lifecycle(&state.config.s3.bucket).await?;
-        let text = format!("Lifecycle rules: {} object(s), {}.", expired.objects, table::bytes(expired.bytes));
-        let fields = [("objects", expired.objects.into()), ("bytes", expired.bytes.into())];
-        arguments.log_format.announce("lifecycle_applied", &text, fields);
+        let expired = store.apply_lifecycle(&config.s3.bucket).await?;
+        announce_lifecycle(format, Tally { objects: expired.objects, bytes: expired.bytes });
     }
-    let summary = run(&state, order).await;
-    server.stop().await;
+    let files = Files::new(store.clone(), &config.s3, Clock::System);
+    let summary = run(&State::on(files, config, settings.credentials(), Clock::System), order).await;
     store.close().await?;
     summary
 }
 
-async fn run(state: &satchel_expire::State, order: Order) -> Result<Summary, StackError> {
+fn in_use(error: StackError, data: &Path) -> StackError {
+    match error {
+        StackError::Open(OpenError::InUse(_)) => {
+            StackError::InUse { data: data.to_owned(), socket: control::socket(data) }
+        }
+        other => other,
+    }
+}
+
+fn announce_lifecycle(format: LogFormat, expired: Tally) {
+    let text = format!("Lifecycle rules: {} object(s), {}.", expired.objects, table::bytes(expired.bytes));
+    let fields = [("objects", expired.objects.into()), ("bytes", expired.bytes.into())];
+    format.announce("lifecycle_applied", &text, fields);
+}
+
+async fn run<S: Upkeep>(state: &satchel_expire::State<S>, order: Order) -> Result<Summary, StackError> {
     let mut progress = Progress::default();
-    let mut watch = |summary: &Summary| progress.show(summary);
+    let mut watch = |summary: &Summary| progress.show(gone(summary));
     let options = Options { count_all: true, is_over: &|| false, watch: &mut watch };
     let summary = Box::pin(satchel_expire::run(state, order, options)).await?;
     progress.end();
@@ -117,8 +134,7 @@ struct Progress {
 }
 
 impl Progress {
-    fn show(&mut self, summary: &Summary) {
-        let Tally { objects, bytes } = table::gone(summary);
+    fn show(&mut self, Tally { objects, bytes }: Tally) {
         let terminal = std::io::stderr().is_terminal();
         if objects < self.shown + if terminal { 1 } else { LINE_EVERY } {
             return;

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use http::{Method, request::Parts};
 use lambda_http::{Body, Request, Response};
-use satchel_aws::{clock::Clock, log::Seen, state::State};
+use satchel_aws::{clock::Clock, log::Seen, presign::Presigner, state::State};
 use satchel_core::{
     basic::Callers,
     config::{
@@ -119,6 +119,8 @@ pub struct Functions {
     rosters: Rosters,
     seal: satchel_seal::State<AnyStore>,
     expire: satchel_expire::State<AnyStore>,
+    /// Where clients can reach an S3.
+    presigns: bool,
 }
 
 impl Functions {
@@ -127,6 +129,7 @@ impl Functions {
     pub fn new(configs: Configs, settings: &Settings, clock: &Clock, store: &AnyStore) -> Self {
         let (credentials, clock, store) = (|| settings.credentials(), clock.clone(), || store.clone());
         Self {
+            presigns: settings.presigns(),
             upload: State::on(store(), configs.upload, credentials(), clock.clone()),
             resume: State::on(store(), configs.resume, credentials(), clock.clone()),
             download: State::on(store(), configs.download, credentials(), clock.clone()),
@@ -202,6 +205,12 @@ impl Functions {
     #[must_use]
     pub fn upload(&self) -> &satchel_upload::State<AnyStore> {
         &self.upload
+    }
+
+    /// What signs the URLs that uploads are sent to; `None` where clients reach no S3.
+    #[must_use]
+    pub fn presigner(&self) -> Option<&Presigner> {
+        self.presigns.then_some(&self.upload.presigner)
     }
 
     /// The method of a request for a file: PUT, GET or HEAD, and at none of the other functions' addresses.

@@ -3,11 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use satchel_aws::log::{EventFailure, Seen};
-use satchel_core::expiry::{order::Order, report::Summary};
+use satchel_core::expiry::{
+    order::Order,
+    report::{Summary, Tally},
+};
 use satchel_expire::Options;
 use satchel_s3::{Expired, Store, StoreError};
 
-use crate::{functions::Functions, gateway::event::request_id, journal::Journal};
+use crate::{
+    control::{Said, gone},
+    functions::Functions,
+    gateway::event::request_id,
+    journal::Journal,
+};
 
 /// Keeps the files in order.
 #[derive(Debug)]
@@ -52,8 +60,36 @@ impl Housekeeper {
     /// # Errors
     /// See [`HousekeepingError`]. What S3 refuses `expire` is counted in the summary.
     pub async fn once(&self) -> Result<Summary, HousekeepingError> {
+        self.noted(self.clear()).await
+    }
+
+    /// Once, by somebody's command, who is told how it goes. A dry run leaves the lifecycle rules alone.
+    ///
+    /// # Errors
+    /// As [`Self::once`].
+    pub(crate) async fn by_hand(
+        &self,
+        order: Order,
+        say: &(impl Fn(Said) + Sync),
+    ) -> Result<Summary, HousekeepingError> {
+        self.noted(async {
+            if !order.dry_run {
+                let Expired { objects, bytes, .. } = self.apply_lifecycle().await?;
+                say(Said::Lifecycle(Tally { objects, bytes }));
+            }
+            let mut watch = |summary: &Summary| say(Said::Progress(gone(summary)));
+            let options = Options { count_all: true, is_over: &|| false, watch: &mut watch };
+            Ok(Box::pin(satchel_expire::run(self.functions.expire(), order, options)).await?)
+        })
+        .await
+    }
+
+    async fn noted(
+        &self,
+        run: impl Future<Output = Result<Summary, HousekeepingError>>,
+    ) -> Result<Summary, HousekeepingError> {
         let seen = self.journal.noting_cold_start(Seen::of_event("expire", request_id()));
-        let done = self.clear().await;
+        let done = run.await;
         self.journal.write(&match &done {
             Ok(summary) => seen.event_line(&satchel_expire::outcome(summary)),
             Err(error) => seen.event_line(&Err(error)),

@@ -1,11 +1,11 @@
 //! The program for one machine: it takes files into a folder and hands them out by the decisions of the very functions
 //! that run on Lambda, and hands all other requests to those functions as API Gateway events, with an S3 server on the same
-//! folder. `cargo run --release` starts it.
+//! folder where one is asked for. `cargo run --release` starts it.
 
 pub mod any_store;
 pub mod chronicle;
 pub mod cli;
-mod embedded_s3;
+mod control;
 mod expire;
 pub mod exporter;
 pub mod files;
@@ -18,6 +18,7 @@ mod keys;
 pub mod lifecycle;
 pub mod limits;
 mod notices;
+mod own_files;
 pub mod paste;
 mod rosters;
 mod running;

@@ -19,7 +19,7 @@ const MIN_FREE_BYTES: u64 = 64 << 20;
 
 /// Descriptors that no connection gets: the store's index and standing files, log, sockets that listen.
 const RESERVE: u64 = 128;
-/// A large upload takes one of the gateway's, two between gateway and S3, and a file.
+/// A connection and a file of the gateway's, and as much of the S3 server's on the folder, or of an S3 elsewhere.
 const FOR_A_CONNECTION: u64 = 4;
 /// What is let in however few descriptors there are.
 const LEAST: usize = 16;
@@ -70,18 +70,11 @@ impl Limits {
         Patience { head: self.head, ..Patience::default() }
     }
 
-    /// The gateway's, of a process that may open so many files.
+    /// A server's, of a process that may open so many files: the gateway's, and the S3 server's besides.
     #[must_use]
-    pub fn of_gateway(&self, files: u64) -> Room {
+    pub fn of_server(&self, files: u64) -> Room {
         let affordable = usize::try_from(files.saturating_sub(RESERVE) / FOR_A_CONNECTION).unwrap_or(usize::MAX);
         Room { connections: self.room.connections.min(affordable.max(LEAST)), ..self.room }
-    }
-
-    /// The S3 server's: each of the gateway's may be passed on, and clients come by themselves.
-    #[must_use]
-    pub fn of_s3(&self, files: u64) -> Room {
-        let room = self.of_gateway(files);
-        Room { connections: room.connections * 2, ..room }
     }
 
     /// How much of the disk uploads leave free, in bytes.
@@ -122,11 +115,8 @@ mod tests {
     #[test]
     fn connections_leave_files_for_the_store() {
         let limits = Limits::parse(|_| None).unwrap();
-        for (files, gateway, s3) in
-            [(64, 16, 32), (256, 32, 64), (1_024, 224, 448), (4_224, 1_024, 2_048), (u64::MAX, 1_024, 2_048)]
-        {
-            let rooms = (limits.of_gateway(files).connections, limits.of_s3(files).connections);
-            assert_eq!(rooms, (gateway, s3), "{files}");
+        for (files, connections) in [(64, 16), (256, 32), (1_024, 224), (4_224, 1_024), (u64::MAX, 1_024)] {
+            assert_eq!(limits.of_server(files).connections, connections, "{files}");
         }
         assert_eq!((limits.of_one_client(), limits.patience().head), (256, Duration::from_secs(30)));
     }
@@ -137,7 +127,7 @@ mod tests {
             Limits::parse(move |name| (name == given).then(|| value.to_owned()))
         };
         let limits = parse(CONNECTIONS, " 20 ").unwrap();
-        assert_eq!((limits.of_gateway(u64::MAX).connections, limits.of_s3(u64::MAX).connections), (20, 40));
+        assert_eq!(limits.of_server(u64::MAX).connections, 20);
         assert_eq!(parse(OF_ONE_CLIENT, "7").unwrap().of_one_client(), 7);
         assert_eq!(parse(HEADER, "3600").unwrap().patience().head, Duration::from_secs(3_600));
         for (name, value) in

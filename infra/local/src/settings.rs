@@ -71,9 +71,12 @@ const KEYS: [(&str, &str); 2] = [
     ("AWS_ACCESS_KEY_ID", "the S3 at the named endpoint needs it"),
     ("AWS_SECRET_ACCESS_KEY", "the S3 at the named endpoint needs it"),
 ];
-/// What must be there once both servers are bound, and why.
+/// What must be there once the gateway is bound, and why.
 const URL: (&str, &str) =
     ("SATCHEL_PUBLIC_URL", "clients cannot reach a Unix socket: name the URL of the reverse proxy before it");
+const SLOT_PUT: &str = "SATCHEL_SLOT_PUT";
+/// Said of slots that lead to S3, where there is none.
+const NO_S3: &str = "'s3' needs an S3 that clients can reach: start with --s3-listen, or leave it at 'front'";
 
 /// Those whose values may be seen by whoever sees the status page. All others are secrets, or were not thought about.
 const SHOWN: &[&str] = &[
@@ -118,6 +121,7 @@ pub struct Settings {
     variables: HashMap<String, String>,
     session_token: Option<String>,
     embedded: bool,
+    presigns: bool,
     made_secret: bool,
     own_public_url: bool,
     exposed: bool,
@@ -139,8 +143,15 @@ impl Settings {
         let variables: HashMap<String, String> = VARIABLES.iter().filter_map(given).collect();
         let embedded = !["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|name| variables.contains_key(*name));
         let session_token = environment("AWS_SESSION_TOKEN");
-        let mut settings =
-            Self { variables, session_token, embedded, made_secret: false, own_public_url: false, exposed: false };
+        let mut settings = Self {
+            variables,
+            session_token,
+            embedded,
+            presigns: !embedded,
+            made_secret: false,
+            own_public_url: false,
+            exposed: false,
+        };
         settings.complete(data).map_err(|cause| StackError::DataFolder { folder: data.to_owned(), cause })?;
         if embedded {
             // The functions must know what the bucket's rules do.
@@ -159,7 +170,7 @@ impl Settings {
             self.set("SATCHEL_UPLOAD_SECRETS", keys::kept(data, SECRET_FILE)?);
         }
         // The gateway is a front, and every ejabberd can name it.
-        self.variables.entry("SATCHEL_SLOT_PUT".into()).or_insert_with(|| "front".into());
+        self.variables.entry(SLOT_PUT.into()).or_insert_with(|| "front".into());
         if self.embedded {
             self.set("SATCHEL_BUCKET", BUCKET.into());
             self.set("AWS_REGION", REGION.into());
@@ -171,13 +182,15 @@ impl Settings {
         Ok(())
     }
 
-    /// Fills in what is known once both servers are bound. A Unix socket has no URL.
-    pub(crate) fn listening_on(mut self, gateway: &Address, s3: SocketAddr) -> Self {
+    /// Fills in what is known once all servers are bound: the gateway, and the folder's S3 where it listens. A Unix socket
+    /// has no URL.
+    pub(crate) fn listening_on(mut self, gateway: &Address, s3: Option<SocketAddr>) -> Self {
         if let Address::Tcp(gateway) = gateway {
             self.own_public_url = !self.variables.contains_key("SATCHEL_PUBLIC_URL");
             self.variables.entry("SATCHEL_PUBLIC_URL".into()).or_insert_with(|| format!("http://{gateway}/upload/"));
         }
-        if self.embedded {
+        if let Some(s3) = s3.filter(|_| self.embedded) {
+            self.presigns = true;
             self.set("AWS_ENDPOINT_URL_S3", format!("http://{s3}"));
         }
         self
@@ -214,6 +227,12 @@ impl Settings {
     #[must_use]
     pub fn embedded(&self) -> bool {
         self.embedded
+    }
+
+    /// Whether there is an S3 that clients can reach, so that a URL can be signed for it.
+    #[must_use]
+    pub fn presigns(&self) -> bool {
+        self.presigns
     }
 
     /// Whether the public URL is the address that is listened on, as none was named.
@@ -266,6 +285,9 @@ impl Settings {
     /// API Gateway has a URL of its own, too; here a Unix socket needs one given.
     pub(crate) fn is_complete(&self) -> Result<(), ConfigError> {
         let mut problems = [self.missing(&KEYS), self.missing(&[URL])].concat();
+        if !self.presigns && self.get(SLOT_PUT).trim() == "s3" {
+            problems.push(ConfigProblem { name: SLOT_PUT, problem: NO_S3.to_owned() });
+        }
         let refused = [self.trusted_proxies().err(), self.limits().err()];
         problems.extend(refused.into_iter().flatten().flat_map(|error| error.0));
         all_there(problems)

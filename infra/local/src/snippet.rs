@@ -78,11 +78,10 @@ pub fn address(address: &Address) -> String {
 
 /// Where files are.
 pub fn store(s3: Option<SocketAddr>, data: &Path, settings: &Settings) -> String {
+    let (data, days) = (data.display(), settings.get("SATCHEL_RETENTION_DAYS"));
     match s3 {
-        Some(address) => {
-            let days = settings.get("SATCHEL_RETENTION_DAYS");
-            format!("{} (S3 on http://{address}), deleted after {days} days", data.display())
-        }
+        Some(address) => format!("{data} (S3 on http://{address}), deleted after {days} days"),
+        None if settings.embedded() => format!("{data}, deleted after {days} days"),
         None => format!("bucket {} at {}", settings.get("SATCHEL_BUCKET"), settings.get("AWS_ENDPOINT_URL_S3")),
     }
 }

@@ -13,6 +13,8 @@ use tokio::runtime::Handle;
 use crate::{
     health::{Check, Condition, Health},
     journal::Sink,
+    keys,
+    lifecycle::Template,
     notices::notice,
     settings::{STORE, Settings},
     stack::StackError,
@@ -28,6 +30,17 @@ pub(crate) fn options(settings: &Settings, clock: &Clock, lines: Sink) -> Result
         floor: settings.limits()?.min_free_bytes(),
         ..StoreOptions::default()
     })
+}
+
+/// Opens the files, and gives the bucket the template's lifecycle rules.
+pub(crate) async fn open(data: &Path, settings: &Settings, options: StoreOptions) -> Result<Store, StackError> {
+    let rules = Template::own()?.rules(|name| settings.given(name))?;
+    let folder = data.join(STORE);
+    keys::create_folder(&folder).map_err(|cause| StackError::DataFolder { folder: folder.clone(), cause })?;
+    let store = Store::open_with(&folder, options).await?;
+    store.create_bucket(settings.get("SATCHEL_BUCKET")).await?;
+    store.set_lifecycle(settings.get("SATCHEL_BUCKET"), &rules).await?;
+    Ok(store)
 }
 
 fn line_of(said: &Notice) -> Line {

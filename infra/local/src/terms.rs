@@ -18,19 +18,19 @@ use crate::{
 pub fn of_gateway(limits: &Limits, proxies: TrustedProxies, clock: &Clock, journal: Arc<Journal>) -> Terms {
     Terms {
         patience: limits.patience(),
-        room: limits.of_gateway(limits::files()),
+        room: limits.of_server(limits::files()),
         for_others: Arc::new(move |peer| proxies.trust(peer)),
         clock: wall_clock(clock),
         unreadable: Some(unreadable(journal)),
     }
 }
 
-/// The S3 server's. The gateway comes from this machine, and passes on what others send.
+/// The S3 server's on the folder. What comes from this machine may be a reverse proxy's, and speak for others.
 pub fn of_s3(limits: &Limits, proxies: TrustedProxies, clock: &Clock) -> Terms {
     let of_this_machine = |peer| matches!(peer, Peer::Ip(address) if address.is_loopback());
     Terms {
         patience: limits.patience(),
-        room: limits.of_s3(limits::files()),
+        room: limits.of_server(limits::files()),
         for_others: Arc::new(move |peer| of_this_machine(peer) || proxies.trust(peer)),
         clock: wall_clock(clock),
         unreadable: None,

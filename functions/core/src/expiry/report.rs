@@ -1,6 +1,6 @@
 //! The report of a run: a line of JSON for each object, and a summary at the end.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::json;
 
 use crate::{date_time, time::Timestamp};
@@ -74,7 +74,7 @@ impl Item {
 }
 
 /// Objects and their bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// How many.
     pub objects: u64,
@@ -91,14 +91,14 @@ impl Tally {
 }
 
 /// What a run came to; a dry run counts what would be deleted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// Which run.
     pub run: String,
     /// Nothing was deleted.
     pub dry_run: bool,
     /// When it began.
-    #[serde(serialize_with = "as_date_time")]
+    #[serde(serialize_with = "as_date_time", deserialize_with = "of_date_time")]
     pub started: Timestamp,
     /// Nothing is left for a later run but what failed: it was not out of time.
     pub complete: bool,
@@ -113,10 +113,10 @@ pub struct Summary {
     /// Entries without their object.
     pub stale_entries: u64,
     /// When the oldest file that went was stored.
-    #[serde(serialize_with = "as_date_time_if_any")]
+    #[serde(serialize_with = "as_date_time_if_any", deserialize_with = "of_date_time_if_any")]
     pub oldest: Option<Timestamp>,
     /// When the newest file that went was stored.
-    #[serde(serialize_with = "as_date_time_if_any")]
+    #[serde(serialize_with = "as_date_time_if_any", deserialize_with = "of_date_time_if_any")]
     pub newest: Option<Timestamp>,
     /// Left alone, as they had changed or another run was faster.
     pub changed: u64,
@@ -199,6 +199,17 @@ fn as_date_time_if_any<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> 
     at.map(date_time::format).serialize(serializer)
 }
 
+fn of_date_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    date_time::parse(&text).ok_or_else(|| de::Error::custom("not a date and time"))
+}
+
+fn of_date_time_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    let read = |text: String| date_time::parse(&text).ok_or_else(|| de::Error::custom("not a date and time"));
+    text.map(read).transpose()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,5 +259,6 @@ mod tests {
             "changed": 1, "errors": 1, "last_error": "SlowDown", "left": null, "unfinished": null,
         }});
         assert_eq!(read, expected);
+        assert_eq!(serde_json::from_value::<Summary>(read["summary"].clone()).unwrap(), summary, "it can be read back");
     }
 }

@@ -6,16 +6,6 @@ use satchel_core::{
     object_key::Key,
 };
 
-/// All that went, or in a dry run would go.
-pub(super) fn gone(summary: &Summary) -> Tally {
-    let tallies = [summary.expired, summary.over_limit, summary.abandoned];
-    let sum = |total: Tally, tally: &Tally| Tally {
-        objects: total.objects + tally.objects,
-        bytes: total.bytes.saturating_add(tally.bytes),
-    };
-    tallies.iter().fold(Tally::default(), sum)
-}
-
 /// The table, and what does not fit into one.
 pub(super) fn of(summary: &Summary) -> String {
     let done = if summary.dry_run { "would be deleted" } else { "deleted" };
@@ -113,6 +103,6 @@ mod tests {
         ] {
             assert!(table.contains(expected), "{table}");
         }
-        assert_eq!(gone(&summary), Tally { objects: 1_234, bytes: 5_000 });
+        assert_eq!(crate::control::gone(&summary), Tally { objects: 1_234, bytes: 5_000 });
     }
 }

@@ -59,8 +59,8 @@ pub struct Doors {
     pub of_one_client: usize,
     /// Where bodies wait.
     pub spool: Spool,
-    /// Whether S3 is in the same folder.
-    pub stores_here: bool,
+    /// What sends large bodies to another S3, where files are in one.
+    pub front: Option<Front>,
     /// The files in that folder, where they are handed out from here; `None`: by redirects, as on AWS.
     pub files: Option<Files>,
 }
@@ -69,11 +69,10 @@ pub struct Doors {
 #[derive(Debug)]
 pub struct Gateway {
     functions: Arc<Functions>,
-    front: Front,
+    front: Option<Front>,
     proxies: TrustedProxies,
     crowd: Crowd,
     spool: Arc<Spool>,
-    stores_here: bool,
     files: Option<Files>,
     strict_aws: bool,
     journal: Arc<Journal>,
@@ -84,15 +83,14 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway in front of `functions`, which refuses what AWS would refuse where it is `strict_aws`.
     #[must_use]
-    pub fn new(functions: Arc<Functions>, front: Front, doors: Doors, strict_aws: bool, status: Arc<Status>) -> Self {
-        let Doors { proxies, of_one_client, spool, stores_here, files } = doors;
+    pub fn new(functions: Arc<Functions>, doors: Doors, strict_aws: bool, status: Arc<Status>) -> Self {
+        let Doors { proxies, of_one_client, spool, front, files } = doors;
         Self {
             functions,
             front,
             proxies,
             crowd: Crowd::new(of_one_client),
             spool: Arc::new(spool),
-            stores_here,
             files,
             strict_aws,
             journal: Arc::clone(status.journal()),
@@ -178,8 +176,8 @@ impl Gateway {
                     let response = GatewayError::Spool(full).answer(&parts.method);
                     return Ok(self.instead(parts, seen, "gateway", response, &decision));
                 }
-                if length > BODY_LIMIT {
-                    let response = self.front.stream(parts, body, &decision).await;
+                if let Some(front) = self.front_for(length) {
+                    let response = front.stream(parts, body, &decision).await;
                     return Ok(self.instead(parts, seen, "front", response, &decision));
                 }
                 let answered = self.invoke_with(parts, body, length, Some(asked_at)).await;
@@ -194,9 +192,14 @@ impl Gateway {
         }
     }
 
+    /// What takes a body of this length past the functions.
+    fn front_for(&self, length: u64) -> Option<&Front> {
+        self.front.as_ref().filter(|_| length > BODY_LIMIT)
+    }
+
     /// Whether this machine has room for a body, where that is what it takes.
     fn has_room_for(&self, length: u64) -> io::Result<()> {
-        if length > BODY_LIMIT && !self.stores_here { Ok(()) } else { self.spool.has_room_for(length) }
+        if self.front_for(length).is_some() { Ok(()) } else { self.spool.has_room_for(length) }
     }
 
     /// The answer of another part than the function that said yes, in the one line that both have.

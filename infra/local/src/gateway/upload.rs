@@ -20,15 +20,16 @@ impl Gateway {
         // What is no length is for the decision to refuse.
         let has_body =
             body::is_chunked(&parts.headers) || !matches!(body::announced_length(&parts.headers), Ok(None | Some(0)));
-        let decided = satchel_upload::decide(&state.config, &request, &attempt, has_body, self.functions.now());
+        let (presigner, now) = (self.functions.presigner(), self.functions.now());
+        let decided = satchel_upload::decide(&state.config, presigner, &request, &attempt, has_body, now);
         let response = match decided {
             Ok(Decision::Store(upload)) => {
                 let stored = store(files, parts, &upload, body).await;
                 attempt.granted(&upload.grant, stored)
             }
-            Ok(Decision::SendTo(upload)) => {
+            Ok(Decision::SendTo(kept_back)) => {
                 body::drain(body, &parts.headers);
-                attempt.granted(&upload.grant, satchel_upload::redirect(state, &upload).await)
+                attempt.granted(kept_back.grant(), kept_back.redirect(files, now).await)
             }
             Err(error) => {
                 body::drain(body, &parts.headers);

@@ -10,7 +10,7 @@ use crate::process::{BINARY, Program};
 
 fn satchel(data: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(BINARY);
-    command.args(["--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0", "--data"]).arg(data).args(arguments);
+    command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data).args(arguments);
     command.env_clear().stdin(Stdio::null()).output().unwrap()
 }
 

@@ -39,9 +39,7 @@ impl Program {
     pub fn start_in(folder: TempDir, before: &str, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(format!("{before}\nexec \"$0\" \"$@\"")).arg(BINARY);
-        command
-            .args(["--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0", "--data"])
-            .arg(folder.path().join("data"));
+        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(folder.path().join("data"));
         command.env_clear().env("SATCHEL_UPLOAD_SECRETS", SECRET).envs(variables.iter().copied());
         let errors = File::create(folder.path().join("errors")).unwrap();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors).spawn().unwrap();

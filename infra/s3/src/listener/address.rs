@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -73,6 +73,15 @@ pub enum Listener {
 }
 
 impl Listener {
+    /// Binds a Unix socket for processes of this user and root's alone, 0600, at a path of any length. It takes the place of
+    /// one that nobody listens on any more, and is removed once the listener is dropped.
+    ///
+    /// # Errors
+    /// What the system says: in use, no such folder, no sockets there.
+    pub async fn private(path: &Path) -> io::Result<Self> {
+        UnixSocketFile::bind_private(path).await.map(Self::Unix)
+    }
+
     /// The address it is bound to, with the port that port 0 has become.
     ///
     /// # Errors

@@ -32,6 +32,7 @@ use busy::Busy;
 use crowd::Crowd;
 pub use crowd::{Room, client_group};
 use idle::WriteTimeout;
+pub use unix::connect_private;
 use unreadable::{Worded, Words};
 
 /// What a connection reads ahead, and the longest head of a request: 16 KiB. A busy connection costs little more.

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,9 @@ use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
 /// For owner and group: the group is the reverse proxy's.
 const MODE: u32 = 0o660;
+/// For the owner alone, and root.
+const PRIVATE_MODE: u32 = 0o600;
+const ROOT: u32 = 0;
 /// Connections that may wait to be accepted, as many as tokio's TCP listener lets wait.
 const BACKLOG: u32 = 1024;
 /// Bytes of the longest path: `sun_path` without its last one (unix(7)).
@@ -19,10 +23,27 @@ const LONGEST_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 pub struct UnixSocketFile {
     file: SocketFile,
     listener: UnixListener,
+    /// The user whose processes alone are let in, besides root's.
+    only: Option<u32>,
+    /// What its path goes through.
+    _folder: Option<File>,
 }
 
 impl UnixSocketFile {
     pub(super) async fn bind(path: &Path) -> io::Result<Self> {
+        Self::bind_with(path, MODE).await
+    }
+
+    /// The same for processes of this user and root's, however long the path is.
+    pub(super) async fn bind_private(path: &Path) -> io::Result<Self> {
+        let (path, folder) = within_reach(path)?;
+        let socket = Self::bind_with(&path, PRIVATE_MODE).await?;
+        // Whoever owns the file is who made it: this process.
+        let only = Some(fs::symlink_metadata(&path)?.uid());
+        Ok(Self { only, _folder: folder, ..socket })
+    }
+
+    async fn bind_with(path: &Path, mode: u32) -> io::Result<Self> {
         // Of two that start at once, neither may take the other's new socket for a stale one. The lock goes with the
         // handle.
         let folder = File::open(path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
@@ -32,8 +53,8 @@ impl UnixSocketFile {
         socket.bind(path).map_err(explain)?;
         let file = SocketFile::of(path)?;
         // Nobody can connect before listen.
-        fs::set_permissions(path, Permissions::from_mode(MODE))?;
-        Ok(Self { file, listener: socket.listen(BACKLOG)? })
+        fs::set_permissions(path, Permissions::from_mode(mode))?;
+        Ok(Self { file, listener: socket.listen(BACKLOG)?, only: None, _folder: None })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -41,7 +62,40 @@ impl UnixSocketFile {
     }
 
     pub(super) async fn accept(&self) -> io::Result<UnixStream> {
-        Ok(self.listener.accept().await?.0)
+        loop {
+            let (stream, _) = self.listener.accept().await?;
+            let Some(owner) = self.only else { return Ok(stream) };
+            // Others hear that the connection has ended.
+            if stream.peer_cred().is_ok_and(|peer| is_let_in(peer.uid(), owner)) {
+                return Ok(stream);
+            }
+        }
+    }
+}
+
+fn is_let_in(user: u32, owner: u32) -> bool {
+    user == owner || user == ROOT
+}
+
+/// Connects to a socket, however long its path is.
+///
+/// # Errors
+/// What the system says: there is none, nobody listens on it, it is for others.
+pub async fn connect_private(path: &Path) -> io::Result<UnixStream> {
+    let (path, _folder) = within_reach(path)?;
+    UnixStream::connect(path).await
+}
+
+/// A path that an address has room for, and the folder that must stay open as long as it is used: Linux knows the folder
+/// by its descriptor, too.
+fn within_reach(path: &Path) -> io::Result<(PathBuf, Option<File>)> {
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if cfg!(target_os = "linux") && path.as_os_str().len() > LONGEST_PATH => {
+            let folder = File::open(parent)?;
+            let place = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
+            Ok((place.join(name), Some(folder)))
+        }
+        _ => Ok((path.to_owned(), None)),
     }
 }
 
@@ -124,6 +178,27 @@ mod tests {
         UnixStream::connect(&path).await.unwrap();
         drop(socket);
         assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_private_socket_is_for_its_owner_and_root_however_long_its_path() {
+        let (folder, short) = place();
+        let long = folder.path().join("a".repeat(100)).join("b".repeat(100)).join("control.sock");
+        fs::create_dir_all(long.parent().unwrap()).unwrap();
+        for path in [short, long] {
+            let (reached, _folder) = within_reach(&path).unwrap();
+            stale(&reached);
+            let socket = UnixSocketFile::bind_private(&path).await.unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+            let (accepted, connected) = tokio::join!(socket.accept(), connect_private(&path));
+            assert!(accepted.is_ok() && connected.is_ok());
+            drop(socket);
+            assert!(!path.exists());
+        }
+        for (user, owner, let_in) in [(1_000, 1_000, true), (0, 1_000, true), (1_001, 1_000, false), (1_000, 0, false)]
+        {
+            assert_eq!(is_let_in(user, owner), let_in, "{user} at {owner}'s");
+        }
     }
 
     #[tokio::test]

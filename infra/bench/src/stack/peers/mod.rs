@@ -76,7 +76,7 @@ impl Peer {
         let (process, address) = match kind {
             Kind::Satchel => {
                 let mut command = Command::new(satchel);
-                command.args(["--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0", "--data"]).arg(&folder);
+                command.args(["--listen", "127.0.0.1:0", "--data"]).arg(&folder);
                 command.env_clear().env("SATCHEL_UPLOAD_SECRETS", SECRET);
                 Process::announced(kind.name(), &mut command, &printed)?
             }
