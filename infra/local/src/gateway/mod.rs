@@ -17,9 +17,10 @@ mod spool;
 mod turns;
 mod upload;
 
-use std::{io, sync::Arc};
+use std::{io, panic::AssertUnwindSafe, sync::Arc};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{Method, StatusCode, request::Parts};
 use http_body_util::Either;
 use hyper::{Request, Response, body::Incoming};
@@ -113,7 +114,13 @@ impl Gateway {
         parts.extensions.insert(arrived);
         let (gateway, parts) = (Arc::clone(&self), Arc::new(parts));
         let routed = Arc::clone(&parts);
-        let answered = tokio::spawn(async move { gateway.admit(&routed, body).await }).await;
+        let admitted = async move { gateway.admit(&routed, body).await };
+        let mut answering = Box::pin(AssertUnwindSafe(admitted).catch_unwind());
+        let answered = match answering.as_mut().now_or_never() {
+            // Where nothing is waited for, as by most downloads, a task of its own would be most of the work.
+            Some(answered) => answered,
+            None => tokio::spawn(answering).await.unwrap_or_else(|error| Err(Box::new(error))),
+        };
         let answered = answered.unwrap_or(Err(GatewayError::Failed));
         answered.unwrap_or_else(|error| self.refused(&parts, &error).into()).into_answer()
     }
@@ -131,13 +138,13 @@ impl Gateway {
             None => GatewayError::TooMany,
             Some(turn) => {
                 return match (&self.files, self.functions.of_files(parts)) {
-                    (Some(files), Some(Method::PUT)) => Ok(self.upload(files, parts, body).await?.into()),
+                    (Some(files), Some(Method::PUT)) => Ok(Box::pin(self.upload(files, parts, body)).await?.into()),
                     // Under way until the last byte is sent.
                     (Some(files), Some(_)) => {
                         body::drain(body, &parts.headers);
                         Ok(self.download(files, parts).await?.holding(turn))
                     }
-                    _ => Ok(self.route(parts, body).await?.into()),
+                    _ => Ok(Box::pin(self.route(parts, body)).await?.into()),
                 };
             }
         };
