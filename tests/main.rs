@@ -1,5 +1,6 @@
 //! The embedded stack over HTTP, one module per route and trait: real functions, real SDK, real S3 protocol.
 
+mod another_s3;
 mod authorize;
 mod chat;
 mod component;

@@ -70,16 +70,27 @@ impl Lines {
 
     /// The first line of a function, once it is there.
     pub async fn of_function(&self, function: &str) -> Value {
+        self.having("function", function).await
+    }
+
+    /// The first line with a code, once it is there.
+    pub async fn of_code(&self, code: &str) -> Value {
+        self.having("code", code).await
+    }
+
+    async fn having(&self, field: &str, value: &str) -> Value {
         let found = async {
             loop {
                 let more = self.seen.more.notified();
-                if let Some(line) = self.all().into_iter().find(|line| line["function"] == function) {
+                if let Some(line) = self.all().into_iter().find(|line| line[field] == value) {
                     return line;
                 }
                 more.await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), found).await.unwrap_or_else(|_| panic!("no line of {function}"))
+        tokio::time::timeout(Duration::from_secs(60), found)
+            .await
+            .unwrap_or_else(|_| panic!("no line with {field} {value}"))
     }
 
     fn assert_clean(&self) {

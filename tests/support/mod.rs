@@ -6,6 +6,7 @@ pub mod lines;
 pub mod proxy;
 pub mod rosters;
 pub mod shelf;
+pub mod stores;
 pub mod template;
 pub mod tokens;
 
@@ -24,14 +25,17 @@ use aws_sdk_s3::{
     config::{BehaviorVersion, Credentials, Region},
 };
 use lines::Lines;
-use satchel_aws::{clock::Clock, lean_s3::LeanS3, storage::Storage};
+use satchel_aws::{
+    clock::Clock,
+    lean_s3::LeanS3,
+    storage::{PATIENCE, Storage},
+};
 use satchel_core::{
     config::{S3Config, UploadConfig},
     upload_path::UploadPath,
 };
 use satchel_folder::Query;
 use satchel_local::{
-    gateway::front::S3_PATIENCE,
     health::Check,
     journal::Sink,
     settings::Settings,
@@ -157,7 +161,7 @@ pub fn options(data: &Path, settings: Settings) -> Options {
         clock: Clock::System,
         expire_every: None,
         check: None,
-        s3_patience: S3_PATIENCE,
+        s3_patience: PATIENCE,
         log: Sink::new(|_| {}),
     }
 }

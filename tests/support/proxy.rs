@@ -26,6 +26,8 @@ pub enum Fault {
     Refuse(u16, &'static str),
     /// The proxy answers a DeleteObjects: no to the keys that hold this text, with this code; the rest is deleted.
     RefuseKeys(&'static str, &'static str),
+    /// It is done whatever its condition says, if it is a PutObject; all else passes.
+    Unconditional,
     /// It never gets an answer.
     Hang,
 }
@@ -78,6 +80,8 @@ async fn serve(
         Fault::Pass => pass(s3, &head, &body).await,
         Fault::Refuse(status, code) => answer(status, &format!("<Error><Code>{code}</Code></Error>")),
         Fault::RefuseKeys(part, code) => answer(200, &delete(&client, &body, part, code).await),
+        Fault::Unconditional if head.to_lowercase().contains("\r\nif-none-match: ") => put(&client, &head, body).await,
+        Fault::Unconditional => pass(s3, &head, &body).await,
         Fault::Hang => {
             hung.notify_one();
             // Until the client gives up.
@@ -117,6 +121,21 @@ fn answer(status: u16, body: &str) -> Vec<u8> {
     let length = body.len();
     let head = format!("HTTP/1.1 {status} X\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\n");
     format!("{head}Connection: close\r\n\r\n{body}").into_bytes()
+}
+
+/// Signed anew, as the condition is among what was signed.
+async fn put(client: &Client, head: &str, body: Vec<u8>) -> Vec<u8> {
+    let target = head.split(' ').nth(1).unwrap().split('?').next().unwrap();
+    let path = percent_encoding::percent_decode_str(target).decode_utf8().unwrap();
+    let key = path.strip_prefix(&format!("/{BUCKET}/")).unwrap();
+    let fields = head.lines().skip(1).filter_map(|line| line.split_once(": "));
+    let fields: Vec<_> = fields.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+    let content_type = fields.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.clone());
+    let metadata =
+        fields.into_iter().filter_map(|(name, value)| Some((name.strip_prefix("x-amz-meta-")?.into(), value)));
+    let put = client.put_object().bucket(BUCKET).key(key).set_content_type(content_type).body(body.into());
+    put.set_metadata(Some(metadata.collect())).send().await.unwrap();
+    answer(200, "")
 }
 
 /// Deletes what it may; says so, and no to the rest, as S3 does (AWS: "DeleteObjects").

@@ -81,14 +81,6 @@ pub fn note(response: &mut Response<Body>, field: &'static str, value: impl Into
     }
 }
 
-/// Adds to the line of `response` what is noted on an earlier answer about the same upload.
-pub fn inherit(response: &mut Response<Body>, earlier: &Response<Body>) {
-    let fields = earlier.extensions().get::<Outcome>().map(|outcome| outcome.fields.clone());
-    if let Some(outcome) = response.extensions_mut().get_mut::<Outcome>() {
-        outcome.fields.extend(fields.unwrap_or_default());
-    }
-}
-
 /// Adds what a request for an upload has tried, as far as it says: the protocol of its token, and a file of so many bytes.
 /// Refusals need it most.
 pub fn note_attempt(response: &mut Response<Body>, protocol: Option<&'static str>, size: Option<u64>) {

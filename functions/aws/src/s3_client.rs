@@ -9,8 +9,8 @@ use aws_credential_types::Credentials;
 use aws_sdk_s3::{
     Client, Config,
     config::{
-        BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation, retry::RetryConfig,
-        timeout::TimeoutConfig,
+        BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
+        retry::RetryConfig, timeout::TimeoutConfig,
     },
 };
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -61,4 +61,9 @@ fn is_here(endpoint: &BaseUrl) -> bool {
 pub(crate) fn within(deadline: Duration) -> aws_sdk_s3::config::Builder {
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT);
     Config::builder().timeout_config(timeouts.operation_attempt_timeout(deadline).operation_timeout(deadline).build())
+}
+
+/// Without the SDK's own watch over the pace of a body, which knows neither who is waited for nor how long that may take.
+pub(crate) fn unhurried(config: aws_sdk_s3::config::Builder) -> aws_sdk_s3::config::Builder {
+    config.stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }

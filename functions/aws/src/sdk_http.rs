@@ -27,6 +27,9 @@ use satchel_https::{Connector, connector};
 /// How long S3 may take nothing of a request.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Bytes of a body that wait, for each connection, to be sent or to be read.
+const BUFFER: usize = 64 * 1024;
+
 /// A client that is built with its first request. `secure` says whether any URL will be https://.
 pub(crate) fn client(connect_timeout: Duration, secure: bool) -> SharedHttpClient {
     let connector = SharedHttpConnector::new(Hyper { connect_timeout, secure, client: Arc::default() });
@@ -55,7 +58,10 @@ impl Hyper {
         }
         let connector = connector(self.connect_timeout, PATIENCE, self.secure)?;
         // The timer ends connections that have not been used for long.
-        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .http1_max_buf_size(BUFFER)
+            .build(connector);
         Ok(self.client.get_or_init(|| client))
     }
 

@@ -1,6 +1,7 @@
 //! Objects in S3: created once, never overwritten.
 
 pub mod bulk;
+mod conditions;
 mod deletes;
 mod entries;
 mod error;
@@ -8,6 +9,7 @@ pub mod objects;
 pub mod report;
 pub mod resumable;
 mod sealing;
+mod streaming;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -31,6 +33,7 @@ use satchel_core::{
     upload_path::UploadPath,
 };
 
+use conditions::Conditions;
 pub use error::StorageError;
 use error::{OfS3, back_off, failed, status};
 pub use satchel_store::{Creation, Incoming, Promotion, Stored};
@@ -44,6 +47,9 @@ use crate::{
 /// S3 answers 409 where two conditional writes of one key meet (AWS: "Conditional requests").
 const CONFLICT_TRIES: u32 = 5;
 
+/// How long S3 may take nothing of a body, or give nothing, or keep its answer to itself, while somebody waits.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
 /// One bucket.
 #[derive(Debug, Clone)]
 pub struct Storage {
@@ -52,6 +58,8 @@ pub struct Storage {
     retention: Retention,
     clock: Clock,
     copy_deadline: Duration,
+    patience: Duration,
+    conditions: Conditions,
     notices: Sink,
 }
 
@@ -65,6 +73,8 @@ impl Storage {
             retention: config.retention,
             clock: Clock::System,
             copy_deadline: DEADLINE,
+            patience: PATIENCE,
+            conditions: Conditions::default(),
             notices: Sink::default(),
         }
     }
@@ -79,6 +89,12 @@ impl Storage {
     #[must_use]
     pub fn with_copy_deadline(self, copy_deadline: Duration) -> Self {
         Self { copy_deadline, ..self }
+    }
+
+    /// Gives S3 up after so long without a byte of a body, either way.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Says what is no answer's to say elsewhere than on standard output.
@@ -99,6 +115,11 @@ impl Storage {
         body: Bytes,
         digest: Option<Sha256Digest>,
     ) -> Result<Creation, StorageError> {
+        if !self.conditions.hold()
+            && let Some(present) = self.head(&grant.path).await?
+        {
+            return Ok(met_by(&present, grant, || Content::of(&body), self.clock.now()));
+        }
         self.indexed(grant, self.put(grant, metadata, body, digest)).await
     }
 
@@ -117,24 +138,26 @@ impl Storage {
                 Ok(_) => return Ok(Creation::Created),
                 Err(error) if status(&error) == Some(409) => {}
                 // A repeated attempt of our own meets the object that the first one made.
-                Err(error) if status(&error) == Some(412) => return self.met(grant, &body).await,
+                Err(error) if status(&error) == Some(412) => return self.met(grant, || Content::of(&body)).await,
                 Err(error) => return Err(failed("PutObject", &error)),
             }
         }
-        self.met(grant, &body).await
+        self.met(grant, || Content::of(&body)).await
     }
 
     /// What becomes the object of a grant where there is none, but for its body.
     fn put_request(&self, grant: &Grant, metadata: &Metadata, digest: Option<Sha256Digest>) -> PutObjectFluentBuilder {
         let key = Key::of_upload(&grant.path);
-        let put = self.client.put_object().bucket(&*self.bucket).key(key.as_str()).if_none_match("*");
+        let put = self.client.put_object().bucket(&*self.bucket).key(key.as_str());
+        let put = put.set_if_none_match(self.conditions.absent());
         let put = put.content_type(grant.content_type.as_str()).set_metadata(Some(pairs(metadata)));
         put.set_checksum_sha256(digest.map(Sha256Digest::to_base64))
     }
 
-    async fn met(&self, grant: &Grant, body: &[u8]) -> Result<Creation, StorageError> {
+    /// What a body comes to that was refused.
+    async fn met(&self, grant: &Grant, sent: impl FnOnce() -> Content) -> Result<Creation, StorageError> {
         match self.head(&grant.path).await? {
-            Some(stored) => Ok(met_by(&stored, grant, body, self.clock.now())),
+            Some(stored) => Ok(met_by(&stored, grant, sent, self.clock.now())),
             None => Err(StorageError::of("PutObject", "refused, though there is no object")),
         }
     }
@@ -154,9 +177,9 @@ impl Storage {
 }
 
 /// What storing a body comes to that meets this object.
-fn met_by(stored: &Stored, grant: &Grant, body: &[u8], now: Timestamp) -> Creation {
+fn met_by(stored: &Stored, grant: &Grant, sent: impl FnOnce() -> Content, now: Timestamp) -> Creation {
     let kept = Content::of_object(stored.size, &stored.etag);
-    let is_repeated = || repeat::is_repeated(grant, || Content::of(body), &stored.metadata, &kept);
+    let is_repeated = || repeat::is_repeated(grant, sent, &stored.metadata, &kept);
     match stored.metadata.upload {
         Some(upload) if upload == grant.id => Creation::Created,
         // What nobody gets any more is no file to be content with.

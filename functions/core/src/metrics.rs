@@ -61,8 +61,8 @@ const ANY: Counted = Counted { on: &[], methods: &[], when: When::Always, amount
 /// Where bodies come in.
 const TAKERS: &[&str] = &["upload", "resume"];
 /// The same, and what stands before them in the embedded stack.
-const ALL_TAKERS: &[&str] = &["upload", "resume", "front", "gateway"];
-/// A front's upload, like one that went to S3 directly, is counted where it is sealed: exactly once, whoever does it.
+const ALL_TAKERS: &[&str] = &["upload", "resume", "gateway"];
+/// An upload that went to S3 directly is counted where it is sealed: exactly once, whoever does it.
 const SEALED: Counted = Counted { amount: Amount::Noted(&["sealed"]), ..ANY };
 /// What `expire` has deleted, rather than would.
 const EXPIRED: Counted = Counted { on: &["expire"], when: When::Not("dry_run"), ..ANY };
@@ -98,7 +98,7 @@ pub const METRICS: [Metric; 12] = [
         meaning: "Time that an upload in one request has taken",
         unit: Unit::Milliseconds,
         by_code: false,
-        counted: &[Counted { on: &["upload", "front"], when: When::Code("stored"), amount: Amount::Duration, ..ANY }],
+        counted: &[Counted { on: &["upload"], when: When::Code("stored"), amount: Amount::Duration, ..ANY }],
     },
     Metric {
         name: "downloads",
@@ -282,8 +282,6 @@ mod tests {
             ("a decision about headers", line("upload", put, "redirected", size.clone()), vec![]),
             ("a resumable upload's last chunk", line("resume", patch, "stored", size.clone()), STORED.to_vec()),
             ("a chunk before it", line("resume", patch, "chunk_stored", size.clone()), vec![]),
-            ("a front's upload", line("front", put, "stored", sealed.clone()), all(&[&STORED, &[TOOK, SEAL]])),
-            ("one that the event has sealed", line("front", put, "stored", size.clone()), vec![TOOK]),
             ("a seal", line("seal", None, "done", sealed.clone()), all(&[&STORED, &[SEAL]])),
             ("a seal that came late", line("seal", None, "done", late), vec![]),
             ("a download", line("download", get, "redirected", size.clone()), vec![("downloads", 1.0)]),
@@ -322,7 +320,6 @@ mod tests {
             ("resume", Method::POST, 1),
             ("resume", Method::PATCH, 1),
             ("resume", Method::HEAD, 0),
-            ("front", Method::PUT, 1),
             ("gateway", Method::PUT, 1),
             ("download", Method::GET, 0),
             ("component", Method::POST, 0),

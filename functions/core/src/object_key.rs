@@ -96,6 +96,13 @@ impl Key {
         Self(format!("{REPORTS}{date}/{time}-{run}.jsonl"))
     }
 
+    /// `incoming/<name>`: written to see how a store behaves, and removed again. As nobody's grant it is deleted with what
+    /// was never sealed, should it stay.
+    #[must_use]
+    pub fn of_probe(name: &str) -> Self {
+        Self(format!("{INCOMING}probe-{name}"))
+    }
+
     /// The key, decoded.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -80,6 +80,27 @@ impl Content {
     }
 }
 
+/// Makes the [`Content`] of a body that comes in pieces.
+#[derive(Debug, Clone, Default)]
+pub struct Measuring {
+    size: u64,
+    md5: Md5,
+}
+
+impl Measuring {
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.size += piece.len() as u64;
+        self.md5.update(piece);
+    }
+
+    /// That of all pieces.
+    #[must_use]
+    pub fn finish(self) -> Content {
+        Content { size: self.size, md5: Some(self.md5.finalize().into()), sha256: None }
+    }
+}
+
 /// Whether what is stored came with the very token of `grant`, and has the bytes that came with it now. `sent` is asked
 /// only where the answer depends on it.
 #[must_use]
@@ -103,6 +124,16 @@ mod tests {
 
     fn jwt(token: &str) -> Credential {
         Credential::Jwt(token.to_owned())
+    }
+
+    #[test]
+    fn pieces_have_the_content_of_the_whole() {
+        let mut measuring = Measuring::default();
+        for piece in [b"he".as_slice(), b"", b"llo"] {
+            measuring.update(piece);
+        }
+        assert_eq!(measuring.finish(), Content::of(b"hello"));
+        assert_eq!(Measuring::default().finish(), Content::of(b""));
     }
 
     #[test]

@@ -98,4 +98,7 @@ pub enum CreateError {
     /// The body is another than was announced.
     #[error(transparent)]
     Digest(#[from] DigestError),
+    /// More than the store takes at once, in bytes. Nothing of the body was read.
+    #[error("the store takes no more than {0} bytes at once")]
+    TooLarge(u64),
 }

@@ -120,4 +120,13 @@ pub trait Reader: Clone + Send + Sync + 'static {
     /// # Errors
     /// The store failed, or what is stored there is damaged.
     fn read(&self, range: Range<u64>) -> impl Future<Output = Result<Pieces<StoreError>, StoreError>> + Send;
+
+    /// The same of bytes that come after others in one answer: opened now, where holding them open holds up nothing else
+    /// than the file, or when their turn comes.
+    ///
+    /// # Errors
+    /// As [`Reader::read`]; also later, as the first piece.
+    fn read_later(&self, range: Range<u64>) -> impl Future<Output = Result<Pieces<StoreError>, StoreError>> + Send {
+        self.read(range)
+    }
 }

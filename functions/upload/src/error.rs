@@ -43,6 +43,11 @@ pub enum UploadError {
     /// The client's side of a streamed body broke off.
     #[error(transparent)]
     Body(#[from] BodyError),
+    /// The store takes no such body at once, whatever the token allows.
+    #[error(
+        "the file store takes no more than {} MiB in one request; send the file by a resumable upload (tus)", .0 >> 20
+    )]
+    TooLarge(u64),
     /// The store failed.
     #[error("the file store is not available; nothing is lost, try again")]
     Storage(#[from] StorageError),
@@ -66,6 +71,7 @@ impl From<CreateError> for UploadError {
             CreateError::Store(error) => error.into(),
             CreateError::Body(error) => error.into(),
             CreateError::Digest(error) => error.into(),
+            CreateError::TooLarge(most) => Self::TooLarge(most),
         }
     }
 }
@@ -87,6 +93,7 @@ impl UploadError {
             Self::Length(LengthError::Malformed(_)) => (StatusCode::BAD_REQUEST, "length_malformed"),
             Self::Length(LengthError::Missing) => (StatusCode::LENGTH_REQUIRED, "length_required"),
             Self::Length(LengthError::Mismatch { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, "size_mismatch"),
+            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::Digest(DigestError::Mismatch) => (StatusCode::BAD_REQUEST, "digest_mismatch"),
             Self::Digest(_) => (StatusCode::BAD_REQUEST, "digest_malformed"),
             Self::ContentTypeNotText => (StatusCode::BAD_REQUEST, "content_type_malformed"),

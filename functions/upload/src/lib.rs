@@ -185,8 +185,7 @@ impl SendTo<'_> {
         &self.upload.grant
     }
 
-    /// Says where the body is to be sent to. The grant goes along as an extension of the response, for a front in the
-    /// same process.
+    /// Says where the body is to be sent to.
     ///
     /// # Errors
     /// There is a file already; the store or the signing failed.
@@ -206,7 +205,6 @@ impl SendTo<'_> {
             expires_in: PUT_URL_LIFE,
         })?;
         let mut response = answer::redirect(&url, 0);
-        response.extensions_mut().insert(grant.clone());
         if let Some(checksum) = checksum {
             answer::set(&mut response, answer::FRONT_CHECKSUM, &checksum.to_base64());
         }

@@ -9,10 +9,9 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::header::AUTHORIZATION;
 use lambda_http::{Body, Request, RequestExt};
-use satchel_aws::clock::Clock;
+use satchel_aws::{clock::Clock, storage::PATIENCE};
 use satchel_core::config::RosterFetchConfig;
 use satchel_local::{
-    gateway::front::S3_PATIENCE,
     journal::Sink,
     settings::Settings,
     stack::{Options, Stack},
@@ -41,7 +40,7 @@ async fn main() -> ExitCode {
         settings: settings.clone(),
         clock: Clock::System,
         check: None,
-        s3_patience: S3_PATIENCE,
+        s3_patience: PATIENCE,
         log: Sink::new(|_| {}),
     })
     .await

@@ -58,7 +58,8 @@ impl Objects for AnyStore {
             Self::Folder(store) => {
                 store.find(path).await?.map(|found| read_by(found, |opened| AnyReader::Folder(Box::new(opened))))
             }
-            Self::S3(store, _) => store.find(path).await?.map(|found| read_by(found, AnyReader::S3)),
+            // Boxed, as in all that a download waits for: the future is large, and the folder's files need none of it.
+            Self::S3(store, _) => Box::pin(store.find(path)).await?.map(|found| read_by(found, AnyReader::S3)),
         })
     }
 
@@ -139,7 +140,14 @@ impl Reader for AnyReader {
     async fn read(&self, range: Range<u64>) -> Result<Pieces<StoreError>, StoreError> {
         match self {
             Self::Folder(opened) => opened.read(range).await,
-            Self::S3(reader) => reader.read(range).await,
+            Self::S3(reader) => Box::pin(reader.read(range)).await,
+        }
+    }
+
+    async fn read_later(&self, range: Range<u64>) -> Result<Pieces<StoreError>, StoreError> {
+        match self {
+            Self::Folder(opened) => opened.read_later(range).await,
+            Self::S3(reader) => Box::pin(reader.read_later(range)).await,
         }
     }
 }

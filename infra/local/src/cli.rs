@@ -8,6 +8,7 @@ use satchel_aws::{
     bootstrap::{BAD_CONFIGURATION, environment},
     clock::Clock,
     log,
+    storage::PATIENCE,
 };
 use satchel_core::level::Level;
 use satchel_s3::listener::Address;
@@ -18,7 +19,6 @@ use tokio::{
 
 use crate::{
     expire::expire,
-    gateway::front::S3_PATIENCE,
     journal::Sink,
     limits::raise_files,
     settings::Settings,
@@ -145,7 +145,7 @@ async fn serve(arguments: Arguments) -> Result<(), StackError> {
         clock: Clock::System,
         expire_every: Some(EXPIRE_EVERY),
         check: None,
-        s3_patience: S3_PATIENCE,
+        s3_patience: PATIENCE,
         log: printing(format),
     })
     .await?;

@@ -224,9 +224,9 @@ impl Functions {
         is_ours.then(|| method.clone())
     }
 
-    /// Hands a request to the function of its route, as of another moment than now where one is given; also gives
-    /// what the log needs to know. Boxed: the gateway's own future would otherwise hold all of the functions', one in
-    /// the other, more than the compiler lays out.
+    /// Hands a request to the function of its route, a resumable upload's as of another moment than now where one is
+    /// given; also gives what the log needs to know. Boxed: the gateway's own future would otherwise hold all of the
+    /// functions', one in the other, more than the compiler lays out.
     pub fn answer<'a>(
         &'a self,
         request: Request,
@@ -251,10 +251,7 @@ impl Functions {
         if matches!(*request.method(), Method::GET | Method::HEAD) {
             return (seen("download"), satchel_download::handle(&self.download, request).await);
         }
-        match as_of {
-            Some(now) => (seen("upload"), satchel_upload::handle(&self.upload.as_of(now), request).await),
-            None => (seen("upload"), satchel_upload::handle(&self.upload, request).await),
-        }
+        (seen("upload"), satchel_upload::handle(&self.upload, request).await)
     }
 }
 

@@ -2,10 +2,12 @@
 //! that run on Lambda, and hands all other requests to those functions as API Gateway events, with an S3 server on the same
 //! folder where one is asked for. `cargo run --release` starts it.
 
+mod another_s3;
 pub mod any_store;
 pub mod chronicle;
 pub mod cli;
 mod control;
+pub mod delivery;
 mod expire;
 pub mod exporter;
 pub mod files;

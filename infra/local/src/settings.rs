@@ -13,6 +13,7 @@ use satchel_s3::listener::Address;
 use url::Url;
 
 use crate::{
+    delivery::Downloads,
     gateway::proxies::TrustedProxies,
     keys,
     lifecycle::{Parameter, Template},
@@ -36,6 +37,7 @@ const VARIABLES: &[&str] = &[
     "SATCHEL_MAX_SIZE",
     "SATCHEL_SAFE_TYPES",
     "SATCHEL_DOWNLOAD_URL_LIFE",
+    "SATCHEL_DOWNLOADS",
     "SATCHEL_RETENTION_DAYS",
     "SATCHEL_PROFILE_RETENTION_DAYS",
     "SATCHEL_EPHEMERAL_RETENTION_DAYS",
@@ -85,6 +87,7 @@ const SHOWN: &[&str] = &[
     "SATCHEL_MAX_SIZE",
     "SATCHEL_SAFE_TYPES",
     "SATCHEL_DOWNLOAD_URL_LIFE",
+    "SATCHEL_DOWNLOADS",
     "SATCHEL_RETENTION_DAYS",
     "SATCHEL_PROFILE_RETENTION_DAYS",
     "SATCHEL_EPHEMERAL_RETENTION_DAYS",
@@ -277,6 +280,11 @@ impl Settings {
         Limits::parse(|name| self.given(name))
     }
 
+    /// How another S3's files are handed out.
+    pub(crate) fn downloads(&self) -> Result<Downloads, ConfigError> {
+        Downloads::parse(self.variables.get("SATCHEL_DOWNLOADS").map(String::as_str), self.embedded)
+    }
+
     /// Lambda has keys of its own; here another S3 needs them given.
     pub(crate) fn keys_are_there(&self) -> Result<(), ConfigError> {
         all_there(self.missing(&KEYS))
@@ -288,7 +296,7 @@ impl Settings {
         if !self.presigns && self.get(SLOT_PUT).trim() == "s3" {
             problems.push(ConfigProblem { name: SLOT_PUT, problem: NO_S3.to_owned() });
         }
-        let refused = [self.trusted_proxies().err(), self.limits().err()];
+        let refused = [self.trusted_proxies().err(), self.limits().err(), self.downloads().err()];
         problems.extend(refused.into_iter().flatten().flat_map(|error| error.0));
         all_there(problems)
     }

@@ -17,11 +17,13 @@ use satchel_s3::{
 use tokio::task::JoinHandle;
 
 use crate::{
+    another_s3::{self, Caveat},
     any_store::AnyStore,
     control::Control,
+    delivery::Delivery,
     files::Files,
     functions::{Configs, Functions},
-    gateway::{Doors, Gateway, Spool, front::Front},
+    gateway::{Doors, Gateway, Spool},
     health::{Check, Checkup},
     housekeeping::Housekeeper,
     journal::{Journal, Sink},
@@ -61,7 +63,7 @@ pub struct Options {
     pub expire_every: Option<Duration>,
     /// Says how the store is; `None`: what the system says of the data folder.
     pub check: Option<Check>,
-    /// How long S3 may take nothing of a large upload, and then for its answer.
+    /// How long another S3 may take or give nothing of a file, and then for its answer.
     pub s3_patience: Duration,
     /// Takes the line of each request and event.
     pub log: Sink,
@@ -78,6 +80,8 @@ pub struct Stack {
     gateway: Running,
     housekeeper: Arc<Housekeeper>,
     schedule: Option<JoinHandle<()>>,
+    /// Still waits for another S3's first answer.
+    probing: Option<JoinHandle<()>>,
     control: Option<Control>,
     files: Option<OwnFiles>,
     s3_address: Option<SocketAddr>,
@@ -120,7 +124,8 @@ impl Stack {
             Some(store) => Some(Shelves::open(store.clone(), &configs.s3().bucket, configs.s3().retention).await?),
             None => None,
         };
-        let facts = facts(&settings, &address, s3_address, &options.data);
+        let caveat = Caveat::default();
+        let facts = facts(&settings, &address, s3_address, &options.data, &caveat);
         let (callers, public_path) = (configs.status().cloned(), configs.public_path().map(str::to_owned));
         let unusable = |cause| StackError::DataFolder { folder: options.data.clone(), cause };
         let check = match (options.check, &store) {
@@ -131,19 +136,17 @@ impl Stack {
         let checkup = Arc::new(Checkup::new(check));
         let status = Status::new(Arc::clone(&journal), shelves, callers, public_path, facts, Arc::clone(&checkup));
         let status = Arc::new(status);
-        let (kept, front) = match store.clone() {
+        let (kept, probing) = match store.clone() {
             Some(store) => (AnyStore::Folder(Files::new(store, configs.s3(), options.clock.clone())), None),
             None => {
                 let objects = Storage::new(configs.s3(), settings.credentials()).with_copy_deadline(COPY_DEADLINE);
                 let objects = objects.with_clock(options.clock.clone()).with_notices(notices.clone());
-                let front = Front::new(configs.s3(), objects.clone(), options.s3_patience).map_err(StackError::Tls)?;
+                let objects = objects.with_patience(options.s3_patience);
+                let objects = another_s3::met(objects, configs.s3());
+                let probing = another_s3::find_out(&objects, notices, caveat, options.s3_patience).await;
                 let documents = LeanS3::new(configs.s3(), settings.credentials());
-                (AnyStore::S3(Box::new(objects), Box::new(documents)), Some(front))
+                (AnyStore::S3(Box::new(objects), Box::new(documents)), probing)
             }
-        };
-        let files = match &kept {
-            AnyStore::Folder(files) if !options.strict_aws => Some(files.clone()),
-            _ => None,
         };
         let functions = Functions::new(configs, &settings, &options.clock, &kept);
         let functions = Arc::new(functions.with_chunks_of_any_size(!options.strict_aws));
@@ -151,8 +154,7 @@ impl Stack {
             proxies: proxies.clone(),
             of_one_client: limits.of_one_client(),
             spool: Spool::new(options.data.clone(), limits.min_free_bytes()),
-            front,
-            files,
+            delivery: Delivery::of(&kept, options.strict_aws, settings.downloads()?),
         };
         let gateway = Gateway::new(Arc::clone(&functions), doors, options.strict_aws, Arc::clone(&status));
         let gateway = Arc::new(gateway);
@@ -179,6 +181,7 @@ impl Stack {
             gateway,
             housekeeper,
             schedule,
+            probing,
             control,
             files,
             s3_address,
@@ -252,9 +255,9 @@ impl Stack {
     /// Takes no more requests, lets the running ones finish, then closes the files.
     pub async fn stop(self) {
         // The next run goes on wherever this one is.
-        if let Some(schedule) = self.schedule {
-            schedule.abort();
-            let _ = schedule.await;
+        for task in [self.schedule, self.probing].into_iter().flatten() {
+            task.abort();
+            let _ = task.await;
         }
         // Nor is a command waited for: whoever gave it hears that it has ended.
         if let Some(control) = self.control {
@@ -268,10 +271,11 @@ impl Stack {
     }
 }
 
-fn facts(settings: &Settings, address: &Address, s3: Option<SocketAddr>, data: &Path) -> Facts {
+fn facts(settings: &Settings, address: &Address, s3: Option<SocketAddr>, data: &Path, caveat: &Caveat) -> Facts {
     Facts {
         address: snippet::address(address),
         store: snippet::store(s3, data, settings),
+        caveat: Arc::clone(caveat),
         settings: settings.shown(),
         pastes: pastes(settings.get("SATCHEL_PUBLIC_URL"), settings, snippet::HIDDEN, snippet::secret_note(settings)),
     }

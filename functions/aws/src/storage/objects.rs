@@ -1,32 +1,32 @@
 //! A bucket as the store that the functions ask for.
 
-use std::{error::Error, ops::Range, time::Duration};
+use std::{ops::Range, time::Duration};
 
-use aws_sdk_s3::{
-    error::SdkError,
-    primitives::{ByteStream, SdkBody},
-};
+use aws_sdk_s3::{Config, primitives::ByteStream};
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use http_body::Frame;
-use http_body_util::StreamBody;
-use satchel_core::{digest::Sha256Digest, grant::Grant, metadata::Metadata, object_key::Key, upload_path::UploadPath};
+use satchel_core::{
+    level::Level,
+    line::{Line, REASON},
+    object_key::Key,
+    upload_path::UploadPath,
+};
 use satchel_store::{
-    Body, BodyError, CreateError, Creation, Found, NewUpload, Objects, Pieces, Reader, Stored,
+    Body, CreateError, Creation, Found, NewUpload, Objects, Pieces, Reader, Stored,
     sealing::{discard_all, seal_on_demand},
 };
-use sync_wrapper::SyncStream;
+use tokio::time::timeout;
 
-use super::{OfS3, Storage, StorageError, failed, status};
-use crate::s3_client::within;
+use super::{OfS3, Storage, StorageError, failed};
+use crate::{log::Seen, s3_client::unhurried};
 
 impl Objects for Storage {
     type Reader = S3Reader;
 
     async fn create(&self, upload: &NewUpload, body: Body) -> Result<Creation, CreateError> {
-        let NewUpload { grant, digest } = upload;
         match body {
-            Body::Whole(bytes) => Ok(self.create(grant, &Metadata::of(grant), bytes, *digest).await?),
-            Body::Streamed(pieces) => Box::pin(self.stream(grant, pieces, *digest)).await,
+            Body::Whole(bytes) => self.take(upload, bytes).await,
+            Body::Streamed(pieces) => Box::pin(self.stream(upload, pieces)).await,
         }
     }
 
@@ -57,59 +57,6 @@ impl Objects for Storage {
     }
 }
 
-/// How long a body may take that comes over a slow line. Whoever sends it says when it stands still.
-const BODY_DEADLINE: Duration = Duration::from_hours(24);
-
-impl Storage {
-    /// A body is sent once, as it comes: there is no second attempt, and S3 keeps nothing of one that breaks off.
-    async fn stream(
-        &self,
-        grant: &Grant,
-        pieces: Pieces<BodyError>,
-        digest: Option<Sha256Digest>,
-    ) -> Result<Creation, CreateError> {
-        // For stores that ignore the condition of the write.
-        if let Some(present) = self.head(&grant.path).await? {
-            return Ok(own_or_other(&present, grant));
-        }
-        let frames = StreamBody::new(SyncStream::new(pieces.map_ok(Frame::data)));
-        let body = ByteStream::new(SdkBody::from_body_1_x(frames));
-        let put = self
-            .put_request(grant, &Metadata::of(grant), digest)
-            .content_length(grant.size.try_into().unwrap_or(i64::MAX))
-            .body(body);
-        let sent = put.customize().disable_payload_signing().config_override(within(BODY_DEADLINE));
-        let sent = async {
-            match sent.send().await {
-                Ok(_) => Ok(Creation::Created),
-                Err(error) if matches!(status(&error), Some(409 | 412)) => {
-                    let present = self.head(&grant.path).await?;
-                    Ok(present.map_or(Creation::Exists, |present| own_or_other(&present, grant)))
-                }
-                Err(error) => Err(broken(&error).map_or_else(|| failed("PutObject", &error).into(), CreateError::Body)),
-            }
-        };
-        self.indexed(grant, sent).await
-    }
-}
-
-/// What has passed is not known any more, so that it cannot be compared with what is there.
-fn own_or_other(present: &Stored, grant: &Grant) -> Creation {
-    if present.is_of(grant) { Creation::Created } else { Creation::Exists }
-}
-
-/// What the client's side of the stream said, if that is what broke it.
-fn broken<E: Error + 'static>(error: &SdkError<E>) -> Option<BodyError> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        match error.downcast_ref() {
-            Some(body) => return Some(*body),
-            None => cause = error.source(),
-        }
-    }
-    None
-}
-
 /// Reads one object, in the version that was found.
 #[derive(Debug, Clone)]
 pub struct S3Reader {
@@ -123,10 +70,47 @@ impl Reader for S3Reader {
         if range.is_empty() {
             return Ok(Box::pin(stream::empty()));
         }
+        let length = range.end - range.start;
         let get = self.storage.client.get_object().bucket(&*self.storage.bucket).key(self.key.as_str());
         let get = get.if_match(&self.etag).range(format!("bytes={}-{}", range.start, range.end - 1));
-        let got = get.send().await.map_err(|error| failed("GetObject", &error))?;
-        let pieces = stream::unfold(got.body, async |mut body| Some((body.next().await?, body)));
-        Ok(pieces.map(|piece| piece.map_err(|error| StorageError::of("GetObject", error.to_string()))).boxed())
+        let got = get.customize().config_override(unhurried(Config::builder())).send().await;
+        let got = got.map_err(|error| failed("GetObject", &error))?;
+        if got.content_length.and_then(|length| u64::try_from(length).ok()) != Some(length) {
+            return Err(broken("gave other bytes than were asked for"));
+        }
+        let (patience, notices) = (self.storage.patience, self.storage.notices.clone());
+        let pieces = stream::unfold((got.body, patience), async |(mut body, patience)| {
+            Some((next(&mut body, patience).await?, (body, patience)))
+        });
+        // The answer is on its way: nobody else can say so any more.
+        Ok(pieces.inspect_err(move |error| notices.write(&broken_off(error))).boxed())
     }
+
+    /// S3 would wait for whoever reads what comes before, and does not do so for ever.
+    async fn read_later(&self, range: Range<u64>) -> Result<Pieces<StorageError>, StorageError> {
+        let reader = self.clone();
+        let opened = async move { reader.read(range).await };
+        Ok(stream::once(opened).try_flatten().boxed())
+    }
+}
+
+/// The next piece, unless S3 gives none for too long. Whoever reads slowly takes none of that time.
+async fn next(body: &mut ByteStream, patience: Duration) -> Option<Result<Bytes, StorageError>> {
+    match timeout(patience, body.next()).await {
+        Ok(piece) => piece.map(|piece| piece.map_err(|error| broken(error.to_string()))),
+        Err(_) => Some(Err(broken("S3 gives nothing more"))),
+    }
+}
+
+fn broken(cause: impl Into<String>) -> StorageError {
+    StorageError::of("GetObject", cause)
+}
+
+fn broken_off(error: &StorageError) -> Line {
+    let reason = format!("a download broke off, its client has a part of the file: {error}");
+    Seen::of_event("storage", String::new()).notice(
+        Level::Warn,
+        "download_broken_off",
+        vec![(REASON.into(), reason.into())],
+    )
 }

@@ -36,7 +36,8 @@ impl Storage {
         let key = Key::of_upload(&incoming.grant.path);
         for attempt in 0..CONFLICT_TRIES {
             back_off(attempt).await;
-            let copy = self.client.copy_object().bucket(&*self.bucket).key(key.as_str()).if_none_match("*");
+            let copy = self.client.copy_object().bucket(&*self.bucket).key(key.as_str());
+            let copy = copy.set_if_none_match(self.conditions.absent());
             let copy = copy.copy_source(&source).copy_source_if_match(&incoming.etag);
             let metadata = pairs(&Metadata::of(&incoming.grant));
             let copy = copy.metadata_directive(MetadataDirective::Replace).set_metadata(Some(metadata));

@@ -1,4 +1,5 @@
-//! GET and HEAD of files that are in this machine's folder: answered with the bytes, ranges and conditions included.
+//! GET and HEAD of files that this program hands out itself, wherever they are: answered with the bytes, ranges and
+//! conditions included.
 
 use std::ops::Range;
 
@@ -129,11 +130,11 @@ async fn send_all<R: Reader>(
     let length = parts.iter().map(|(heading, range)| heading.len() as u64 + range.end - range.start).sum::<u64>();
     answer::set(response, CONTENT_TYPE, &format!("multipart/byteranges; boundary={boundary}"));
     answer::set(response, CONTENT_LENGTH, &(length + end.len() as u64).to_string());
-    // Opened beforehand: what is held of the file until its last byte must not hold up what is deleted meanwhile.
+    // Asked for beforehand: what is held of the file until its last byte must not hold up what is deleted meanwhile.
     let mut opened = Vec::with_capacity(parts.len());
-    for (heading, range) in parts {
-        let heading = stream::iter([Ok(Bytes::from(heading))]);
-        opened.push(heading.chain(file.reader.read(range).await?));
+    for (place, (heading, range)) in parts.into_iter().enumerate() {
+        let bytes = if place == 0 { file.reader.read(range).await? } else { file.reader.read_later(range).await? };
+        opened.push(stream::iter([Ok(Bytes::from(heading))]).chain(bytes));
     }
     Ok(stream::iter(opened).flatten().chain(stream::iter([Ok(Bytes::from(end))])).boxed())
 }

@@ -1,4 +1,4 @@
-//! The gateway: API Gateway's part on one machine, and the front of large uploads.
+//! The gateway: API Gateway's part on one machine, and the way of files that need no function.
 
 mod answer;
 mod attempt;
@@ -6,22 +6,19 @@ mod body;
 mod crowd;
 mod download;
 pub mod event;
-pub mod front;
-mod front_error;
 mod pieces;
 pub mod proxies;
-mod pump;
 mod resume;
 mod selection;
 mod spool;
 mod turns;
 mod upload;
 
-use std::{io, panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Method, StatusCode, request::Parts};
+use http::{Method, request::Parts};
 use http_body_util::Either;
 use hyper::{Request, Response, body::Incoming};
 use lambda_http::Body;
@@ -32,12 +29,11 @@ use satchel_s3::listener::Peer;
 pub use answer::{Answer, unreadable};
 use answer::{GatewayError, Reply};
 use crowd::Crowd;
-use front::Front;
 use proxies::{Client, TrustedProxies};
 pub use spool::Spool;
 use turns::Turns;
 
-use crate::{files::Files, functions::Functions, journal::Journal, status::Status};
+use crate::{delivery::Delivery, functions::Functions, journal::Journal, status::Status};
 
 /// What Lambda takes in one synchronous invocation, in bytes of JSON (AWS: "Lambda quotas").
 const INVOKE_LIMIT: usize = 6_291_456;
@@ -60,21 +56,18 @@ pub struct Doors {
     pub of_one_client: usize,
     /// Where bodies wait.
     pub spool: Spool,
-    /// What sends large bodies to another S3, where files are in one.
-    pub front: Option<Front>,
-    /// The files in that folder, where they are handed out from here; `None`: by redirects, as on AWS.
-    pub files: Option<Files>,
+    /// How files come in and go out.
+    pub delivery: Delivery,
 }
 
 /// Turns HTTP requests into events and the functions' answers back.
 #[derive(Debug)]
 pub struct Gateway {
     functions: Arc<Functions>,
-    front: Option<Front>,
     proxies: TrustedProxies,
     crowd: Crowd,
     spool: Arc<Spool>,
-    files: Option<Files>,
+    delivery: Delivery,
     strict_aws: bool,
     journal: Arc<Journal>,
     status: Arc<Status>,
@@ -85,14 +78,13 @@ impl Gateway {
     /// A gateway in front of `functions`, which refuses what AWS would refuse where it is `strict_aws`.
     #[must_use]
     pub fn new(functions: Arc<Functions>, doors: Doors, strict_aws: bool, status: Arc<Status>) -> Self {
-        let Doors { proxies, of_one_client, spool, front, files } = doors;
+        let Doors { proxies, of_one_client, spool, delivery } = doors;
         Self {
             functions,
-            front,
             proxies,
             crowd: Crowd::new(of_one_client),
             spool: Arc::new(spool),
-            files,
+            delivery,
             strict_aws,
             journal: Arc::clone(status.journal()),
             status,
@@ -137,12 +129,14 @@ impl Gateway {
             _ if !event::names_one_host(parts) => GatewayError::Host,
             None => GatewayError::TooMany,
             Some(turn) => {
-                return match (&self.files, self.functions.of_files(parts)) {
-                    (Some(files), Some(Method::PUT)) => Ok(Box::pin(self.upload(files, parts, body)).await?.into()),
+                return match (&self.delivery, self.functions.of_files(parts)) {
+                    (Delivery::Redirected(store) | Delivery::Streamed(store), Some(Method::PUT)) => {
+                        Ok(Box::pin(self.upload(store, parts, body)).await?.into())
+                    }
                     // Under way until the last byte is sent.
-                    (Some(files), Some(_)) => {
+                    (Delivery::Streamed(store), Some(_)) => {
                         body::drain(body, &parts.headers);
-                        Ok(self.download(files, parts).await?.holding(turn))
+                        Ok(self.download(store, parts).await?.holding(turn))
                     }
                     _ => Ok(Box::pin(self.route(parts, body)).await?.into()),
                 };
@@ -163,63 +157,13 @@ impl Gateway {
                 self.as_aws(parts, body, length.unwrap_or(PAYLOAD_LIMIT)).await
             }
             Ok(Some(length)) if self.strict_aws => self.as_aws(parts, body, length).await,
-            Ok(Some(length)) if length <= READ_FIRST && !waits_for_decision(parts) => {
-                self.invoke_with(parts, body, length, None).await
-            }
-            // Chunked, or no number: the function says what is wrong with that.
-            length => self.ask_first(parts, body, length.ok().flatten()).await,
-        }
-    }
-
-    /// A function gets the headers alone and decides; only then is the body read. A token that was good when it
-    /// came is not too old by the time that a slow body is through. A yes has no line: whatever comes of it has one.
-    async fn ask_first(&self, parts: &Parts, body: Incoming, length: Option<u64>) -> Answered {
-        let asked_at = self.functions.now();
-        let (seen, decision) = self.ask(parts, Bytes::new(), Some(asked_at)).await?;
-        match length {
-            Some(length) if decision.status() == StatusCode::TEMPORARY_REDIRECT && parts.method == Method::PUT => {
-                if let Err(full) = self.has_room_for(length) {
-                    body::drain(body, &parts.headers);
-                    let response = GatewayError::Spool(full).answer(&parts.method);
-                    return Ok(self.instead(parts, seen, "gateway", response, &decision));
-                }
-                if let Some(front) = self.front_for(length) {
-                    let response = front.stream(parts, body, &decision).await;
-                    return Ok(self.instead(parts, seen, "front", response, &decision));
-                }
-                let answered = self.invoke_with(parts, body, length, Some(asked_at)).await;
-                Ok(answered.unwrap_or_else(|error| {
-                    self.instead(parts, seen, "gateway", error.answer(&parts.method), &decision)
-                }))
-            }
+            Ok(Some(length)) if length <= READ_FIRST => self.invoke_with(parts, body, length, None).await,
+            // Chunked, no number, or more than any stanza has: the function says what is wrong with that.
             _ => {
                 body::drain(body, &parts.headers);
-                Ok(self.called(parts, seen, decision))
+                self.invoke(parts, Bytes::new(), None).await
             }
         }
-    }
-
-    /// What takes a body of this length past the functions.
-    fn front_for(&self, length: u64) -> Option<&Front> {
-        self.front.as_ref().filter(|_| length > BODY_LIMIT)
-    }
-
-    /// Whether this machine has room for a body, where that is what it takes.
-    fn has_room_for(&self, length: u64) -> io::Result<()> {
-        if self.front_for(length).is_some() { Ok(()) } else { self.spool.has_room_for(length) }
-    }
-
-    /// The answer of another part than the function that said yes, in the one line that both have.
-    fn instead(
-        &self,
-        parts: &Parts,
-        asked: Seen,
-        part: &'static str,
-        mut response: Response<Body>,
-        decision: &Response<Body>,
-    ) -> Response<Body> {
-        log::inherit(&mut response, decision);
-        self.logged(parts, &self.journal.noting_cold_start(asked).answered_by(part), response)
     }
 
     async fn invoke_with(&self, parts: &Parts, body: Incoming, length: u64, as_of: Option<Timestamp>) -> Answered {
@@ -282,9 +226,4 @@ impl Gateway {
 fn arrived(parts: &Parts) -> Seen {
     let known = parts.extensions.get().cloned();
     known.unwrap_or_else(|| Seen::at_gateway("gateway", parts.method.clone(), event::request_id()))
-}
-
-/// Whether a client keeps its upload back until it is allowed to send it. What is no upload has no decision to wait for.
-fn waits_for_decision(parts: &Parts) -> bool {
-    parts.method == Method::PUT && body::expects_continue(&parts.headers)
 }

@@ -134,9 +134,10 @@ impl Gateway {
             body::drain(body, &parts.headers);
             return Ok(Err(too_long.into()));
         }
-        let taken = match &self.files {
-            Some(_) => self.stream(announced, body).await,
-            None => self.spool(announced, body).await?,
+        let taken = if self.delivery.is_into_the_folder() {
+            self.stream(announced, body).await
+        } else {
+            self.spool(announced, body).await?
         };
         match taken {
             Err(ResumeError::Body(error)) => Err(error.into()),

@@ -1,4 +1,5 @@
-//! PUT into this machine's folder: decided from the head, streamed to its place, durable before the client hears 201.
+//! PUT into the folder or another S3: decided from the head, streamed to its place, durable before the client hears
+//! 201.
 
 use http::request::Parts;
 use hyper::body::Incoming;
@@ -13,7 +14,7 @@ use super::{
 
 impl Gateway {
     /// Stores the body, or says why not; a front that keeps it back is told where to send it.
-    pub(super) async fn upload(&self, files: &impl Objects, parts: &Parts, body: Incoming) -> Answered {
+    pub(super) async fn upload(&self, store: &impl Objects, parts: &Parts, body: Incoming) -> Answered {
         let request = event::head(parts)?;
         let (state, seen) = (self.functions.upload(), arrived(parts).answered_by("upload"));
         let attempt = Attempt::of(&state.config, &request);
@@ -24,12 +25,12 @@ impl Gateway {
         let decided = satchel_upload::decide(&state.config, presigner, &request, &attempt, has_body, now);
         let response = match decided {
             Ok(Decision::Store(upload)) => {
-                let stored = store(files, parts, &upload, body).await;
+                let stored = carry_in(store, parts, &upload, body).await;
                 attempt.granted(&upload.grant, stored)
             }
             Ok(Decision::SendTo(kept_back)) => {
                 body::drain(body, &parts.headers);
-                attempt.granted(kept_back.grant(), kept_back.redirect(files, now).await)
+                attempt.granted(kept_back.grant(), kept_back.redirect(store, now).await)
             }
             Err(error) => {
                 body::drain(body, &parts.headers);
@@ -40,14 +41,14 @@ impl Gateway {
     }
 }
 
-async fn store(
-    files: &impl Objects,
+async fn carry_in(
+    store: &impl Objects,
     parts: &Parts,
     upload: &NewUpload,
     body: Incoming,
 ) -> Result<lambda_http::Response<lambda_http::Body>, UploadError> {
     let (pieces, mut rest) = body::lent(body);
-    let created = files.create(upload, Body::Streamed(pieces)).await;
+    let created = store.create(upload, Body::Streamed(pieces)).await;
     if let Ok(rest) = rest.try_recv()
         && !rest.is_over()
         && (rest.has_begun() || !expects_continue(&parts.headers))

@@ -62,9 +62,6 @@ pub enum StackError {
     /// No signals.
     #[error("signals cannot be received: {0}")]
     Signals(io::Error),
-    /// No TLS for an https:// store.
-    #[error("TLS cannot be set up for the S3 endpoint: {0}")]
-    Tls(io::Error),
 }
 
 /// Of an address that `option` names.

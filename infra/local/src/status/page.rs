@@ -11,6 +11,7 @@ use super::{
     shelves::{FILES, File, Shelves, Survey, UNFINISHED},
 };
 use crate::{
+    another_s3::Caveat,
     chronicle::{Counts, Refusal},
     health::{Condition, Health},
     journal::Journal,
@@ -32,6 +33,8 @@ pub struct Facts {
     pub address: String,
     /// Where files are.
     pub store: String,
+    /// What has turned out about that since.
+    pub caveat: Caveat,
     /// The variables, without secrets.
     pub settings: Vec<Setting>,
     /// The lines for the XMPP server, without secrets.

@@ -88,10 +88,14 @@ impl Storage {
     async fn completed(&self, upload: Multipart<'_>, progress: Progress) -> Result<Completion, StorageError> {
         let key = Key::of_upload(&upload.grant.path);
         let Ok(parts) = self.parts(upload, progress).await? else { return self.completion(upload.grant, true).await };
+        if !self.conditions.hold() && self.head(&upload.grant.path).await?.is_some() {
+            return self.completion(upload.grant, false).await;
+        }
         for attempt in 0..CONFLICT_TRIES {
             back_off(attempt).await;
             let complete = self.client.complete_multipart_upload().bucket(&*self.bucket).key(key.as_str());
-            let complete = complete.upload_id(upload.id.as_str()).multipart_upload(parts.clone()).if_none_match("*");
+            let complete = complete.upload_id(upload.id.as_str()).multipart_upload(parts.clone());
+            let complete = complete.set_if_none_match(self.conditions.absent());
             match complete.customize().config_override(within(DEADLINE)).send().await {
                 Ok(_) => return Ok(Completion::Completed),
                 Err(error) if is(&error, 409, "ConditionalRequestConflict") => {}
