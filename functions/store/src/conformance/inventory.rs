@@ -17,7 +17,7 @@ use crate::{BATCH, Body, Creation, Doomed, Inventory, Listed, Objects, Upkeep};
 /// The store does not keep to one of them.
 pub async fn inventory<S: Inventory, O: Objects>(make: impl AsyncFn() -> (S, O), has: Has) {
     let (store, files) = make().await;
-    keys_come_in_the_order_of_their_bytes(&store, &files).await;
+    keys_come_in_the_order_of_their_bytes(&store, &files, has).await;
     let (store, files) = make().await;
     pages_have_no_gaps_and_no_repetitions(&store, &files).await;
     let (store, files) = make().await;
@@ -55,14 +55,17 @@ async fn all<S: Inventory>(store: &S, prefix: &str) -> (Vec<Listed>, Vec<usize>)
 }
 
 /// Which is not that of UTF-16: there U+FFFD would come behind all that is above U+FFFF.
-async fn keys_come_in_the_order_of_their_bytes<S: Inventory, O: Objects>(store: &S, files: &O) {
+async fn keys_come_in_the_order_of_their_bytes<S: Inventory, O: Objects>(store: &S, files: &O, has: Has) {
     let mut names = ["a", "a b", "a/b", "b", "Z", "ü", "日本", "\u{fffd}", "🎉", "a+b%&=?#\"'<>", "~"];
     for name in names {
         store_at(files, &format!("order/{name}"), &Bytes::from_static(b"?")).await;
     }
     names.sort_unstable();
     let keys = names.map(|name| format!("uploads/order/{name}"));
-    let (listed, _) = all(store, "uploads/order/").await;
+    let (mut listed, _) = all(store, "uploads/order/").await;
+    if !has.byte_order {
+        listed.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+    }
     assert_eq!(listed.iter().map(|listed| listed.key.as_str()).collect::<Vec<_>>(), keys);
     let (listed, _) = all(store, "uploads/order/a").await;
     assert_eq!(listed.len(), names.iter().filter(|name| name.starts_with('a')).count());

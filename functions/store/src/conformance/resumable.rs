@@ -149,14 +149,14 @@ async fn what_was_said_comes_back<S: Objects + Resumable>(store: &S) {
 }
 
 async fn the_last_chunk_again_is_complete<S: Objects + Resumable>(store: &S) {
-    let upload = Upload::begin(store, "again", 10).await;
+    let upload = Upload::begin(store, "last-again", 10).await;
     upload.add(&bytes(10), 0..10).await;
     upload.add(&bytes(10), 10..10).await;
     let appended = upload.append(5, Chunk::whole(bytes(10).slice(5..))).await.unwrap();
     assert!(matches!(appended, Appended::Conflict { offset: 10 }), "{appended:?}");
     let appended = upload.append(10, Chunk::whole(bytes(1))).await;
     assert!(matches!(appended, Err(ChunkError::TooLong)), "{appended:?}");
-    let begun = store.begin(&grant("again", 10), &UploadMetadata::default(), Chunk::whole(Bytes::new())).await;
+    let begun = store.begin(&grant("last-again", 10), &UploadMetadata::default(), Chunk::whole(Bytes::new())).await;
     assert_eq!(begun.unwrap(), Begun::Exists);
 }
 
@@ -183,7 +183,7 @@ async fn what_comes_as_a_whole_is_a_file<S: Objects + Resumable>(store: &S) {
 
 async fn what_came_of_a_broken_chunk_is_kept<S: Objects + Resumable>(store: &S) {
     let whole = bytes(12 * MIB);
-    let upload = Upload::begin(store, "broken", whole.len()).await;
+    let upload = Upload::begin(store, "cut/later", whole.len()).await;
     let mut at = 0;
     for end in [1, 1_000, 3 * MIB, 11 * MIB] {
         let body = streamed(&whole.slice(at..end), Some(BodyError::Incomplete));
@@ -202,7 +202,7 @@ async fn what_came_of_a_broken_chunk_is_kept<S: Objects + Resumable>(store: &S) 
     upload.add(&whole, at..whole.len()).await;
     assert!(upload.file().await == Some(whole));
     let first = Chunk { body: streamed(&bytes(5), Some(BodyError::Incomplete)), length: Some(10), checksum: None };
-    let begun = store.begin(&grant("broken/first", 10), &UploadMetadata::default(), first).await;
+    let begun = store.begin(&grant("cut/first", 10), &UploadMetadata::default(), first).await;
     assert!(matches!(begun, Err(ChunkError::Body(BodyError::Incomplete))), "{begun:?}");
 }
 
@@ -210,7 +210,7 @@ async fn a_chunk_with_a_checksum_is_whole_or_nothing<S: Objects + Resumable>(sto
     // The protocol's own example.
     let (right, wrong) = (Bytes::from_static(b"hello world"), Bytes::from_static(b"hello World"));
     let checksum = Some(Checksum::parse("sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=").unwrap());
-    let upload = Upload::begin(store, "checksum", 22).await;
+    let upload = Upload::begin(store, "checksum/later", 22).await;
     for body in [Body::Whole(wrong.clone()), streamed(&wrong, None)] {
         let appended = upload.append(0, Chunk { body, length: Some(11), checksum }).await;
         assert!(matches!(appended, Err(ChunkError::Mismatch)), "{appended:?}");
