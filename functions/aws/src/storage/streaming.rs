@@ -85,9 +85,10 @@ impl Storage {
         match answer {
             Ok(_) if has_all => Ok(Creation::Created),
             Ok(_) => Err(StorageError::of("PutObject", "was answered before all of the body was sent").into()),
-            Err(error) if matches!(status(&error), Some(409 | 412)) => match self.head(&grant.path).await? {
-                Some(present) => self.against(&present, grant, passing).await,
-                None => Err(failed("PutObject", &error).into()),
+            // A store that refuses in mid-body may cut the connection before its answer is read.
+            Err(error) if matches!(status(&error), None | Some(409 | 412)) => match self.head(&grant.path).await {
+                Ok(Some(present)) => self.against(&present, grant, passing).await,
+                Ok(None) | Err(_) => Err(failed("PutObject", &error).into()),
             },
             Err(error) => Err(failed("PutObject", &error).into()),
         }
