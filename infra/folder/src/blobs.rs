@@ -135,6 +135,15 @@ impl Blobs {
         Ok(Draft { name, file, sums: Sums::default(), sha256: Sha256::new() })
     }
 
+    /// The same with its first bytes, whose SHA-256 is known.
+    pub(crate) fn begin_with(&self, bytes: &[u8], sha256: Sha256) -> io::Result<Draft> {
+        let mut draft = self.begin()?;
+        draft.file.append(bytes)?;
+        draft.sums.update(bytes);
+        draft.sha256 = sha256;
+        Ok(draft)
+    }
+
     /// A second name for a blob's bytes: a hard link, or a copy where the file system has none to give
     /// (`EMLINK` at 65,000 names on ext4, or no links at all).
     pub(crate) fn link(&self, source: &Segment) -> Result<Loose, ReadError> {

@@ -14,6 +14,7 @@ use crate::error::{OpenError, StoreError};
 use crate::events::{Receiver, Subscribers};
 use crate::identity::{Identity, State};
 use crate::index::{self, Readers, Snapshot};
+use crate::intake::Shares;
 use crate::opening::{self, Opened};
 use crate::options::{Clock, StoreOptions};
 use crate::reaper::{self, Order};
@@ -38,6 +39,7 @@ struct Inner {
     subscribers: Arc<Subscribers>,
     usages: Arc<Usages>,
     room: Arc<Room>,
+    shares: Shares,
     watch: Arc<Watch>,
     writer: Writer,
     writer_thread: Mutex<Option<WriterThread>>,
@@ -130,6 +132,7 @@ impl Store {
             subscribers,
             usages,
             room,
+            shares: Shares::default(),
             watch,
             writer,
             writer_thread: Mutex::new(Some(thread)),
@@ -237,6 +240,10 @@ impl Store {
 
     pub(crate) fn room(&self) -> &Arc<Room> {
         &self.0.room
+    }
+
+    pub(crate) fn shares(&self) -> &Shares {
+        &self.0.shares
     }
 
     pub(crate) fn watch(&self) -> &Arc<Watch> {

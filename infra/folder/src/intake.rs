@@ -1,5 +1,9 @@
 //! A large body on its way to its file: gathered in batches, each written on a thread that may block while the next arrives.
 
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::{Bytes, BytesMut};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -8,10 +12,42 @@ use crate::error::StoreError;
 use crate::receive::Observer;
 use crate::room::Promise;
 
-/// Bytes gathered before they are handed to a blocking thread. Two such batches are in memory at a time.
-const BATCH_BYTES: usize = 64 * 1024;
+/// Bytes that all large bodies have in memory, each in two batches: one that is gathered, and one that is written.
+const IN_MEMORY: usize = 8 * 1024 * 1024;
+/// Few bodies have larger batches, as each takes a thread that may block, and many have no smaller ones than these.
+const BATCH_BYTES: RangeInclusive<usize> = 64 * 1024..=512 * 1024;
 /// Smaller pieces are copied together.
 const CRUMB_BYTES: usize = 4 * 1024;
+
+/// How many large bodies are on their way.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shares(Arc<AtomicUsize>);
+
+impl Shares {
+    /// One more.
+    pub(crate) fn take(&self) -> Share {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Share(self.clone())
+    }
+}
+
+/// One body's part of the memory for all.
+#[derive(Debug)]
+pub(crate) struct Share(Shares);
+
+impl Share {
+    /// Bytes to gather before they are handed to a blocking thread.
+    fn batch(&self) -> usize {
+        let each = IN_MEMORY / 2 / self.0.0.load(Ordering::Relaxed).max(1);
+        each.clamp(*BATCH_BYTES.start(), *BATCH_BYTES.end())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// The file being written. Lives on blocking threads.
 pub(crate) struct Sink<O> {
@@ -46,6 +82,7 @@ enum At<O> {
 /// Gathers batches, and keeps one being written while the next arrives.
 pub(crate) struct Intake<O> {
     at: At<O>,
+    share: Share,
     batch: Vec<Bytes>,
     /// Small pieces, put together: each may hold a much larger buffer of the connection's.
     crumbs: BytesMut,
@@ -55,9 +92,9 @@ pub(crate) struct Intake<O> {
 }
 
 impl<O: Observer> Intake<O> {
-    pub(crate) fn of(sink: Sink<O>) -> Self {
+    pub(crate) fn of(sink: Sink<O>, share: Share) -> Self {
         let at = At::Idle(Box::new(sink));
-        Self { at, batch: Vec::new(), crumbs: BytesMut::new(), batched: 0, received: 0 }
+        Self { at, share, batch: Vec::new(), crumbs: BytesMut::new(), batched: 0, received: 0 }
     }
 
     pub(crate) async fn take(&mut self, bytes: Bytes) -> Result<(), StoreError> {
@@ -69,7 +106,7 @@ impl<O: Observer> Intake<O> {
             self.take_crumbs();
             self.batch.push(bytes);
         }
-        if self.batched >= BATCH_BYTES { self.dispatch().await } else { Ok(()) }
+        if self.batched >= self.share.batch() { self.dispatch().await } else { Ok(()) }
     }
 
     fn take_crumbs(&mut self) {
@@ -102,6 +139,22 @@ impl<O: Observer> Intake<O> {
             At::Idle(sink) => Ok(sink),
             At::Writing(writing) => writing.await?,
             At::Failed => Err(StoreError::Closed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_bodies_have_large_batches_and_many_share_the_memory() {
+        for (bodies, kib) in [(1, 512), (8, 512), (16, 256), (32, 128), (64, 64), (1_000, 64)] {
+            let shares = Shares::default();
+            let taken: Vec<Share> = (0..bodies).map(|_| shares.take()).collect();
+            assert_eq!(taken[0].batch(), kib * 1024, "{bodies}");
+            drop(taken);
+            assert_eq!(shares.take().batch(), 512 * 1024, "they are over");
         }
     }
 }

@@ -154,10 +154,10 @@ impl Store {
             Content::Small(bytes) => {
                 Ready { record: ObjectRecord { head, place: Place::Inside }, body: Some(bytes), files: Vec::new() }
             }
-            Content::File(draft) => {
-                let (bucket, key) = (at.bucket.clone(), at.key.clone());
+            content => {
+                let (blobs, bucket, key) = (self.blobs().clone(), at.bucket.clone(), at.key.clone());
                 let label = Label::Object { bucket, key, head: head.clone(), segments: Vec::new() };
-                let finished = spawn_blocking(move || draft.finish(&label)).await?;
+                let finished = spawn_blocking(move || content.into_file(&blobs)?.finish(&label)).await?;
                 let (file, sha256) = self.noting(finished.map_err(StoreError::from))?;
                 let segment = Segment { blob: file.id, len: size, sha256 };
                 Ready {

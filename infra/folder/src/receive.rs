@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
+use sha2::{Digest as _, Sha256};
 
 use crate::Store;
 use crate::blobs::{Blobs, Draft};
@@ -9,6 +10,10 @@ use crate::error::{Refusal, StoreError};
 use crate::intake::{Intake, Sink};
 use crate::record::Digest;
 use crate::room::Promise;
+
+/// Bodies of up to so many bytes are in memory until they are put: to hand them to threads that may block, and back, piece by
+/// piece, takes longer than to write them.
+const GATHERED_BYTES: u64 = 128 * 1024;
 
 /// Sees the bytes of a body as they pass, to make digests of its own.
 pub trait Observer: Send + 'static {
@@ -33,8 +38,35 @@ pub struct Body {
 
 #[derive(Debug)]
 pub(crate) enum Content {
+    /// For the index.
     Small(Bytes),
+    /// For a file that is written, synced and closed in one go.
+    Gathered(Gathered),
     File(Box<Draft>),
+}
+
+/// A body in memory, hashed, and the room that its file will take.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    bytes: Bytes,
+    sha256: Sha256,
+    _promise: Promise,
+}
+
+impl Content {
+    /// In a file, however small. Blocks.
+    pub(crate) fn into_file(self, blobs: &Blobs) -> std::io::Result<Box<Draft>> {
+        let draft = match self {
+            Self::File(draft) => return Ok(draft),
+            Self::Small(bytes) => {
+                let mut draft = blobs.begin()?;
+                draft.append(&bytes)?;
+                draft
+            }
+            Self::Gathered(Gathered { bytes, sha256, .. }) => blobs.begin_with(&bytes, sha256)?,
+        };
+        Ok(Box::new(draft))
+    }
 }
 
 impl Body {
@@ -43,16 +75,11 @@ impl Body {
         Self { size: bytes.len() as u64, sha256: Digest::of(&bytes), content: Content::Small(bytes) }
     }
 
-    /// The same in a file, however small. Blocks.
-    pub(crate) fn into_file(self, blobs: &Blobs) -> std::io::Result<Box<Draft>> {
-        match self.content {
-            Content::File(draft) => Ok(draft),
-            Content::Small(bytes) => {
-                let mut draft = blobs.begin()?;
-                draft.append(&bytes)?;
-                Ok(Box::new(draft))
-            }
-        }
+    /// A body that is in memory and goes into a file.
+    fn gathered(bytes: Bytes, promise: Promise) -> Self {
+        let (size, sha256) = (bytes.len() as u64, Sha256::new_with_prefix(&bytes));
+        let digest = Digest(sha256.clone().finalize().into());
+        Self { size, sha256: digest, content: Content::Gathered(Gathered { bytes, sha256, _promise: promise }) }
     }
 }
 
@@ -76,6 +103,13 @@ pub struct Received<B, O, E> {
     pub observer: O,
     /// How it has ended.
     pub ended: Ended<E>,
+}
+
+impl<B, O, E> Received<B, O, E> {
+    fn map<C>(self, to: impl FnOnce(B) -> C) -> Received<C, O, E> {
+        let Self { body, observer, ended } = self;
+        Received { body: to(body), observer, ended }
+    }
 }
 
 /// How much of a body is to be taken.
@@ -125,8 +159,13 @@ impl Store {
         O: Observer,
     {
         let promise = self.promise(room.announced)?;
-        if room.most <= self.inside() {
-            return Ok(small(body, room.most, observer).await);
+        let inside = self.inside();
+        if room.most <= inside.max(GATHERED_BYTES) {
+            let received = gather(body, room.most, observer).await;
+            let fits = |bytes: &Bytes| bytes.len() as u64 <= inside;
+            return Ok(
+                received.map(|bytes| if fits(&bytes) { Body::small(bytes) } else { Body::gathered(bytes, promise) })
+            );
         }
         let sink = Sink { blobs: self.blobs().clone(), draft: None, promise, observer };
         self.receive_into(sink, body, room.most).await
@@ -154,7 +193,8 @@ impl Store {
         S: Stream<Item = Result<Bytes, E>> + Unpin,
         O: Observer,
     {
-        large(sink, body, most).await.inspect_err(|error| self.watch().failed(error))
+        let share = self.shares().take();
+        large(Intake::of(sink, share), body, most).await.inspect_err(|error| self.watch().failed(error))
     }
 
     fn promise(&self, bytes: u64) -> Result<Promise, StoreError> {
@@ -171,7 +211,7 @@ fn incomplete(received: u64, announced: u64) -> Refusal {
     Refusal::IncompleteBody { received, announced }
 }
 
-async fn small<S, E, O>(mut body: S, most: u64, mut observer: O) -> Received<Body, O, E>
+async fn gather<S, E, O>(mut body: S, most: u64, mut observer: O) -> Received<Bytes, O, E>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     O: Observer,
@@ -189,16 +229,14 @@ where
         break;
     }
     observer.update(&whole);
-    Received { body: Body::small(whole.freeze()), observer, ended }
+    Received { body: whole.freeze(), observer, ended }
 }
 
-async fn large<S, E, O>(sink: Sink<O>, mut body: S, most: u64) -> Result<Received<Body, O, E>, StoreError>
+async fn large<S, E, O>(mut intake: Intake<O>, mut body: S, most: u64) -> Result<Received<Body, O, E>, StoreError>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     O: Observer,
 {
-    let before = sink.draft.as_ref().map_or(0, |draft| draft.len());
-    let mut intake = Intake::of(sink);
     let mut ended = Ended::Whole;
     while let Some(piece) = body.next().await {
         match piece {
@@ -211,10 +249,9 @@ where
         }
         break;
     }
-    let size = before + intake.received;
     let Sink { draft, observer, .. } = *intake.finish().await?;
     let body = match draft {
-        Some(draft) => Body { size, sha256: draft.digest(), content: Content::File(draft) },
+        Some(draft) => Body { size: draft.len(), sha256: draft.digest(), content: Content::File(draft) },
         None => Body::small(Bytes::new()),
     };
     Ok(Received { body, observer, ended })

@@ -126,7 +126,7 @@ impl Store {
             if body.size == 0 {
                 return Ok(None);
             }
-            body.into_file(&blobs)?.finish(&label).map(Some)
+            body.content.into_file(&blobs)?.finish(&label).map(Some)
         };
         self.noting(spawn_blocking(finish).await?.map_err(StoreError::from))
     }
