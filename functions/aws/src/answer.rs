@@ -78,34 +78,6 @@ pub fn method_not_allowed(method: &Method, allow: &'static str) -> Response<Body
     response
 }
 
-/// Where a front sends the body: the presigned URL of an upload that is allowed.
-pub const FRONT_LOCATION: HeaderName = HeaderName::from_static("x-satchel-location");
-/// What a front must send along as `x-amz-checksum-sha256`, where the client announced a digest.
-pub const FRONT_CHECKSUM: HeaderName = HeaderName::from_static("x-satchel-checksum");
-/// The true status of a refusal.
-pub const FRONT_STATUS: HeaderName = HeaderName::from_static("x-satchel-status");
-/// Its stable code.
-pub const FRONT_CODE: HeaderName = HeaderName::from_static("x-satchel-code");
-
-/// The same answer for a front that understands yes (2xx) and no (401, 403) alone, as nginx's auth_request.
-#[must_use]
-pub fn for_front(mut response: Response<Body>) -> Response<Body> {
-    if let Some(location) = response.headers_mut().remove(LOCATION) {
-        response.headers_mut().insert(FRONT_LOCATION, location);
-        *response.status_mut() = StatusCode::NO_CONTENT;
-    } else if response.status().is_client_error() || response.status().is_server_error() {
-        let status = response.status();
-        let code = response.extensions().get::<Outcome>().map_or("refused", Outcome::code);
-        set(&mut response, FRONT_STATUS, status.as_str());
-        set(&mut response, FRONT_CODE, code);
-        log::note(&mut response, "true_status", status.as_u16());
-        if status != StatusCode::UNAUTHORIZED {
-            *response.status_mut() = StatusCode::FORBIDDEN;
-        }
-    }
-    response
-}
-
 /// Adds a header whose value is known to be one; a value that is none is left out.
 pub fn set(response: &mut Response<Body>, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {

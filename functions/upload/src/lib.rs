@@ -3,6 +3,7 @@
 //! [`decide`], and carries out by itself.
 
 mod error;
+mod front;
 
 use http::{Method, StatusCode};
 use lambda_http::{Body, Request, Response};
@@ -25,6 +26,7 @@ use satchel_core::{
 use satchel_store::{Body as StoredBody, CreateError, Creation, NewUpload, Objects};
 
 pub use error::UploadError;
+use front::Target;
 
 /// Everything a request needs, built once per cold start.
 pub type State<S = Storage> = satchel_aws::state::State<UploadConfig, S>;
@@ -74,21 +76,35 @@ impl Attempt {
     /// The answer to it, as a front wants it where a front has asked.
     #[must_use]
     pub fn answered(&self, answered: Result<Response<Body>, UploadError>) -> Response<Body> {
-        let mut response = answered.unwrap_or_else(|error| error.answer(&self.method));
+        let mut response = answered.unwrap_or_else(|error| self.refused(&error));
         log::note_attempt(&mut response, self.protocol, self.size);
-        match self.resource {
-            // Nothing of the tus protocol is answered here, so this is a refusal.
-            Resource::Upload | Resource::Resume => response,
-            Resource::Authorize => answer::for_front(response),
-        }
+        response
     }
 
     /// The same of an upload that was granted, which has an owner.
     #[must_use]
     pub fn granted(&self, grant: &Grant, answered: Result<Response<Body>, UploadError>) -> Response<Body> {
-        let mut response = answered.unwrap_or_else(|error| error.answer(&self.method));
+        let mut response = self.answered(answered);
         log::note_owner(&mut response, grant.owner);
-        self.answered(Ok(response))
+        response
+    }
+
+    /// The answer to a body that is kept back.
+    async fn sent_to(&self, kept_back: &SendTo<'_>, store: &impl Objects, now: Timestamp) -> Response<Body> {
+        let target = kept_back.target(store, now).await;
+        let answered = target.map(|target| match self.resource {
+            Resource::Upload | Resource::Resume => front::redirected(&target),
+            Resource::Authorize => front::allowed(&target),
+        });
+        self.granted(kept_back.grant(), answered)
+    }
+
+    fn refused(&self, error: &UploadError) -> Response<Body> {
+        let response = error.answer(&self.method);
+        match self.resource {
+            Resource::Upload | Resource::Resume => response,
+            Resource::Authorize => front::refused(response, &error.problem()),
+        }
     }
 }
 
@@ -135,9 +151,7 @@ async fn put<S: Objects>(state: &State<S>, request: Request, attempt: &Attempt) 
     let now = state.clock.now();
     match decide(&state.config, Some(&state.presigner), &request, attempt, has_body, now) {
         Err(error) => attempt.answered(Err(error)),
-        Ok(Decision::SendTo(kept_back)) => {
-            attempt.granted(kept_back.grant(), kept_back.redirect(&state.store, now).await)
-        }
+        Ok(Decision::SendTo(kept_back)) => kept_back.answer(attempt, &state.store, now).await,
         Ok(Decision::Store(upload)) => {
             let stored = store(state, &upload, request.into_body()).await;
             attempt.granted(&upload.grant, stored)
@@ -179,17 +193,16 @@ pub fn stored(created: Result<Creation, CreateError>) -> Result<Response<Body>, 
 }
 
 impl SendTo<'_> {
-    /// What the token grants.
-    #[must_use]
-    pub fn grant(&self) -> &Grant {
+    /// Says where the body is to be sent to, or why nowhere.
+    pub async fn answer(&self, attempt: &Attempt, store: &impl Objects, now: Timestamp) -> Response<Body> {
+        attempt.sent_to(self, store, now).await
+    }
+
+    fn grant(&self) -> &Grant {
         &self.upload.grant
     }
 
-    /// Says where the body is to be sent to.
-    ///
-    /// # Errors
-    /// There is a file already; the store or the signing failed.
-    pub async fn redirect(&self, store: &impl Objects, now: Timestamp) -> Result<Response<Body>, UploadError> {
+    async fn target(&self, store: &impl Objects, now: Timestamp) -> Result<Target, UploadError> {
         let NewUpload { grant, digest: checksum } = &self.upload;
         let key = Key::of_grant(grant)?;
         if store.head(&grant.path).await?.is_some() {
@@ -204,11 +217,7 @@ impl SendTo<'_> {
             at: now,
             expires_in: PUT_URL_LIFE,
         })?;
-        let mut response = answer::redirect(&url, 0);
-        if let Some(checksum) = checksum {
-            answer::set(&mut response, answer::FRONT_CHECKSUM, &checksum.to_base64());
-        }
-        Ok(response)
+        Ok(Target { url, checksum: *checksum })
     }
 }
 

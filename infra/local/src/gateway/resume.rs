@@ -4,14 +4,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderValue,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
-    request::Parts,
-};
+use http::request::Parts;
 use hyper::{Response, body::Incoming};
 use lambda_http::Body;
-use satchel_aws::log::Outcome;
 use satchel_core::resume::{
     checksum::{Checking, Checksum},
     refusal::ResumeRefusal,
@@ -27,9 +22,6 @@ use super::{
     pieces::{Left, Source, spooled},
     spool::{Cut, Whole},
 };
-
-/// What the function says to a chunk that was announced and kept back, when nothing else is wrong.
-const KEPT_BACK: &str = "body_incomplete";
 
 /// Bytes of a chunk that are looked at at once.
 const CHECKED_BYTES: u64 = 1024 * 1024;
@@ -68,7 +60,7 @@ impl Gateway {
         }
     }
 
-    /// As on AWS. A large chunk is asked about without its body first.
+    /// As on AWS. Whether a large chunk is taken is decided before it comes.
     async fn in_an_event(&self, parts: &Parts, body: Incoming, length: Option<u64>) -> Answered {
         if length.is_some_and(|length| length > BODY_LIMIT) {
             body::drain(body, &parts.headers);
@@ -76,13 +68,25 @@ impl Gateway {
         }
         let asked_at = self.functions.now();
         if length.is_none_or(|length| length > READ_FIRST) || body::expects_continue(&parts.headers) {
-            let mut kept_back = parts.clone();
-            // Any length will do where none is known: it is not there.
-            kept_back.headers = announcing(&parts.headers, length.unwrap_or(1));
-            let (seen, decision) = self.ask(&kept_back, Bytes::new(), Some(asked_at)).await?;
-            if !is_kept_back(&decision) {
+            let request = event::head(parts)?;
+            let state = self.functions.resume();
+            let attempt = Attempt::of(&state.config, &request);
+            let decided = satchel_resume::decide(&state.config, &request, &attempt, asked_at);
+            let refused = match decided {
+                Err(error) => Some(attempt.answered(Err(error))),
+                Ok(decision) if decision.takes_chunk() => {
+                    let expected = satchel_resume::expect(&decision, &request, length);
+                    let fits = expected.and_then(|(place, _)| Ok(length.map_or(Ok(()), |length| place.check(length))?));
+                    fits.err().map(|error| attempt.granted(decision.grant(), Err(error)))
+                }
+                Ok(_) => {
+                    body::drain(body, &parts.headers);
+                    return self.invoke(parts, Bytes::new(), Some(asked_at)).await;
+                }
+            };
+            if let Some(refused) = refused {
                 body::drain(body, &parts.headers);
-                return Ok(self.called(parts, seen, decision));
+                return Ok(self.called(parts, arrived(parts).answered_by("resume"), refused));
             }
         }
         self.invoke_with(parts, body, length.unwrap_or(BODY_LIMIT), Some(asked_at)).await
@@ -196,16 +200,4 @@ impl Gateway {
         }
         Ok(checking.finish())
     }
-}
-
-/// The headers of a body in chunks of unknown number, as if its length had been announced.
-fn announcing(headers: &HeaderMap, length: u64) -> HeaderMap {
-    let mut headers = headers.clone();
-    headers.remove(TRANSFER_ENCODING);
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    headers
-}
-
-fn is_kept_back(decision: &Response<Body>) -> bool {
-    decision.extensions().get::<Outcome>().is_some_and(|outcome| outcome.code() == KEPT_BACK)
 }

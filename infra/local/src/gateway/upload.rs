@@ -30,7 +30,7 @@ impl Gateway {
             }
             Ok(Decision::SendTo(kept_back)) => {
                 body::drain(body, &parts.headers);
-                attempt.granted(kept_back.grant(), kept_back.redirect(store, now).await)
+                kept_back.answer(&attempt, store, now).await
             }
             Err(error) => {
                 body::drain(body, &parts.headers);
