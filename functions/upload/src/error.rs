@@ -83,7 +83,7 @@ impl From<PathError> for UploadError {
 }
 
 impl UploadError {
-    fn problem(&self) -> Problem {
+    pub(crate) fn problem(&self) -> Problem {
         let (status, code) = match self {
             Self::Refused(refusal) => return refusal.problem(),
             Self::Body(error) => return error.problem(),

@@ -18,7 +18,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Method, request::Parts};
+use http::{HeaderValue, Method, StatusCode, header::CONNECTION, request::Parts};
 use http_body_util::Either;
 use hyper::{Request, Response, body::Incoming};
 use lambda_http::Body;
@@ -114,7 +114,13 @@ impl Gateway {
             None => tokio::spawn(answering).await.unwrap_or_else(|error| Err(Box::new(error))),
         };
         let answered = answered.unwrap_or(Err(GatewayError::Failed));
-        answered.unwrap_or_else(|error| self.refused(&parts, &error).into()).into_answer()
+        let waited = body::expects_continue(&parts.headers);
+        let mut answer = answered.unwrap_or_else(|error| self.refused(&parts, &error).into()).into_answer();
+        if waited && is_refusal(answer.status()) {
+            // Nobody reads what it may send now; a proxy must know (RFC 9110, section 10.1.1).
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
     }
 
     fn refused(&self, parts: &Parts, error: &GatewayError) -> Response<Body> {
@@ -220,6 +226,10 @@ impl Gateway {
         self.journal.write(&seen.line(&response));
         response
     }
+}
+
+fn is_refusal(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
 }
 
 /// A request as it came in: with the one id of all that is done for it.
