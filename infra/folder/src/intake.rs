@@ -12,22 +12,51 @@ use crate::error::StoreError;
 use crate::receive::Observer;
 use crate::room::Promise;
 
-/// Bytes that all large bodies have in memory, each in two batches: one that is gathered, and one that is written.
+/// Bytes that all large bodies have in memory, each in two batches: one that is gathered, and one that is written. Bodies that
+/// are gathered as a whole have as much again.
 const IN_MEMORY: usize = 8 * 1024 * 1024;
 /// Few bodies have larger batches, as each takes a thread that may block, and many have no smaller ones than these.
 const BATCH_BYTES: RangeInclusive<usize> = 64 * 1024..=512 * 1024;
 /// Smaller pieces are copied together.
 const CRUMB_BYTES: usize = 4 * 1024;
 
-/// How many large bodies are on their way.
+/// The memory that bodies on their way share.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Shares(Arc<AtomicUsize>);
+pub(crate) struct Shares(Arc<Bodies>);
+
+#[derive(Debug, Default)]
+struct Bodies {
+    /// How many are large.
+    large: AtomicUsize,
+    /// Bytes that others take which are gathered as a whole.
+    gathered: AtomicUsize,
+}
 
 impl Shares {
-    /// One more.
+    /// One more large one.
     pub(crate) fn take(&self) -> Share {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.large.fetch_add(1, Ordering::Relaxed);
         Share(self.clone())
+    }
+
+    /// Memory for a body as a whole, if there is some: whoever never sends the last byte holds it.
+    pub(crate) fn gather(&self, bytes: usize) -> Option<Gathering> {
+        let taken = Gathering { shares: self.clone(), bytes };
+        let before = self.0.gathered.fetch_add(bytes, Ordering::Relaxed);
+        (before.saturating_add(bytes) <= IN_MEMORY).then_some(taken)
+    }
+}
+
+/// Memory that one body has as a whole. Not given out, it is free at once.
+#[derive(Debug)]
+pub(crate) struct Gathering {
+    shares: Shares,
+    bytes: usize,
+}
+
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        self.shares.0.gathered.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -38,14 +67,14 @@ pub(crate) struct Share(Shares);
 impl Share {
     /// Bytes to gather before they are handed to a blocking thread.
     fn batch(&self) -> usize {
-        let each = IN_MEMORY / 2 / self.0.0.load(Ordering::Relaxed).max(1);
+        let each = IN_MEMORY / 2 / self.0.0.large.load(Ordering::Relaxed).max(1);
         each.clamp(*BATCH_BYTES.start(), *BATCH_BYTES.end())
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.large.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -156,5 +185,14 @@ mod tests {
             drop(taken);
             assert_eq!(shares.take().batch(), 512 * 1024, "they are over");
         }
+    }
+
+    #[test]
+    fn bodies_are_gathered_as_long_as_there_is_memory() {
+        let shares = Shares::default();
+        let taken: Vec<_> = (0..100).filter_map(|_| shares.gather(128 * 1024)).collect();
+        assert_eq!(taken.len(), 64);
+        drop(taken);
+        assert!(shares.gather(IN_MEMORY).is_some() && shares.gather(IN_MEMORY + 1).is_none());
     }
 }

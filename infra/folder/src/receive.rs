@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::Store;
 use crate::blobs::{Blobs, Draft};
 use crate::error::{Refusal, StoreError};
-use crate::intake::{Intake, Sink};
+use crate::intake::{Gathering, Intake, Sink};
 use crate::record::Digest;
 use crate::room::Promise;
 
@@ -51,6 +51,20 @@ pub(crate) struct Gathered {
     bytes: Bytes,
     sha256: Sha256,
     _promise: Promise,
+    _memory: Gathering,
+}
+
+impl Gathered {
+    fn new(bytes: Bytes, promise: Promise, memory: Gathering) -> Self {
+        Self { sha256: Sha256::new_with_prefix(&bytes), bytes, _promise: promise, _memory: memory }
+    }
+}
+
+impl From<Gathered> for Body {
+    fn from(gathered: Gathered) -> Self {
+        let sha256 = Digest(gathered.sha256.clone().finalize().into());
+        Self { size: gathered.bytes.len() as u64, sha256, content: Content::Gathered(gathered) }
+    }
 }
 
 impl Content {
@@ -73,13 +87,6 @@ impl Body {
     /// A body that is in memory and small.
     pub(crate) fn small(bytes: Bytes) -> Self {
         Self { size: bytes.len() as u64, sha256: Digest::of(&bytes), content: Content::Small(bytes) }
-    }
-
-    /// A body that is in memory and goes into a file.
-    fn gathered(bytes: Bytes, promise: Promise) -> Self {
-        let (size, sha256) = (bytes.len() as u64, Sha256::new_with_prefix(&bytes));
-        let digest = Digest(sha256.clone().finalize().into());
-        Self { size, sha256: digest, content: Content::Gathered(Gathered { bytes, sha256, _promise: promise }) }
     }
 }
 
@@ -160,12 +167,15 @@ impl Store {
     {
         let promise = self.promise(room.announced)?;
         let inside = self.inside();
-        if room.most <= inside.max(GATHERED_BYTES) {
+        if room.most <= inside {
+            return Ok(gather(body, room.most, observer).await.map(Body::small));
+        }
+        let memory = usize::try_from(room.most).ok().filter(|_| room.most <= GATHERED_BYTES);
+        if let Some(memory) = memory.and_then(|bytes| self.shares().gather(bytes)) {
             let received = gather(body, room.most, observer).await;
             let fits = |bytes: &Bytes| bytes.len() as u64 <= inside;
-            return Ok(
-                received.map(|bytes| if fits(&bytes) { Body::small(bytes) } else { Body::gathered(bytes, promise) })
-            );
+            let put_aside = |bytes| Gathered::new(bytes, promise, memory);
+            return Ok(received.map(|bytes| if fits(&bytes) { Body::small(bytes) } else { put_aside(bytes).into() }));
         }
         let sink = Sink { blobs: self.blobs().clone(), draft: None, promise, observer };
         self.receive_into(sink, body, room.most).await
