@@ -22,6 +22,7 @@ class LambdaFunction:
         self.settings = settings
         self.events, self.answers = queue.Queue(), queue.Queue()
         self.status = 202  # What answers are answered.
+        self.trace = None  # X-Ray's header of the events.
         self.server = ThreadingHTTPServer((HOST, 0), self.handler())
         self.thread = threading.Thread(target=self.server.serve_forever)
         self.command = [str((REPOSITORY / BINARY).parent / name)]
@@ -48,6 +49,8 @@ class LambdaFunction:
                 self.send_header("Lambda-Runtime-Aws-Request-Id", f"request-{number}")
                 self.send_header("Lambda-Runtime-Deadline-Ms", "9999999999999")
                 self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:1:function:f")
+                if function.trace:
+                    self.send_header("Lambda-Runtime-Trace-Id", function.trace)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

@@ -117,7 +117,7 @@ def test_a_function_that_cannot_start_says_why_in_one_line():
 def test_the_loop_says_what_it_cannot_answer_and_why_it_ends(name):
     with LambdaFunction(name, SETTINGS | ROSTERS) as function:
         path, answer = function.invoke(b"no JSON")
-        assert path.endswith("/request-1/error") and json.loads(answer)["errorType"] == "NoJson"
+        assert path.endswith("/request-1/error") and "at line 1" in json.loads(answer)["errorMessage"]
         function.status = 410
         path, _ = function.invoke(b"nor this")
         assert path.endswith("/request-2/error")
@@ -129,6 +129,43 @@ def test_the_loop_says_what_it_cannot_answer_and_why_it_ends(name):
     assert said == [*failed, ("ERROR", "answer_refused", "request-2"), ("FATAL", "runtime_ended", None)]
     assert "infra/events" in lines[0]["cause"] and "410" in lines[2]["cause"] and "too late" in lines[2]["cause"]
     assert "Lambda starts another" in lines[3]["reason"]
+
+
+TRACE = "1-5759e988-bd862e3fe1be46a994272793"
+
+
+def test_a_line_names_the_trace_of_its_event():
+    with LambdaFunction("upload", SETTINGS) as function:
+        function.trace = f"Root={TRACE};Parent=53995c3f42cd8ad8;Sampled=1"
+        function.invoke(REFUSED)
+        function.trace = None
+        function.invoke(REFUSED)
+        lines = parsed(function.ended())
+    assert [line.get("xray_trace_id") for line in lines] == [TRACE, None]
+
+
+def test_outside_of_lambda_a_function_says_what_it_is():
+    function = LambdaFunction("upload", SETTINGS)
+    del function.environment["AWS_LAMBDA_RUNTIME_API"]
+    with function:
+        assert function.process.wait(120) == 1
+        (line,) = parsed(function.ended())
+    assert (line["level"], line["code"]) == ("FATAL", "runtime_ended")
+    assert "AWS_LAMBDA_RUNTIME_API" in line["reason"] and "cargo lambda watch" in line["reason"]
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "a b"}, {"Host": "a", "X-Forwarded-Proto": "no scheme"}, {"Host": ":port"}]
+)
+def test_a_request_that_is_none_ends_no_process(headers):
+    odd = json.loads(REFUSED) | {"headers": headers}
+    with LambdaFunction("upload", SETTINGS) as function:
+        path, answer = function.invoke(json.dumps(odd).encode())
+        assert path.endswith("/request-1/response") and json.loads(answer)["statusCode"] == 400
+        path, _ = function.invoke(REFUSED)
+        assert path.endswith("/request-2/response")
+        lines = parsed(function.ended())
+    assert [line["code"] for line in lines] == ["failed", "mac_mismatch"]
 
 
 def test_a_refused_answer_to_a_request_is_told_beside_its_line():

@@ -1,5 +1,4 @@
-//! The only copy of `main`'s boilerplate: configuration, then the runtime loop, with a log line per
-//! request.
+//! The only copy of `main`'s boilerplate: configuration, then lambda_runtime's loop, with a log line per request.
 
 use std::{
     process::ExitCode,
@@ -7,23 +6,24 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use lambda_http::{Body, Request, Response};
-use satchel_core::{
-    config::ConfigError,
-    level::Level,
-    line::{self, CAUSE},
+use lambda_http::{
+    Adapter, Body, Context, LambdaEvent, Request, RequestExt, Response, Service,
+    lambda_runtime::{self, Diagnostic},
+    request::LambdaRequest,
+    service_fn,
 };
-use serde::Serialize;
+use satchel_core::{config::ConfigError, line};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-#[cfg(feature = "https")]
-use crate::live::Live;
 use crate::{
-    api_gateway::{Event, MalformedEvent, Reply},
     cloudwatch::CloudWatch,
+    lambda_notices,
     log::{self, EventFailure, Seen},
-    runtime::{self, Failure, Next},
+    received::{MalformedEvent, Received},
 };
+#[cfg(feature = "https")]
+use crate::{live::Live, received::is_meant_as_request};
 
 /// What an invoke may take at the most (AWS: "Lambda quotas", function timeout). A deadline that is longer ago is none:
 /// cargo-lambda's emulator sends one of 1970.
@@ -31,6 +31,14 @@ const LONGEST_INVOKE: Duration = Duration::from_secs(900);
 
 /// The exit code for a configuration that cannot work.
 pub const BAD_CONFIGURATION: u8 = 2;
+
+/// What Lambda sets, and lambda_runtime panics without (AWS: "Defined runtime environment variables").
+const LAMBDAS_OWN: [&str; 4] = [
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+];
 
 /// Why a function cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +70,9 @@ where
     F: Future<Output = Response<Body>> + Send,
 {
     let Some(state) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
-    run(function, &CloudWatch::from_environment(), || std::future::ready(Arc::clone(&state)), handle).await
+    let edge = Edge::new(function);
+    let http = edge.http(|| std::future::ready(Arc::clone(&state)), &handle);
+    edge.requests(http).await
 }
 
 /// The same with a state whose secrets may change.
@@ -74,103 +84,9 @@ where
     F: Future<Output = Response<Body>> + Send,
 {
     let Some(live) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
-    let cloudwatch = CloudWatch::from_environment();
-    run(function, &cloudwatch, || renewed(function, &live, &cloudwatch), handle).await
-}
-
-/// The state, with the secrets of now as far as they can be read.
-#[cfg(feature = "https")]
-async fn renewed<S>(function: &'static str, live: &Live<S>, cloudwatch: &CloudWatch) -> Arc<S> {
-    let seen = Seen::of_event(function, String::new());
-    if let Err(error) = live.renew().await {
-        cloudwatch.write(&seen.event_line(&Err(error)));
-    }
-    live.state()
-}
-
-async fn run<S, C, D, H, F>(function: &'static str, cloudwatch: &CloudWatch, state: C, handle: H) -> ExitCode
-where
-    C: Fn() -> D + Send + Sync,
-    D: Future<Output = Arc<S>> + Send,
-    H: Fn(Arc<S>, Request) -> F + Send + Sync,
-    F: Future<Output = Response<Body>> + Send,
-{
-    let (state, handle) = (&state, &handle);
-    looped(function, cloudwatch, async |next: Next| {
-        Ok(match Event::parse(next.event) {
-            Ok(Event { request, shape }) => {
-                let seen = cloudwatch.seen(Seen::of(function, next.request_id, &request));
-                // Boxed, as the SDK's futures nest deeper than the compiler computes layouts.
-                let response = Box::pin(handle(state().await, request)).await;
-                cloudwatch.write(&seen.line(&response));
-                Reply::new(shape, response)
-            }
-            Err(_) => MalformedEvent.answer(cloudwatch, &cloudwatch.seen(Seen::of_event(function, next.request_id))),
-        })
-    })
-    .await
-}
-
-/// Serves events that nobody waits for. What `handle` gives is logged; what it fails with is logged and told to
-/// Lambda, which then delivers the event again.
-pub async fn serve_events<S, H, F, E>(function: &'static str, state: Result<S, StartError>, handle: H) -> ExitCode
-where
-    S: Send + Sync + 'static,
-    H: Fn(Arc<S>, Value) -> F + Send + Sync,
-    F: Future<Output = Result<Value, E>> + Send,
-    E: EventFailure + Send + Sync + 'static,
-{
-    serve_invocations(function, state, |state, invocation| handle(state, invocation.event)).await
-}
-
-/// An event, and how long there is for it.
-#[derive(Debug, Clone)]
-pub struct Invocation {
-    /// What Lambda was invoked with.
-    pub event: Value,
-    /// When Lambda ends the function, finished or not (template.yaml: `Timeout`).
-    pub deadline: Instant,
-}
-
-impl Invocation {
-    fn of(event: Value, deadline: Option<u64>) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let deadline = deadline.map(Duration::from_millis).filter(|at| *at + LONGEST_INVOKE > now);
-        let left = deadline.map_or(LONGEST_INVOKE, |at| at.saturating_sub(now));
-        Self { event, deadline: Instant::now() + left }
-    }
-}
-
-/// The same as [`serve_events`], for a handler that has to know how long it may take.
-pub async fn serve_invocations<S, H, F, E>(function: &'static str, state: Result<S, StartError>, handle: H) -> ExitCode
-where
-    S: Send + Sync + 'static,
-    H: Fn(Arc<S>, Invocation) -> F + Send + Sync,
-    F: Future<Output = Result<Value, E>> + Send,
-    E: EventFailure + Send + Sync + 'static,
-{
-    let Some(state) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
-    let cloudwatch = CloudWatch::from_environment();
-    let (state, cloudwatch, handle) = (&state, &cloudwatch, &handle);
-    looped(function, cloudwatch, async |next: Next| {
-        let seen = cloudwatch.seen(Seen::of_event(function, next.request_id));
-        let Ok(event) = serde_json::from_slice(&next.event) else { return no_json(cloudwatch, &seen) };
-        // Boxed, as the SDK's futures nest deeper than the compiler computes layouts.
-        let done = Box::pin(handle(Arc::clone(state), Invocation::of(event, next.deadline)));
-        logged(cloudwatch, seen, done).await
-    })
-    .await
-}
-
-/// What goes back to Lambda.
-#[cfg(feature = "https")]
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Answer {
-    /// To a client.
-    Http(Reply),
-    /// Into Lambda's log, at the most.
-    Event(Value),
+    let edge = Edge::new(function);
+    let http = edge.http(|| edge.renewed(&live), &handle);
+    edge.requests(http).await
 }
 
 /// Serves both: what is no HTTP event goes to `handle_event`.
@@ -190,57 +106,212 @@ where
     E: EventFailure + Send + Sync + 'static,
 {
     let Some(live) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
-    let cloudwatch = CloudWatch::from_environment();
-    let (live, cloudwatch, handle, handle_event) = (&live, &cloudwatch, &handle, &handle_event);
-    looped(function, cloudwatch, async |next: Next| {
-        let Ok(event) = serde_json::from_slice(&next.event) else {
-            return no_json(cloudwatch, &cloudwatch.seen(Seen::of_event(function, next.request_id)));
-        };
-        let state = renewed(function, live, cloudwatch).await;
-        if !Event::is_in(&event) {
-            let seen = cloudwatch.seen(Seen::of_event(function, next.request_id));
-            return logged(cloudwatch, seen, handle_event(state, event)).await.map(Answer::Event);
-        }
-        drop(event);
-        Ok(Answer::Http(match Event::parse(next.event) {
-            Ok(Event { request, shape }) => {
-                let seen = cloudwatch.seen(Seen::of(function, next.request_id, &request));
-                let response = handle(state, request).await;
-                cloudwatch.write(&seen.line(&response));
-                Reply::new(shape, response)
+    let edge = Edge::new(function);
+    let http = edge.http(|| edge.renewed(&live), &handle);
+    edge.looped(|LambdaEvent { payload, context }| {
+        let (edge, live, handle_event, mut http) = (&edge, &live, &handle_event, http.clone());
+        async move {
+            let event = match payload {
+                Received::Request(request) => {
+                    return http.call(LambdaEvent::new(*request, context)).await.map(Answer::Http);
+                }
+                Received::Other(json) => serde_json::from_str(json.get()).unwrap_or_default(),
+            };
+            if is_meant_as_request(&event) {
+                return Ok(Answer::Value(edge.malformed(&context)));
             }
-            Err(_) => MalformedEvent.answer(cloudwatch, &cloudwatch.seen(Seen::of_event(function, next.request_id))),
-        }))
+            let state = edge.renewed(live).await;
+            edge.logged(edge.seen(&context), handle_event(state, event)).await.map(Answer::Value)
+        }
     })
     .await
 }
 
-/// Logs what came of an event, and hands it on.
-async fn logged<E>(
-    cloudwatch: &CloudWatch,
-    seen: Seen,
-    done: impl Future<Output = Result<Value, E>>,
-) -> Result<Value, Failure>
+/// Serves events that nobody waits for. What `handle` gives is logged; what it fails with is logged and told to
+/// Lambda, which then delivers the event again.
+pub async fn serve_events<S, H, F, E>(function: &'static str, state: Result<S, StartError>, handle: H) -> ExitCode
 where
+    S: Send + Sync + 'static,
+    H: Fn(Arc<S>, Value) -> F + Send + Sync,
+    F: Future<Output = Result<Value, E>> + Send,
     E: EventFailure + Send + Sync + 'static,
 {
-    let outcome = done.await;
-    cloudwatch.write(&seen.event_line(&outcome));
-    outcome.map_err(|error| Failure::of(&error))
+    serve_invocations(function, state, |state, invocation| handle(state, invocation.event)).await
 }
 
-/// The end of what no service sends.
-fn no_json<A>(cloudwatch: &CloudWatch, seen: &Seen) -> Result<A, Failure> {
-    cloudwatch.write(&seen.event_line(&Err::<Value, _>(NoJson)));
-    Err(Failure::of(&NoJson))
+/// The same as [`serve_events`], for a handler that has to know how long it may take.
+pub async fn serve_invocations<S, H, F, E>(function: &'static str, state: Result<S, StartError>, handle: H) -> ExitCode
+where
+    S: Send + Sync + 'static,
+    H: Fn(Arc<S>, Invocation) -> F + Send + Sync,
+    F: Future<Output = Result<Value, E>> + Send,
+    E: EventFailure + Send + Sync + 'static,
+{
+    let Some(state) = ready(function, state) else { return ExitCode::from(BAD_CONFIGURATION) };
+    let edge = Edge::new(function);
+    edge.looped(|LambdaEvent { payload, context }| {
+        let seen = edge.seen(&context);
+        // Boxed, as the SDK's futures nest deeper than the compiler computes layouts.
+        let done = Box::pin(handle(Arc::clone(&state), Invocation::of(payload, context.deadline)));
+        edge.logged(seen, done)
+    })
+    .await
 }
 
-/// An emulator passes on whatever it is given; Lambda takes nothing but JSON.
-#[derive(Debug, thiserror::Error)]
-#[error("the event is no JSON; see infra/events for what the function takes")]
-struct NoJson;
+/// An event, and how long there is for it.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// What Lambda was invoked with.
+    pub event: Value,
+    /// When Lambda ends the function, finished or not (template.yaml: `Timeout`).
+    pub deadline: Instant,
+}
 
-impl EventFailure for NoJson {}
+impl Invocation {
+    /// The deadline comes in milliseconds since 1970.
+    fn of(event: Value, deadline: u64) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let deadline = Some(Duration::from_millis(deadline)).filter(|at| *at + LONGEST_INVOKE > now);
+        let left = deadline.map_or(LONGEST_INVOKE, |at| at.saturating_sub(now));
+        Self { event, deadline: Instant::now() + left }
+    }
+}
+
+/// What goes back to Lambda.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer<A> {
+    /// To a client, in the shape of its event.
+    Http(A),
+    /// To whoever sent something else; into Lambda's log, at the most.
+    Value(Value),
+}
+
+/// A function: its name, and where its lines go.
+struct Edge {
+    function: &'static str,
+    cloudwatch: Arc<CloudWatch>,
+}
+
+impl Edge {
+    fn new(function: &'static str) -> Self {
+        Self { function, cloudwatch: Arc::new(CloudWatch::from_environment()) }
+    }
+
+    /// An event as it comes in.
+    fn seen(&self, context: &Context) -> Seen {
+        let seen = Seen::of_event(self.function, context.request_id.clone());
+        self.cloudwatch.seen(seen.traced(context.xray_trace_id.as_deref()))
+    }
+
+    /// lambda_http around a handler and its lines. `state` gives the state of each request.
+    fn http<'a, S, C, D, H, F>(
+        &'a self,
+        state: C,
+        handle: &'a H,
+    ) -> Adapter<
+        'a,
+        Response<Body>,
+        impl Service<Request, Response = Response<Body>, Error = Diagnostic, Future: Send + 'a> + Clone,
+    >
+    where
+        S: Send + Sync + 'static,
+        C: Fn() -> D + Send + Sync + Clone + 'a,
+        D: Future<Output = Arc<S>> + Send,
+        H: Fn(Arc<S>, Request) -> F + Send + Sync,
+        F: Future<Output = Response<Body>> + Send,
+    {
+        Adapter::from(service_fn(move |request: Request| {
+            let state = state.clone();
+            async move {
+                let context = request.lambda_context();
+                let seen = Seen::of(self.function, context.request_id, &request);
+                let seen = self.cloudwatch.seen(seen.traced(context.xray_trace_id.as_deref()));
+                let response = handle(state().await, request).await;
+                self.cloudwatch.write(&seen.line(&response));
+                Ok(response)
+            }
+        }))
+    }
+
+    /// Answers requests, and nothing else.
+    async fn requests<A, R>(&self, http: A) -> ExitCode
+    where
+        A: Service<LambdaEvent<LambdaRequest>, Response = R, Error = Diagnostic> + Clone,
+        R: Serialize,
+    {
+        self.looped(|LambdaEvent { payload, context }| {
+            let mut http = http.clone();
+            async move {
+                match payload {
+                    Received::Request(request) => {
+                        http.call(LambdaEvent::new(*request, context)).await.map(Answer::Http)
+                    }
+                    Received::Other(_) => Ok(Answer::Value(self.malformed(&context))),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Logs what is no request, as it is somebody's mistake in the set-up, and gives the answer to it.
+    fn malformed(&self, context: &Context) -> Value {
+        self.cloudwatch.write(&self.seen(context).event_line(&Err::<Value, _>(MalformedEvent)));
+        MalformedEvent.answer()
+    }
+
+    /// The state, with the secrets of now as far as they can be read.
+    #[cfg(feature = "https")]
+    async fn renewed<S>(&self, live: &Live<S>) -> Arc<S> {
+        let seen = Seen::of_event(self.function, String::new());
+        if let Err(error) = live.renew().await {
+            self.cloudwatch.write(&seen.event_line(&Err(error)));
+        }
+        live.state()
+    }
+
+    /// Logs what came of an event, and hands it on.
+    async fn logged<E: EventFailure>(
+        &self,
+        seen: Seen,
+        done: impl Future<Output = Result<Value, E>>,
+    ) -> Result<Value, Diagnostic> {
+        let outcome = done.await;
+        self.cloudwatch.write(&seen.event_line(&outcome));
+        outcome.map_err(|error| diagnostic(&error))
+    }
+
+    /// Answers events until there are no more.
+    async fn looped<P, A, F>(&self, answer: impl Fn(LambdaEvent<P>) -> F) -> ExitCode
+    where
+        P: for<'de> Deserialize<'de>,
+        F: Future<Output = Result<A, Diagnostic>>,
+        A: Serialize,
+    {
+        if let Some(missing) = LAMBDAS_OWN.iter().find(|name| environment(name).is_none_or(|value| value.is_empty())) {
+            let reason = format!(
+                "{missing} is not set; this program is a Lambda function: deploy it, or have `cargo lambda watch` run it"
+            );
+            complain(self.function, "runtime_ended", &reason);
+            return ExitCode::FAILURE;
+        }
+        lambda_notices::write(self.function, Arc::clone(&self.cloudwatch));
+        let end = lambda_runtime::run(service_fn(answer)).await;
+        let reason = end.map_or_else(|error| log::chain(&*error), |()| "there are no more events".to_owned());
+        complain(
+            self.function,
+            "runtime_ended",
+            &format!("the function ends: {reason}; Lambda starts another process"),
+        );
+        ExitCode::FAILURE
+    }
+}
+
+/// Why an event has failed, as Lambda shows and keeps it.
+fn diagnostic<E: EventFailure>(error: &E) -> Diagnostic {
+    let name = std::any::type_name::<E>();
+    Diagnostic { error_type: name.rsplit("::").next().unwrap_or(name).to_owned(), error_message: error.to_string() }
+}
 
 fn ready<S>(function: &str, state: Result<S, StartError>) -> Option<Arc<S>> {
     state.map(Arc::new).inspect_err(|error| complain(function, "not_started", &error.to_string())).ok()
@@ -254,21 +325,6 @@ fn complain(function: &str, code: &str, reason: &str) {
     }
 }
 
-/// Answers events until there are no more.
-async fn looped<F, A>(function: &'static str, cloudwatch: &CloudWatch, handle: impl Fn(Next) -> F) -> ExitCode
-where
-    F: Future<Output = Result<A, Failure>>,
-    A: Serialize,
-{
-    let refused = |request_id, cause: String| {
-        let seen = Seen::of_event(function, request_id);
-        cloudwatch.write(&seen.notice(Level::Error, "answer_refused", vec![(CAUSE.into(), cause.into())]));
-    };
-    let Err(end) = runtime::run(environment("AWS_LAMBDA_RUNTIME_API"), refused, handle).await;
-    complain(function, "runtime_ended", &format!("the function ends: {end}"));
-    ExitCode::FAILURE
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,13 +335,12 @@ mod tests {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let left = |deadline: Duration| {
             let deadline = u64::try_from(deadline.as_millis()).unwrap();
-            Invocation::of(Value::Null, Some(deadline)).deadline.duration_since(began)
+            Invocation::of(Value::Null, deadline).deadline.duration_since(began)
         };
         let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3_600));
         assert!((hour - minute..=hour).contains(&left(now + hour)));
         assert!(left(now - minute) < minute, "it is over");
         let maximum = LONGEST_INVOKE..LONGEST_INVOKE + minute;
         assert!(maximum.contains(&left(Duration::from_millis(600))), "no deadline that Lambda would send");
-        assert!(maximum.contains(&Invocation::of(Value::Null, None).deadline.duration_since(began)));
     }
 }

@@ -1,20 +1,20 @@
 //! Adapters between Satchel's decisions and the world: S3, signing, Lambda's events and runtime.
 
 pub mod answer;
-pub mod api_gateway;
 pub mod bootstrap;
 pub mod clock;
 mod cloudwatch;
 pub mod event;
+mod lambda_notices;
 #[cfg(feature = "https")]
 pub mod lean_s3;
 #[cfg(feature = "https")]
 pub mod live;
 pub mod log;
 pub mod presign;
+pub mod received;
 #[cfg(feature = "https")]
 pub mod rosters;
-mod runtime;
 #[cfg(feature = "storage")]
 mod s3_client;
 #[cfg(feature = "storage")]

@@ -17,6 +17,9 @@ use serde_json::Value;
 
 use crate::event;
 
+/// The field that X-Ray's trace is named in, as AWS's own logging libraries name it.
+const TRACE: &str = "xray_trace_id";
+
 /// How a request ended; travels from the handler to the boundary as an extension of the response.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -112,6 +115,7 @@ pub struct Seen {
     /// `None` for events.
     method: Option<Method>,
     request_id: String,
+    trace: Option<String>,
     cold_start: bool,
     at: Instant,
 }
@@ -136,13 +140,20 @@ impl Seen {
     /// Takes note of an event that nobody waits for.
     #[must_use]
     pub fn of_event(function: &'static str, request_id: String) -> Self {
-        Self { function, method: None, request_id, cold_start: false, at: Instant::now() }
+        Self { function, method: None, request_id, trace: None, cold_start: false, at: Instant::now() }
     }
 
     /// Says whether it is the first that its function's process gets.
     #[must_use]
     pub fn starting_cold(self, cold_start: bool) -> Self {
         Self { cold_start, ..self }
+    }
+
+    /// Says which of X-Ray's traces it belongs to, by the header that Lambda has for it (AWS: "X-Ray concepts", tracing header).
+    #[must_use]
+    pub fn traced(self, header: Option<&str>) -> Self {
+        let root = header.and_then(|header| header.split(';').find_map(|part| part.trim().strip_prefix("Root=")));
+        Self { trace: root.map(str::to_owned), ..self }
     }
 
     /// The same, answered by another part.
@@ -187,7 +198,8 @@ impl Seen {
         self.ended(Outcome { code, fields }, level)
     }
 
-    fn ended(&self, outcome: Outcome, level: Level) -> Line {
+    fn ended(&self, mut outcome: Outcome, level: Level) -> Line {
+        outcome.fields.extend(self.trace.iter().map(|root| (TRACE.into(), root.as_str().into())));
         Line {
             at: now(),
             level,
@@ -201,6 +213,12 @@ impl Seen {
             fields: outcome.fields,
         }
     }
+}
+
+/// An error and what it came from, which hyper's own message leaves out.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Milliseconds since 1970.
@@ -247,6 +265,18 @@ mod tests {
             let line = Seen::at_gateway("component", Method::POST, String::new()).line(&response);
             assert_eq!(line.level, level, "{status} {field}");
         }
+    }
+
+    #[test]
+    fn a_line_names_the_trace_that_it_belongs_to() {
+        let root = "1-5759e988-bd862e3fe1be46a994272793";
+        let traced = |header: Option<&str>| {
+            let line = Seen::of_event("seal", "r".into()).traced(header).notice(Level::Info, "done", Vec::new());
+            line.noted("xray_trace_id").cloned()
+        };
+        assert_eq!(traced(Some(&format!("Root={root};Parent=53995c3f42cd8ad8;Sampled=1"))), Some(json!(root)));
+        assert_eq!(traced(Some(&format!("Lineage=a87bd80c:1|68fd508a:5; Root={root}"))), Some(json!(root)));
+        assert_eq!((traced(Some("Sampled=0")), traced(None)), (None, None));
     }
 
     #[test]

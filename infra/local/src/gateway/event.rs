@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Version, header::HOST, request::Parts};
 use lambda_http::{
     Body, Request, RequestExt, aws_lambda_events::apigw::ApiGatewayProxyRequestContext, request::RequestContext,
 };
-use satchel_aws::{api_gateway::Event, log::Seen};
+use satchel_aws::{log::Seen, received};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
@@ -103,8 +103,8 @@ fn text(value: &HeaderValue) -> Result<&str, EventError> {
 }
 
 /// Reads an event back, the way a Lambda function does.
-pub fn parse(event: String) -> Result<Request, EventError> {
-    Event::parse(event.into_bytes()).map(|event| event.request).map_err(|_| EventError::Malformed)
+pub fn parse(event: &str) -> Result<Request, EventError> {
+    received::request(event).ok_or(EventError::Malformed)
 }
 
 fn context(parts: &Parts, path: &str) -> Value {
@@ -199,7 +199,7 @@ mod tests {
         parts.extensions.insert(client);
         let event = of(&parts, Bytes::new()).unwrap();
         let json: Value = serde_json::from_str(&event).unwrap();
-        let request = parse(event).unwrap();
+        let request = parse(&event).unwrap();
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         let origin = format!("{}://{}", header("x-forwarded-proto").unwrap_or("http"), header("host").unwrap());
         (json["requestContext"]["identity"]["sourceIp"].clone(), origin)
@@ -225,7 +225,7 @@ mod tests {
             });
             let (mut parts, ()) = request.body(()).unwrap().into_parts();
             parts.extensions.insert(Seen::at_gateway("gateway", parts.method.clone(), "7bed".to_owned()));
-            let by_event = parse(of(&parts, Bytes::new()).unwrap()).unwrap();
+            let by_event = parse(&of(&parts, Bytes::new()).unwrap()).unwrap();
             let head = head(&parts).unwrap();
             assert_eq!((head.method(), head.headers()), (by_event.method(), by_event.headers()), "{uri}");
             assert_eq!(head.query_string_parameters(), by_event.query_string_parameters(), "{uri}");

@@ -206,7 +206,7 @@ impl Gateway {
         if self.strict_aws && event.len() + event::body_len(&beside) > INVOKE_LIMIT {
             return Err(GatewayError::TooLarge);
         }
-        let mut request = event::parse(event)?;
+        let mut request = event::parse(&event)?;
         if !beside.is_empty() {
             *request.body_mut() = Body::Binary(beside.into());
         }
