@@ -65,8 +65,9 @@ class Service(Server):
         return self.socket.exists() and takes(self.socket)
 
     def notification(self) -> str:
+        """One state; each is a line."""
         self.notifications.settimeout(30)
-        return self.notifications.recv(100).decode()
+        return self.notifications.recv(100).decode().rstrip("\n")
 
     def __exit__(self, *_):
         if self.process is not None:

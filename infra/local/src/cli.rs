@@ -12,6 +12,7 @@ use satchel_aws::{
 };
 use satchel_core::level::Level;
 use satchel_s3::listener::Address;
+use sd_notify::NotifyState;
 use tokio::{
     runtime::Runtime,
     signal::unix::{Signal, SignalKind, signal},
@@ -150,13 +151,13 @@ async fn serve(arguments: Arguments) -> Result<(), StackError> {
     })
     .await?;
     snippet::welcome(&stack, &settings, format);
-    systemd::notify("READY=1", warn);
+    systemd::notify(NotifyState::Ready, warn);
     tokio::select! {
         () = either(&mut terminated, &mut interrupted) => {}
         // Without a watchdog it never ends, and with one neither.
         () = systemd::keep_watch(stack.checkup(), warn) => {}
     }
-    systemd::notify("STOPPING=1", warn);
+    systemd::notify(NotifyState::Stopping, warn);
     format.announce("stopping", "Finishing running requests; once more stops at once.", []);
     tokio::select! {
         () = stack.stop() => Ok(()),

@@ -1,16 +1,9 @@
 //! What systemd hands to a service and wants to hear from it: credentials (systemd.exec(5)) and states (sd_notify(3)).
 
-use std::{
-    env,
-    ffi::OsStr,
-    fs,
-    io::{self, ErrorKind},
-    os::unix::net::UnixDatagram,
-    path::Path,
-    time::Duration,
-};
+use std::{env, ffi::OsStr, fs, io::ErrorKind, path::Path, time::Duration};
 
 use satchel_aws::bootstrap::environment;
+use sd_notify::NotifyState;
 
 use crate::health::Checkup;
 
@@ -36,18 +29,16 @@ fn credential(folder: &OsStr, name: &str, warn: impl Fn(&'static str, &str)) -> 
     }
 }
 
-/// Tells systemd that the service is up (`READY=1`) or about to end (`STOPPING=1`), where it wants to know.
-/// `warn` is told where it cannot hear it.
-pub fn notify(state: &str, warn: impl Fn(&'static str, &str)) {
-    let Some(socket) = env::var_os("NOTIFY_SOCKET") else { return };
-    if let Err(error) = send(&socket, state) {
+/// Tells systemd of a state, such as that the service is up, where it wants to know. `warn` is told where it cannot hear it.
+pub fn notify(state: NotifyState<'_>, warn: impl Fn(&'static str, &str)) {
+    if let Err(error) = sd_notify::notify(&[state]) {
         warn("systemd_not_notified", &format!("systemd cannot be notified: {error}"));
     }
 }
 
 /// Keeps systemd's watchdog quiet, where there is one, as long as it does some good to go on. Does not return.
 pub async fn keep_watch(checkup: &Checkup, warn: impl Fn(&'static str, &str) + Copy) {
-    let Some(every) = watchdog(|name| env::var(name).ok(), std::process::id()) else {
+    let Some(every) = sd_notify::watchdog_enabled().and_then(half) else {
         return std::future::pending().await;
     };
     let mut moments = tokio::time::interval(every);
@@ -55,24 +46,16 @@ pub async fn keep_watch(checkup: &Checkup, warn: impl Fn(&'static str, &str) + C
         moments.tick().await;
         let health = checkup.health().await;
         if health.condition.still_serves() {
-            notify("WATCHDOG=1", warn);
+            notify(NotifyState::Watchdog, warn);
         } else {
             warn("watchdog_unfed", &health.condition.to_string());
         }
     }
 }
 
-/// How often the watchdog of this process wants to hear something: half its patience, as sd_watchdog_enabled(3) says.
-fn watchdog(variable: impl Fn(&str) -> Option<String>, process: u32) -> Option<Duration> {
-    if variable("WATCHDOG_PID").is_some_and(|of| of.parse() != Ok(process)) {
-        return None;
-    }
-    let patience: u64 = variable("WATCHDOG_USEC")?.parse().ok()?;
-    Some(Duration::from_micros(patience / 2)).filter(|every| !every.is_zero())
-}
-
-fn send(socket: &OsStr, state: &str) -> io::Result<()> {
-    UnixDatagram::unbound()?.send_to(state.as_bytes(), socket).map(|_| ())
+/// How often a watchdog of this patience wants to hear something: twice in it, as sd_watchdog_enabled(3) says.
+fn half(patience: Duration) -> Option<Duration> {
+    Some(patience / 2).filter(|every| every.as_micros() > 0)
 }
 
 #[cfg(test)]
@@ -103,32 +86,10 @@ mod tests {
     }
 
     #[test]
-    fn a_state_goes_to_the_socket_that_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("notify");
-        let receiver = UnixDatagram::bind(&path).unwrap();
-        send(path.as_os_str(), "READY=1").unwrap();
-        let mut received = [0; 16];
-        let length = receiver.recv(&mut received).unwrap();
-        assert_eq!(&received[..length], b"READY=1");
-        assert!(send(OsStr::new("/nowhere/notify"), "READY=1").is_err());
-    }
-
-    #[test]
-    fn the_watchdog_of_this_process_is_heard_in_half_its_patience() {
-        let half = |usec: Option<&str>, pid: Option<&str>| {
-            let variable = |name: &str| if name == "WATCHDOG_PID" { pid } else { usec };
-            watchdog(|name| variable(name).map(str::to_owned), 7)
-        };
-        for (usec, pid, expected) in [
-            (Some("60000000"), Some("7"), Some(Duration::from_secs(30))),
-            (Some("60000000"), None, Some(Duration::from_secs(30))),
-            (Some("60000000"), Some("8"), None),
-            (Some("1"), None, None),
-            (Some("a minute"), None, None),
-            (None, Some("7"), None),
-        ] {
-            assert_eq!(half(usec, pid), expected, "{usec:?} {pid:?}");
+    fn a_watchdog_is_fed_twice_in_its_patience() {
+        let micros = Duration::from_micros;
+        for (patience, every) in [(60_000_000, Some(micros(30_000_000))), (2, Some(micros(1))), (1, None), (0, None)] {
+            assert_eq!(half(micros(patience)), every, "{patience} us");
         }
     }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::FORWARDED, request::Parts};
+use ipnet::IpNet;
 use satchel_core::config::{ConfigError, ConfigProblem};
 use satchel_s3::listener::Peer;
 
@@ -19,12 +20,12 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 
 /// The bits before the IPv4 address in one that is mapped to IPv6.
-const MAPPED: u32 = 96;
+const MAPPED: u8 = 96;
 
 /// The reverse proxies whose word counts.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies {
-    networks: Vec<Network>,
+    networks: Vec<IpNet>,
     unix: bool,
 }
 
@@ -66,7 +67,7 @@ impl TrustedProxies {
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let mut proxies = Self::default();
         for proxy in text.split([',', ' ', '\t', '\n']).filter(|proxy| !proxy.is_empty()) {
-            match Network::parse(proxy) {
+            match network(proxy) {
                 Some(network) => proxies.networks.push(network),
                 None if proxy == UNIX => proxies.unix = true,
                 None => {
@@ -115,7 +116,7 @@ impl TrustedProxies {
     #[must_use]
     pub fn trust(&self, peer: Peer) -> bool {
         match peer {
-            Peer::Ip(address) => self.networks.iter().any(|network| network.contains(address)),
+            Peer::Ip(address) => self.networks.iter().any(|network| network.contains(&address)),
             Peer::Unix => self.unix,
         }
     }
@@ -134,35 +135,15 @@ fn hop_address(hop: &str) -> Option<IpAddr> {
     address.ok().map(|address| address.to_canonical())
 }
 
-/// The addresses whose first bits are these. IPv4 addresses are never those mapped to IPv6, as those of peers.
-#[derive(Debug, Clone, Copy)]
-struct Network {
-    address: IpAddr,
-    bits: u32,
-}
-
-impl Network {
-    fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().ok()?;
-        let width: u32 = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(width), |bits| bits.parse().ok())?;
-        if bits > width {
-            return None;
-        }
-        Some(match (address.to_canonical(), bits.checked_sub(MAPPED)) {
-            (mapped @ IpAddr::V4(_), Some(bits)) => Self { address: mapped, bits },
-            _ => Self { address, bits },
-        })
-    }
-
-    fn contains(self, other: IpAddr) -> bool {
-        let differing = match (self.address, other) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros(),
-            (IpAddr::V6(own), IpAddr::V6(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros(),
-            _ => return false,
-        };
-        differing >= self.bits
+/// Reads an address or a network. IPv4 addresses are never those mapped to IPv6, as those of peers. Addresses are read by
+/// the standard library, as ipnet would take 010.0.0.0 for 10.0.0.0, which is 8.0.0.0 to others.
+fn network(text: &str) -> Option<IpNet> {
+    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+    let address: IpAddr = address.parse().ok()?;
+    let network = bits.map_or(Some(address.into()), |bits| IpNet::new(address, bits.parse().ok()?).ok())?;
+    match (address.to_canonical(), network.prefix_len().checked_sub(MAPPED)) {
+        (mapped @ IpAddr::V4(_), Some(bits)) => IpNet::new(mapped, bits).ok(),
+        _ => Some(network),
     }
 }
 
@@ -298,6 +279,7 @@ mod tests {
             "::/129",
             "10.0.0.0/",
             "10.0.0/8",
+            "010.0.0.0/8",
             "/8",
             "unix:/run/x",
             "10.0.0.0/-1",

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, Permissions},
-    os::unix::{fs::PermissionsExt, net::UnixDatagram},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -46,24 +46,4 @@ fn an_open_data_folder_is_named_and_what_is_in_it_made_private() {
     let errors = program.errors();
     let named: Vec<_> = errors.lines().filter(|line| line.contains(data.to_str().unwrap())).collect();
     assert_eq!(named.len(), 1, "{errors}");
-}
-
-#[test]
-fn the_watchdog_hears_of_it_also_where_the_data_folder_is_gone_which_is_said() {
-    let place = tempfile::tempdir().unwrap();
-    let socket = place.path().join("notify");
-    let systemd = UnixDatagram::bind(&socket).unwrap();
-    let variables = [("NOTIFY_SOCKET", socket.to_str().unwrap()), ("WATCHDOG_USEC", "200000")];
-    let program = Program::start_with("", &variables);
-    let hear = || {
-        let mut heard = [0; 32];
-        let length = systemd.recv(&mut heard).unwrap();
-        String::from_utf8(heard[..length].to_vec()).unwrap()
-    };
-    assert_eq!([hear(), hear(), hear()], ["READY=1", "WATCHDOG=1", "WATCHDOG=1"]);
-    fs::rename(program.data(), place.path().join("moved")).unwrap();
-    while program.health() != 503 {
-        assert_eq!(hear(), "WATCHDOG=1");
-    }
-    assert_eq!([hear(), hear()], ["WATCHDOG=1", "WATCHDOG=1"], "a new start would begin an empty folder");
 }

@@ -7,3 +7,4 @@ mod folder;
 mod index;
 mod memory;
 mod process;
+mod systemd;

@@ -82,7 +82,7 @@ impl World {
     async fn put(&self, key: &str, text: &'static str) {
         let body = futures_util::stream::iter([Ok::<_, s3s::StdError>(bytes::Bytes::from_static(text.as_bytes()))]);
         let (body, ()) = self.store.receive(body, text.len() as u64, ()).await.unwrap();
-        let etag = Md5::checksum(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let etag = hex::encode(Md5::checksum(text.as_bytes()));
         let described = Described { etag, ..Described::default() };
         self.store.put(at(key), described, body, WriteCondition::default()).await.unwrap();
     }
