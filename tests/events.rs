@@ -15,17 +15,15 @@ struct Functions {
 
 impl Functions {
     fn of(world: &World) -> Self {
-        let endpoint = world.s3_endpoint();
         let lookup = |name: &str| match name {
-            "AWS_ENDPOINT_URL_S3" => Some(endpoint.clone()),
             "SATCHEL_PUBLIC_URL" => None,
             name => Some(world.variable(name)),
         };
-        let credentials = world.credentials();
+        let sdk = world.sdk();
         Self {
-            seal: State::new(SealConfig::parse(lookup).unwrap(), credentials.clone(), Clock::System),
-            upload: State::new(UploadConfig::parse(lookup).unwrap(), credentials.clone(), Clock::System),
-            download: State::new(DownloadConfig::parse(lookup).unwrap(), credentials, Clock::System),
+            seal: State::new(SealConfig::parse(lookup).unwrap(), &sdk, Clock::System),
+            upload: State::new(UploadConfig::parse(lookup).unwrap(), &sdk, Clock::System),
+            download: State::new(DownloadConfig::parse(lookup).unwrap(), &sdk, Clock::System),
         }
     }
 

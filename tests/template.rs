@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
 
-use satchel_aws::{clock::Clock, lean_s3::LeanS3, storage::Storage};
+use satchel_aws::{clock::Clock, storage::Storage};
 use satchel_core::{
     config::{
         self, ComponentConfig, DownloadConfig, ExpireConfig, ResumeConfig, RosterFetchConfig, RosterRefreshConfig,
@@ -25,14 +25,7 @@ use crate::support::{
 };
 
 /// Variables of the functions that the template leaves to Lambda, or to installations without AWS. README.md lists them.
-const NOT_SET: [&str; 6] = [
-    "AWS_DEFAULT_REGION",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_REGION",
-    "SATCHEL_S3_PATH_STYLE",
-    "SATCHEL_S3_PUBLIC_URL",
-];
+const NOT_SET: [&str; 2] = ["SATCHEL_S3_PATH_STYLE", "SATCHEL_S3_PUBLIC_URL"];
 
 /// API Gateway gives up after 29 s (AWS: "Quotas for REST APIs").
 const API_TIMEOUT: u64 = 29;
@@ -180,11 +173,9 @@ async fn the_api_and_the_stack_send_requests_to_the_same_functions() {
     };
     let settings = Settings::load(folder.path(), lookup).unwrap();
     let configs = Configs::parse(&settings).unwrap();
-    let store = AnyStore::S3(
-        Box::new(Storage::new(configs.s3(), settings.credentials())),
-        Box::new(LeanS3::new(configs.s3(), settings.credentials())),
-    );
-    let functions = Functions::new(configs, &settings, &Clock::System, &store);
+    let sdk = settings.sdk().await.unwrap();
+    let store = AnyStore::S3(Box::new(Storage::new(configs.s3(), &sdk)));
+    let functions = Functions::new(configs, &settings, &sdk, &Clock::System, &store);
     let template = Template::load();
     for (method, path, name) in ADDRESSES {
         let event =

@@ -118,10 +118,8 @@ async fn the_first_address_of_an_upload_is_absolute() {
 #[tokio::test]
 async fn behind_an_api_the_first_address_is_the_apis() {
     let world = World::with_s3().await;
-    let endpoint = world.s3_endpoint();
     let config = |public_url: Option<&str>| {
         ResumeConfig::parse(|name| match name {
-            "AWS_ENDPOINT_URL_S3" => Some(endpoint.clone()),
             "SATCHEL_PUBLIC_URL" => public_url.map(str::to_owned),
             "SATCHEL_UPLOAD_SECRETS" => Some("a secret for trying things out".into()),
             name => Some(world.variable(name)),
@@ -139,7 +137,7 @@ async fn behind_an_api_the_first_address_is_the_apis() {
     ] {
         let public_url = "https://files.example.org/upload/";
         for (public_url, base) in [(None, base.as_str()), (Some(public_url), "https://files.example.org/resume/")] {
-            let state = State::new(config(public_url).unwrap(), world.credentials(), Clock::System);
+            let state = State::new(config(public_url).unwrap(), &world.sdk(), Clock::System);
             let event: Value = serde_json::from_str(event).unwrap();
             let created = satchel_resume::handle(&state, request::from_str(&event.to_string()).unwrap()).await;
             assert_eq!(created.status(), 201, "{kind}");

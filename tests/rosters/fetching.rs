@@ -231,11 +231,10 @@ async fn a_roster_of_5000_contacts_is_one_s3_request() {
 
 pub(super) fn state(world: &World) -> satchel_roster_fetch::State {
     let lookup = |name: &str| match name {
-        "AWS_ENDPOINT_URL_S3" => Some(world.s3_endpoint()),
         "SATCHEL_PUBLIC_URL" => None,
         name => Some(world.variable(name)),
     };
-    satchel_roster_fetch::State::new(RosterFetchConfig::parse(lookup).unwrap(), world.credentials(), Clock::System)
+    satchel_roster_fetch::State::new(RosterFetchConfig::parse(lookup).unwrap(), &world.sdk(), Clock::System)
 }
 
 pub(super) fn rest(method: &str, path: &str, body: Option<&str>) -> Value {

@@ -17,11 +17,14 @@ use crate::support::{
 /// A function whose requests go through the turnstile: a process of its own, none waits for another in it.
 fn state(world: &World, turnstile: &Turnstile) -> State {
     let lookup = |name: &str| match name {
-        "AWS_ENDPOINT_URL_S3" => Some(format!("http://{}", turnstile.address)),
         "SATCHEL_PUBLIC_URL" => None,
         name => Some(world.variable(name)),
     };
-    State::new(RosterFetchConfig::parse(lookup).unwrap(), world.credentials(), Clock::System)
+    State::new(
+        RosterFetchConfig::parse(lookup).unwrap(),
+        &world.sdk_by_way_of(&turnstile.address.to_string()),
+        Clock::System,
+    )
 }
 
 async fn edit(state: State, method: &'static str, path: String, body: Option<&'static str>) -> (u16, String) {

@@ -27,7 +27,7 @@ use aws_sdk_s3::{
 use lines::Lines;
 use satchel_aws::{
     clock::Clock,
-    lean_s3::LeanS3,
+    sdk::{self, SdkConfig},
     storage::{PATIENCE, Storage},
 };
 use satchel_core::{
@@ -331,27 +331,23 @@ impl World {
         self.settings.get(name).to_owned()
     }
 
-    /// What the functions sign with.
-    pub fn credentials(&self) -> aws_credential_types::Credentials {
-        self.settings.credentials()
+    /// AWS's settings, as the functions have them.
+    pub fn sdk(&self) -> SdkConfig {
+        sdk::of_known("us-east-1", self.settings.credentials(), Some(&self.s3_endpoint()))
+    }
+
+    /// The same by way of another address.
+    pub fn sdk_by_way_of(&self, address: &str) -> SdkConfig {
+        sdk::of_known("us-east-1", self.settings.credentials(), Some(&format!("http://{address}")))
     }
 
     /// The functions' own adapter to it.
     pub fn storage(&self) -> Storage {
-        Storage::new(&self.s3_config(), self.settings.credentials())
-    }
-
-    /// That of the small functions.
-    pub fn documents(&self) -> LeanS3 {
-        LeanS3::new(&self.s3_config(), self.settings.credentials())
+        Storage::new(&self.s3_config(), &self.sdk())
     }
 
     fn s3_config(&self) -> S3Config {
-        let lookup = |name: &str| match name {
-            "AWS_ENDPOINT_URL_S3" => Some(self.s3_endpoint()),
-            name => Some(self.settings.get(name).to_owned()),
-        };
-        UploadConfig::parse(lookup).unwrap().s3
+        UploadConfig::parse(|name| Some(self.variable(name))).unwrap().s3
     }
 }
 

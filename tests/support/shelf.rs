@@ -10,7 +10,7 @@ use std::{
 
 use aws_sdk_s3::Client;
 use futures_util::{StreamExt, stream};
-use satchel_aws::{clock::Clock, state::State};
+use satchel_aws::{clock::Clock, sdk, state::State};
 use satchel_core::{
     config::ExpireConfig,
     date_time,
@@ -104,7 +104,8 @@ impl Shelf {
         let variables = [elsewhere(&address.to_string()).as_slice(), extra].concat();
         let lookup = |name: &str| variables.iter().rfind(|(known, _)| *known == name).map(|(_, value)| value.clone());
         let credentials = aws_credential_types::Credentials::new("test", "test", None, None, "test");
-        State::new(ExpireConfig::parse(lookup).unwrap(), credentials, Clock::Fixed(Arc::clone(&self.clock)))
+        let sdk = sdk::of_known("us-east-1", credentials, Some(&format!("http://{address}")));
+        State::new(ExpireConfig::parse(lookup).unwrap(), &sdk, Clock::Fixed(Arc::clone(&self.clock)))
     }
 
     /// Runs at a moment.

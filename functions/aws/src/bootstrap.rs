@@ -22,7 +22,7 @@ use crate::{
     log::{self, EventFailure, Seen},
     received::{MalformedEvent, Received},
 };
-#[cfg(feature = "https")]
+#[cfg(feature = "secrets")]
 use crate::{live::Live, received::is_meant_as_request};
 
 /// What an invoke may take at the most (AWS: "Lambda quotas", function timeout). A deadline that is longer ago is none:
@@ -46,11 +46,11 @@ pub enum StartError {
     /// Variables are missing or malformed.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// No AWS credentials.
-    #[error("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (Lambda sets them itself)")]
-    Credentials(#[from] aws_credential_types::provider::error::CredentialsError),
+    /// AWS's own settings.
+    #[error(transparent)]
+    Sdk(#[from] crate::sdk::SdkError),
     /// Secrets that are kept elsewhere.
-    #[cfg(feature = "https")]
+    #[cfg(feature = "secrets")]
     #[error(transparent)]
     Secret(#[from] crate::secret_store::SecretError),
 }
@@ -76,7 +76,7 @@ where
 }
 
 /// The same with a state whose secrets may change.
-#[cfg(feature = "https")]
+#[cfg(feature = "secrets")]
 pub async fn serve_live<S, H, F>(function: &'static str, state: Result<Live<S>, StartError>, handle: H) -> ExitCode
 where
     S: Send + Sync + 'static,
@@ -90,7 +90,7 @@ where
 }
 
 /// Serves both: what is no HTTP event goes to `handle_event`.
-#[cfg(feature = "https")]
+#[cfg(feature = "secrets")]
 pub async fn serve_both<S, H, F, G, D, E>(
     function: &'static str,
     state: Result<Live<S>, StartError>,
@@ -261,7 +261,7 @@ impl Edge {
     }
 
     /// The state, with the secrets of now as far as they can be read.
-    #[cfg(feature = "https")]
+    #[cfg(feature = "secrets")]
     async fn renewed<S>(&self, live: &Live<S>) -> Arc<S> {
         let seen = Seen::of_event(self.function, String::new());
         if let Err(error) = live.renew().await {

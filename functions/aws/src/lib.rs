@@ -6,25 +6,16 @@ pub mod clock;
 mod cloudwatch;
 pub mod event;
 mod lambda_notices;
-#[cfg(feature = "https")]
-pub mod lean_s3;
-#[cfg(feature = "https")]
+#[cfg(feature = "secrets")]
 pub mod live;
 pub mod log;
 pub mod presign;
 pub mod received;
-#[cfg(feature = "https")]
 pub mod rosters;
-#[cfg(feature = "storage")]
 mod s3_client;
-#[cfg(feature = "storage")]
-mod sdk_http;
-#[cfg(feature = "https")]
+pub mod sdk;
+#[cfg(feature = "secrets")]
 pub mod secret_store;
-mod sigv4;
-#[cfg(feature = "storage")]
 pub mod sink;
-#[cfg(feature = "storage")]
 pub mod state;
-#[cfg(feature = "storage")]
 pub mod storage;

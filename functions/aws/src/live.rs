@@ -8,7 +8,6 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use aws_credential_types::Credentials;
 use satchel_core::{
     config::{self, ConfigError},
     secret_reference::SecretReference,
@@ -19,6 +18,7 @@ use crate::{
     bootstrap::StartError,
     clock::Clock,
     log::EventFailure,
+    sdk::{self, SdkConfig, SdkError},
     secret_store::{SecretError, SecretStore},
 };
 
@@ -73,16 +73,16 @@ impl<S> fmt::Debug for Renewal<S> {
 
 impl<S> Live<S> {
     /// Reads the secrets that the environment refers to, and builds the state: `parse` makes a configuration of variables,
-    /// `start` a state of a configuration, `reconfigured` a state that goes on with another configuration.
+    /// `start` a state of a configuration and AWS's settings, `reconfigured` a state that goes on with another configuration.
     ///
     /// # Errors
     /// Secrets that cannot be read; whatever `parse` and `start` refuse.
     pub async fn load<C>(
         parse: impl Fn(Lookup<'_>) -> Result<C, ConfigError> + Send + Sync + 'static,
-        start: impl AsyncFnOnce(Result<C, ConfigError>) -> Result<S, StartError>,
+        start: impl FnOnce(Result<C, ConfigError>, Result<SdkConfig, SdkError>) -> Result<S, StartError>,
         reconfigured: impl Fn(&S, C) -> S + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
-        Self::load_from(variables(), Clock::System, parse, start, reconfigured).await
+        Self::load_from(variables(), sdk::of_lambda().await, Clock::System, parse, start, reconfigured).await
     }
 
     /// The same with another environment and time than the process's own.
@@ -91,19 +91,21 @@ impl<S> Live<S> {
     /// As above.
     pub async fn load_from<C>(
         variables: Variables,
+        sdk: Result<SdkConfig, SdkError>,
         clock: Clock,
         parse: impl Fn(Lookup<'_>) -> Result<C, ConfigError> + Send + Sync + 'static,
-        start: impl AsyncFnOnce(Result<C, ConfigError>) -> Result<S, StartError>,
+        start: impl FnOnce(Result<C, ConfigError>, Result<SdkConfig, SdkError>) -> Result<S, StartError>,
         reconfigured: impl Fn(&S, C) -> S + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
         let lookup = |name: &str| variables.get(name).cloned();
         if references(&variables).next().is_none() {
-            return Ok(Self { state: RwLock::new(Arc::new(start(parse(&lookup)).await?)), renewal: None });
+            return Ok(Self { state: RwLock::new(Arc::new(start(parse(&lookup), sdk)?)), renewal: None });
         }
         let every = config::secrets_refresh(lookup)?;
-        let store = store(&variables);
+        let sdk = sdk?;
+        let store = SecretStore::new(&sdk);
         let secrets = read(&store, &variables).await?;
-        let state = start(parse(&resolved(&variables, &secrets))).await?;
+        let state = start(parse(&resolved(&variables, &secrets)), Ok(sdk))?;
         let rebuild: Rebuild<S> = Box::new(move |state, lookup| Ok(reconfigured(state, parse(lookup)?)));
         let last = Mutex::new((secrets, clock.now().as_seconds() + every));
         let renewal = Some(Renewal { store, variables, rebuild, every, clock, last });
@@ -148,15 +150,6 @@ fn variables() -> Variables {
 /// The variables that refer to secrets kept elsewhere.
 fn references(variables: &Variables) -> impl Iterator<Item = (&String, SecretReference)> {
     variables.iter().filter_map(|(name, value)| Some((name, SecretReference::in_variable(name, value)?)))
-}
-
-fn store(variables: &Variables) -> SecretStore {
-    let value = |name: &str| variables.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-    let required = |name: &str| value(name).unwrap_or_default();
-    let (key, secret) = (required("AWS_ACCESS_KEY_ID"), required("AWS_SECRET_ACCESS_KEY"));
-    let credentials = Credentials::new(key, secret, value("AWS_SESSION_TOKEN"), None, "environment");
-    let region = value("AWS_REGION").or_else(|| value("AWS_DEFAULT_REGION")).unwrap_or_default();
-    SecretStore::new(credentials, &region, value)
 }
 
 /// One after the other, over one connection: a handshake takes longer than all the answers.

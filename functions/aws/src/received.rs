@@ -44,7 +44,7 @@ pub fn request(event: &str) -> Option<Request> {
 }
 
 /// Whether this is meant to be a request, for a function that gets other events as well.
-#[cfg(feature = "https")]
+#[cfg(feature = "secrets")]
 pub(crate) fn is_meant_as_request(event: &Value) -> bool {
     event.get("httpMethod").is_some() || event.pointer("/requestContext/http").is_some()
 }

@@ -8,7 +8,8 @@ use satchel_core::{
 use crate::{
     bootstrap::StartError,
     clock::Clock,
-    presign::{Presigner, environment_credentials},
+    presign::Presigner,
+    sdk::{SdkConfig, SdkError},
     storage::Storage,
 };
 
@@ -32,27 +33,27 @@ pub struct State<C, S = Storage> {
 }
 
 impl<C: Configuration> State<C> {
-    /// Adds the environment's credentials to what reading the configuration gave.
+    /// Puts a state together from what reading the configuration and AWS's settings gave.
     ///
     /// # Errors
     /// Bad or missing variables; missing credentials.
-    pub async fn load(config: Result<C, ConfigError>) -> Result<Self, StartError> {
-        Ok(Self::new(config?, environment_credentials().await?, Clock::System))
+    pub fn load(config: Result<C, ConfigError>, sdk: Result<SdkConfig, SdkError>) -> Result<Self, StartError> {
+        Ok(Self::new(config?, &sdk?, Clock::System))
     }
 
     /// Puts a state together from parts that come from elsewhere.
     #[must_use]
-    pub fn new(config: C, credentials: aws_credential_types::Credentials, clock: Clock) -> Self {
-        let storage = Storage::new(config.s3(), credentials.clone()).with_clock(clock.clone());
-        Self::on(storage, config, credentials, clock)
+    pub fn new(config: C, sdk: &SdkConfig, clock: Clock) -> Self {
+        let storage = Storage::new(config.s3(), sdk).with_clock(clock.clone());
+        Self::on(storage, config, sdk, clock)
     }
 }
 
 impl<C: Configuration, S> State<C, S> {
     /// Puts a state together on a store that is open already.
     #[must_use]
-    pub fn on(store: S, config: C, credentials: aws_credential_types::Credentials, clock: Clock) -> Self {
-        let presigner = Presigner::new(config.s3(), credentials);
+    pub fn on(store: S, config: C, sdk: &SdkConfig, clock: Clock) -> Self {
+        let presigner = Presigner::new(config.s3(), sdk);
         Self { config, store, presigner, clock }
     }
 }

@@ -3,6 +3,7 @@
 pub mod bulk;
 mod conditions;
 mod deletes;
+mod documents;
 mod entries;
 mod error;
 pub mod objects;
@@ -13,7 +14,7 @@ mod streaming;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use aws_credential_types::Credentials;
+use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
     operation::{head_object::HeadObjectOutput, put_object::builders::PutObjectFluentBuilder},
@@ -66,9 +67,9 @@ pub struct Storage {
 impl Storage {
     /// A client for the bucket of `config`. Connects with the first request, not here.
     #[must_use]
-    pub fn new(config: &S3Config, credentials: Credentials) -> Self {
+    pub fn new(config: &S3Config, sdk: &SdkConfig) -> Self {
         Self {
-            client: s3_client::connected_to(config, credentials),
+            client: s3_client::connected_to(config, sdk),
             bucket: config.bucket.as_str().into(),
             retention: config.retention,
             clock: Clock::System,

@@ -8,7 +8,7 @@ mod quota;
 mod state;
 
 use http::{
-    HeaderValue, Method, StatusCode,
+    HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
 use lambda_http::{Body, Request, RequestExt, Response};
@@ -16,7 +16,7 @@ use satchel_aws::{
     answer,
     clock::fresh_upload_id,
     event, log,
-    presign::{PresignedUrl, UrlTerms},
+    presign::{PresignedUrl, Validity},
 };
 use satchel_core::{
     component::{self, Decision, Envelope, GrantedSlot, PutAddress, RefusedSlot, Reply},
@@ -78,7 +78,7 @@ async fn grant<S: Shelf>(
     public_url: &str,
 ) -> Result<Response<Body>, ComponentError> {
     let slot = &granted.slot;
-    let put = match put_address(state, granted, public_url)? {
+    let put = match put_address(state, granted, public_url).await? {
         Ok(put) => put,
         Err(refusal) => return Ok(said(&granted.refusal(&refusal), REASON, refusal.to_string())),
     };
@@ -94,14 +94,14 @@ async fn grant<S: Shelf>(
     Ok(response)
 }
 
-fn put_address<S>(
+async fn put_address<S>(
     state: &State<S>,
     granted: &GrantedSlot,
     public_url: &str,
 ) -> Result<Result<PutAddress, SlotRefusal>, ComponentError> {
     match &state.config.slot_put {
         PutTarget::S3 => {
-            let url = put_url(state, &granted.slot)?.as_str().to_owned();
+            let url = put_url(state, &granted.slot).await?.as_str().to_owned();
             Ok(Ok(PutAddress { url, bearer: None }))
         }
         PutTarget::Front(secret) => Ok(granted.at_front(public_url, secret, state.clock.now())),
@@ -158,14 +158,19 @@ async fn urls<S: Shelf>(state: &State<S>, request: &Request) -> Result<Response<
         expire_before: None,
     };
     let slot = slot::decide(&slot_request, &state.config.policy, state.clock.now(), &chance()?)?;
-    let lines = put_and_get(state, &slot, from, &state.public_url(request)?)?;
+    let lines = put_and_get(state, &slot, from, &state.public_url(request)?).await?;
     quota::reserve(state, &slot).await?;
     Ok(ok("slot_granted", PLAIN_TEXT, lines.join("\n")))
 }
 
-fn put_and_get<S>(state: &State<S>, slot: &Slot, from: &str, public_url: &str) -> Result<[String; 2], ComponentError> {
+async fn put_and_get<S>(
+    state: &State<S>,
+    slot: &Slot,
+    from: &str,
+    public_url: &str,
+) -> Result<[String; 2], ComponentError> {
     match &state.config.slot_put {
-        PutTarget::S3 => Ok([put_url(state, slot)?.as_str().to_owned(), slot.get_url(public_url)]),
+        PutTarget::S3 => Ok([put_url(state, slot).await?.as_str().to_owned(), slot.get_url(public_url)]),
         PutTarget::Front(secret) => Ok(front::urls(slot, from, public_url, secret, state.clock.now())?),
     }
 }
@@ -180,16 +185,9 @@ fn note_slot(response: &mut Response<Body>, protocol: &'static str, asked: Attem
 }
 
 /// Signs the PUT: only its host and length, as clients send types of their own.
-fn put_url<S>(state: &State<S>, slot: &Slot) -> Result<PresignedUrl, ComponentError> {
-    Ok(state.presigner.presign(&UrlTerms {
-        method: Method::PUT,
-        key: slot.key.as_str(),
-        response: &[],
-        content_length: Some(slot.grant.size),
-        checksum: None,
-        at: state.clock.now(),
-        expires_in: PUT_URL_LIFE,
-    })?)
+async fn put_url<S>(state: &State<S>, slot: &Slot) -> Result<PresignedUrl, ComponentError> {
+    let validity = Validity { from: state.clock.now(), seconds: PUT_URL_LIFE };
+    Ok(state.presigner.put(slot.key.as_str(), slot.grant.size, None, validity).await?)
 }
 
 fn chance() -> Result<Chance, getrandom::Error> {

@@ -1,13 +1,13 @@
 //! What `component` keeps while it is warm.
 
-use aws_credential_types::Credentials;
 use lambda_http::Request;
 use satchel_aws::{
     bootstrap::StartError,
     clock::Clock,
     event,
-    lean_s3::LeanS3,
-    presign::{Presigner, environment_credentials},
+    presign::Presigner,
+    sdk::{SdkConfig, SdkError},
+    storage::Storage,
 };
 use satchel_core::config::{ComponentConfig, ConfigError};
 use satchel_store::{Documents, Inventory};
@@ -21,39 +21,41 @@ impl<S: Documents + Inventory> Shelf for S {}
 
 /// Everything a request needs, built once per cold start.
 #[derive(Debug, Clone)]
-pub struct State<S = LeanS3> {
+pub struct State<S = Storage> {
     /// The configuration.
     pub config: ComponentConfig,
     /// Signs the PUTs.
     pub presigner: Presigner,
-    /// Where quotas and files are looked up. At AWS a client that the first look builds: a slot without quotas is
-    /// arithmetic.
+    /// Where quotas and files are looked up; a slot without quotas is arithmetic.
     pub store: S,
     /// The time.
     pub clock: Clock,
 }
 
 impl State {
-    /// Adds the environment's credentials to what reading the configuration gave.
+    /// Puts a state together from what reading the configuration and AWS's settings gave.
     ///
     /// # Errors
     /// Bad or missing variables; missing credentials.
-    pub async fn load(config: Result<ComponentConfig, ConfigError>) -> Result<Self, StartError> {
-        Ok(Self::new(config?, environment_credentials().await?, Clock::System))
+    pub fn load(
+        config: Result<ComponentConfig, ConfigError>,
+        sdk: Result<SdkConfig, SdkError>,
+    ) -> Result<Self, StartError> {
+        Ok(Self::new(config?, &sdk?, Clock::System))
     }
 
     /// Puts a state together from parts that come from elsewhere.
     #[must_use]
-    pub fn new(config: ComponentConfig, credentials: Credentials, clock: Clock) -> Self {
-        Self::on(LeanS3::new(&config.s3, credentials.clone()), config, credentials, clock)
+    pub fn new(config: ComponentConfig, sdk: &SdkConfig, clock: Clock) -> Self {
+        Self::on(Storage::new(&config.s3, sdk), config, sdk, clock)
     }
 }
 
 impl<S: Shelf> State<S> {
     /// Puts a state together on a store that is open already.
     #[must_use]
-    pub fn on(store: S, config: ComponentConfig, credentials: Credentials, clock: Clock) -> Self {
-        let presigner = Presigner::new(&config.s3, credentials);
+    pub fn on(store: S, config: ComponentConfig, sdk: &SdkConfig, clock: Clock) -> Self {
+        let presigner = Presigner::new(&config.s3, sdk);
         Self { config, presigner, store, clock }
     }
 

@@ -2,7 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use satchel_aws::clock::Clock;
+use satchel_aws::{clock::Clock, sdk};
 use satchel_core::{config::ComponentConfig, time::Timestamp};
 use serde_json::{Value, json};
 
@@ -13,7 +13,6 @@ const STANZA: &str = "<iq type='get' id='1'><request xmlns='urn:xmpp:http:upload
 fn state(extra: &[(&str, &str)]) -> State {
     let basics = [
         ("SATCHEL_BUCKET", "files"),
-        ("AWS_REGION", "eu-central-1"),
         ("SATCHEL_PUBLIC_URL", "https://files.example.org/upload"),
         ("SATCHEL_COMPONENT_CREDENTIALS", "prosody:secret"),
         ("SATCHEL_MAX_SIZE", "1000"),
@@ -23,8 +22,9 @@ fn state(extra: &[(&str, &str)]) -> State {
         known.find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
     };
     let credentials = aws_credential_types::Credentials::new("AKIDEXAMPLE", "key", None, None, "test");
+    let sdk = sdk::of_known("eu-central-1", credentials, None);
     let clock = Clock::fixed(Timestamp::from_seconds(1_440_938_160));
-    State::new(ComponentConfig::parse(value).unwrap(), credentials, clock)
+    State::new(ComponentConfig::parse(value).unwrap(), &sdk, clock)
 }
 
 fn basic(pair: &str) -> String {

@@ -37,16 +37,12 @@ pub fn secrets_refresh(lookup: impl Fn(&str) -> Option<String>) -> Result<u64, C
     environment.finish(Some(seconds.unwrap_or(DEFAULT_SECRETS_REFRESH)))
 }
 
-/// Which S3 stores the files.
+/// Which bucket stores the files. Its region, endpoint and credentials are AWS's own settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct S3Config {
     /// `SATCHEL_BUCKET`.
     pub bucket: String,
-    /// `AWS_REGION`.
-    pub region: String,
-    /// `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`; AWS's own where `None`.
-    pub endpoint: Option<BaseUrl>,
-    /// `SATCHEL_S3_PUBLIC_URL`: how clients reach that endpoint, where they need another address.
+    /// `SATCHEL_S3_PUBLIC_URL`: how clients reach it, where they need another address than the functions.
     pub public_endpoint: Option<BaseUrl>,
     /// `SATCHEL_S3_PATH_STYLE`: the bucket in the path instead of the host name.
     pub path_style: bool,
@@ -281,7 +277,7 @@ mod tests {
     use crate::{disposition::DEFAULT_SAFE_TYPES, purpose::Purpose};
 
     fn with<'a>(extra: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
-        let basics = [("SATCHEL_BUCKET", "b"), ("AWS_REGION", "eu-central-1"), ("SATCHEL_UPLOAD_SECRETS", "s")];
+        let basics = [("SATCHEL_BUCKET", "b"), ("SATCHEL_UPLOAD_SECRETS", "s")];
         move |name| {
             let mut known = extra.iter().chain(&basics);
             known.find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
@@ -295,13 +291,13 @@ mod tests {
     #[test]
     fn all_bad_variables_are_reported_at_once() {
         let error = UploadConfig::parse(|_| None).unwrap_err();
-        assert_eq!(names(&error), ["SATCHEL_BUCKET", "AWS_REGION", "SATCHEL_UPLOAD_SECRETS"]);
+        assert_eq!(names(&error), ["SATCHEL_BUCKET", "SATCHEL_UPLOAD_SECRETS"]);
         let bad = [
             ("SATCHEL_METRONOME_DELETE_SECRET", "caf\u{fffd}"),
             ("SATCHEL_MAX_SIZE", "abc"),
             ("SATCHEL_RETENTION_DAYS", "-1"),
             ("SATCHEL_PUBLIC_URL", "example.org"),
-            ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9000/path"),
+            ("SATCHEL_S3_PUBLIC_URL", "http://127.0.0.1:9000/path"),
             ("SATCHEL_S3_PATH_STYLE", "yes"),
         ];
         let error = UploadConfig::parse(with(&bad)).unwrap_err();
@@ -320,7 +316,7 @@ mod tests {
         let config = UploadConfig::parse(with(&[("SATCHEL_MAX_SIZE", "")])).unwrap();
         assert_eq!(config.policy.max_size, S3_PUT_LIMIT);
         assert_eq!(config.policy.retention, None);
-        assert!(config.delete_secrets.is_none() && config.s3.endpoint.is_none() && !config.s3.path_style);
+        assert!(config.delete_secrets.is_none() && config.s3.public_endpoint.is_none() && !config.s3.path_style);
     }
 
     #[test]
@@ -351,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_component_needs_credentials() {
-        let basics: &[(&str, &str)] = &[("SATCHEL_BUCKET", "b"), ("AWS_REGION", "r")];
+        let basics: &[(&str, &str)] = &[("SATCHEL_BUCKET", "b")];
         let parse = |extra: &[(&str, &str)]| {
             let known = [basics, extra].concat();
             let value = |name: &str| known.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());

@@ -10,7 +10,7 @@ use http::{
 use lambda_http::{Body, Request, Response};
 use satchel_aws::{
     answer, event, log,
-    presign::{PresignedUrl, UrlTerms},
+    presign::{Headers, PresignedUrl, Validity},
     storage::Storage,
 };
 use satchel_core::{
@@ -95,37 +95,26 @@ async fn redirect<S: Objects>(state: &State<S>, request: &Request) -> Result<Res
     let now = state.clock.now();
     let file = look(&state.config, &state.store, request, now).await?;
     let window = SigningWindow::at(now, state.config.url_life, file.stored.metadata.expires);
-    let url = presign(state, request.method(), &file, window)?;
+    let url = presign(state, request.method(), &file, window).await?;
     let mut response = answer::redirect(&url, window.max_age);
     file.note(&mut response);
     Ok(response)
 }
 
-fn presign<S, R>(
+async fn presign<S, R>(
     state: &State<S>,
     method: &Method,
     file: &File<R>,
     window: SigningWindow,
 ) -> Result<PresignedUrl, DownloadError> {
-    // GetObject's and HeadObject's own parameters, in the order that they are signed in.
-    let headers = file.headers(&state.config).map(|(name, value)| (parameter(&name), value));
-    let key = Key::of_upload(&file.path);
-    let terms = UrlTerms {
-        method: method.clone(),
-        key: key.as_str(),
-        response: &headers,
-        content_length: None,
-        checksum: None,
-        at: window.signed_at,
-        expires_in: window.expires_in,
-    };
-    Ok(state.presigner.presign(&terms)?)
-}
-
-fn parameter(header: &HeaderName) -> &'static str {
-    match *header {
-        CONTENT_TYPE => "response-content-type",
-        CONTENT_DISPOSITION => "response-content-disposition",
-        _ => "response-cache-control",
+    let mut headers = Headers::default();
+    for (name, value) in file.headers(&state.config) {
+        match name {
+            CONTENT_TYPE => headers.content_type = Some(value),
+            CONTENT_DISPOSITION => headers.content_disposition = Some(value),
+            _ => headers.cache_control = Some(value),
+        }
     }
+    let validity = Validity { from: window.signed_at, seconds: window.expires_in };
+    Ok(state.presigner.get(method, Key::of_upload(&file.path).as_str(), headers, validity).await?)
 }

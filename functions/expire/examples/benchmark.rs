@@ -15,7 +15,7 @@ use aws_sdk_s3::{
     primitives::ByteStream,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
-use satchel_aws::{clock::Clock, state::State};
+use satchel_aws::{clock::Clock, sdk, state::State};
 use satchel_core::{config::ExpireConfig, date_time, expiry::order::Order, time::Timestamp};
 use satchel_expire::Options;
 use satchel_s3::{Server, ServerOptions, Store};
@@ -183,15 +183,14 @@ async fn expire(address: &str, at: u64, limit: &str) -> Outcome<()> {
             "SATCHEL_BUCKET" => BUCKET.to_owned(),
             "SATCHEL_S3_PATH_STYLE" => "true".to_owned(),
             "SATCHEL_MAX_TOTAL_BYTES" => limit.to_owned(),
-            "AWS_REGION" => "us-east-1".to_owned(),
-            "AWS_ENDPOINT_URL_S3" => format!("http://{address}"),
             _ => return None,
         };
         Some(value)
     };
     let credentials = Credentials::new(KEY, KEY, None, None, "bench");
+    let sdk = sdk::of_known("us-east-1", credentials, Some(&format!("http://{address}")));
     let clock = Clock::fixed(Timestamp::from_seconds(at));
-    let state = State::new(ExpireConfig::parse(lookup)?, credentials, clock);
+    let state = State::new(ExpireConfig::parse(lookup)?, &sdk, clock);
     let before = peak_kib()?;
     let began = Instant::now();
     let options = Options { count_all: false, is_over: &|| false, watch: &mut |_| {} };

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use satchel_aws::bootstrap;
+use satchel_aws::{bootstrap, sdk};
 use satchel_core::config::ExpireConfig;
 use satchel_expire::{State, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let state = State::load(ExpireConfig::parse(bootstrap::environment)).await;
+    let state = State::load(ExpireConfig::parse(bootstrap::environment), sdk::of_lambda().await);
     bootstrap::serve_invocations("expire", state, async |state, invocation| handle(&state, invocation).await).await
 }

@@ -1,15 +1,18 @@
 //! What `roster-fetch` keeps while it is warm.
 
-use aws_credential_types::Credentials;
 use satchel_aws::{
-    bootstrap::StartError, clock::Clock, lean_s3::LeanS3, presign::environment_credentials, rosters::Rosters,
+    bootstrap::StartError,
+    clock::Clock,
+    rosters::Rosters,
+    sdk::{SdkConfig, SdkError},
+    storage::Storage,
 };
 use satchel_core::config::{ConfigError, RosterFetchConfig};
 use satchel_store::{Documents, editor::Editor};
 
 /// Everything a request needs, built once per cold start.
 #[derive(Debug, Clone)]
-pub struct State<D = LeanS3> {
+pub struct State<D = Storage> {
     /// The configuration.
     pub config: RosterFetchConfig,
     /// Groups.
@@ -21,19 +24,21 @@ pub struct State<D = LeanS3> {
 }
 
 impl State {
-    /// Adds the environment's credentials to what reading the configuration gave.
+    /// Puts a state together from what reading the configuration and AWS's settings gave.
     ///
     /// # Errors
     /// Bad or missing variables; missing credentials.
-    pub async fn load(config: Result<RosterFetchConfig, ConfigError>) -> Result<Self, StartError> {
-        Ok(Self::new(config?, environment_credentials().await?, Clock::System))
+    pub fn load(
+        config: Result<RosterFetchConfig, ConfigError>,
+        sdk: Result<SdkConfig, SdkError>,
+    ) -> Result<Self, StartError> {
+        Ok(Self::new(config?, &sdk?, Clock::System))
     }
 
     /// Puts a state together from parts that come from elsewhere.
     #[must_use]
-    pub fn new(config: RosterFetchConfig, credentials: Credentials, clock: Clock) -> Self {
-        let s3 = LeanS3::new(&config.s3, credentials);
-        Self::on(s3, config, clock)
+    pub fn new(config: RosterFetchConfig, sdk: &SdkConfig, clock: Clock) -> Self {
+        Self::on(Storage::new(&config.s3, sdk), config, clock)
     }
 }
 

@@ -56,7 +56,7 @@ async fn refreshed<D: Documents>(state: &State<D>, request: Request) -> Result<R
     let told = if replaces {
         replace::replace(state, &usernames, until).await?
     } else {
-        prosody::tell(state, &usernames, until).await
+        state.prosody.tell(&state.config.prosody, &usernames, until).await
     };
     Ok(reported(told, usernames.len()))
 }
@@ -91,7 +91,7 @@ pub async fn handle_event<D: Documents>(state: &State<D>, event: Value) -> Resul
     let created = s3_event::created(event)?;
     let usernames = created.iter().filter_map(|created| Username::of_key(&created.key)).collect();
     let usernames = refresh::folded(usernames);
-    let report = prosody::tell(state, &usernames, Instant::now() + DEADLINE).await?;
+    let report = state.prosody.tell(&state.config.prosody, &usernames, Instant::now() + DEADLINE).await?;
     Ok(json!({"usernames": usernames.len(), "updated": report.updated, "errors": report.errors}))
 }
 

@@ -1,24 +1,29 @@
 //! Requests to mod_http_roster_admin: batch after batch, each tried again while that may help and there is time.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use bytes::Bytes;
-use http::{
-    Request, Response, StatusCode,
+use reqwest::{
+    Client, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
+    redirect::Policy,
 };
-use http_body_util::Full;
-use satchel_core::roster::{
-    refresh::{self, ATTEMPTS, BATCH, BatchFailure, Report, Tally},
-    username::Username,
+use satchel_core::{
+    config::ProsodyUrl,
+    roster::{
+        refresh::{self, ATTEMPTS, BATCH, BatchFailure, Report, Tally},
+        username::Username,
+    },
 };
-use satchel_https::HttpsError;
 use tokio::time::Instant;
-
-use crate::State;
 
 /// One attempt. Prosody answers once it has fetched every roster of the batch.
 const ATTEMPT: Duration = Duration::from_secs(8);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest answer that is read, in bytes: a report has less than a hundred.
+const MAX_ANSWER: usize = 64 * 1024;
 
 /// Prosody could not be told, at all or from some user on.
 #[derive(Debug)]
@@ -31,38 +36,68 @@ pub(crate) struct Broken {
     pub cause: Option<String>,
 }
 
-/// Tells Prosody of all these users until then. Of nobody it is told nothing: it never answers an empty list.
-pub(crate) async fn tell<D>(state: &State<D>, usernames: &[Username], until: Instant) -> Result<Report, Broken> {
-    let mut tally = Tally::default();
-    for batch in usernames.chunks(BATCH) {
-        match persistently(state, batch, until).await {
-            Ok(report) => tally.add(batch.len(), &report),
-            Err((failure, cause)) => {
-                return Err(Broken { failure, report: tally.broken_off(usernames.len(), failure), cause });
-            }
-        }
-    }
-    Ok(tally.complete())
-}
+/// The way to Prosody. The client is built with the first request, as reading the root certificates takes longer than all the
+/// rest of a start. Clones share its connections.
+#[derive(Debug, Clone, Default)]
+pub struct Prosody(Arc<OnceLock<Client>>);
 
 type Failure = (BatchFailure, Option<String>);
 
-async fn persistently<D>(state: &State<D>, batch: &[Username], until: Instant) -> Result<Report, Failure> {
-    let mut last = (BatchFailure::TimedOut, None);
-    for attempt in 0..ATTEMPTS {
-        let left = until.saturating_duration_since(Instant::now());
-        let pause = refresh::pause(attempt, chance());
-        if left <= pause {
-            return Err(last);
+impl Prosody {
+    /// Tells it of all these users until then. Of nobody it is told nothing: it never answers an empty list.
+    pub(crate) async fn tell(&self, at: &ProsodyUrl, usernames: &[Username], until: Instant) -> Result<Report, Broken> {
+        let mut tally = Tally::default();
+        for batch in usernames.chunks(BATCH) {
+            match self.persistently(at, batch, until).await {
+                Ok(report) => tally.add(batch.len(), &report),
+                Err((failure, cause)) => {
+                    return Err(Broken { failure, report: tally.broken_off(usernames.len(), failure), cause });
+                }
+            }
         }
-        tokio::time::sleep(pause).await;
-        match once(state, batch, ATTEMPT.min(left - pause)).await {
-            Ok(report) => return Ok(report),
-            Err(failure) if failure.0.is_worth_a_retry() => last = failure,
-            Err(failure) => return Err(failure),
+        Ok(tally.complete())
+    }
+
+    async fn persistently(&self, at: &ProsodyUrl, batch: &[Username], until: Instant) -> Result<Report, Failure> {
+        let mut last = (BatchFailure::TimedOut, None);
+        for attempt in 0..ATTEMPTS {
+            let left = until.saturating_duration_since(Instant::now());
+            let pause = refresh::pause(attempt, chance());
+            if left <= pause {
+                return Err(last);
+            }
+            tokio::time::sleep(pause).await;
+            match self.once(at, batch, ATTEMPT.min(left - pause)).await {
+                Ok(report) => return Ok(report),
+                Err(failure) if failure.0.is_worth_a_retry() => last = failure,
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(last)
+    }
+
+    async fn once(&self, at: &ProsodyUrl, batch: &[Username], deadline: Duration) -> Result<Report, Failure> {
+        let post = self.client().map_err(|error| unreached(&error))?.post(at.url().clone());
+        let post = post.header(CONTENT_TYPE, "application/json").header(ACCEPT, "application/json");
+        let post = match at.authorization() {
+            Some(authorization) => post.header(AUTHORIZATION, authorization),
+            None => post,
+        };
+        let post = post.body(serde_json::json!(batch).to_string()).timeout(deadline);
+        let response = post.send().await.map_err(|error| unreached(&error))?;
+        match response.status() {
+            StatusCode::OK => Report::parse(&whole(response).await?).ok_or((BatchFailure::Garbage, None)),
+            status => Err((BatchFailure::Status(status.as_u16()), None)),
         }
     }
-    Err(last)
+
+    fn client(&self) -> reqwest::Result<&Client> {
+        if let Some(client) = self.0.get() {
+            return Ok(client);
+        }
+        let client = Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(Policy::none()).build()?;
+        Ok(self.0.get_or_init(|| client))
+    }
 }
 
 /// A pause that is no surprise does no harm.
@@ -70,33 +105,21 @@ fn chance() -> u8 {
     getrandom::u32().map_or(0, |random| random.to_le_bytes()[0])
 }
 
-async fn once<D>(state: &State<D>, batch: &[Username], deadline: Duration) -> Result<Report, Failure> {
-    let request = request(state, batch).map_err(|error| (BatchFailure::Unreachable, Some(error.to_string())))?;
-    let response = state.https.send(request, deadline).await.map_err(|error| {
-        let failure = match error {
-            HttpsError::Timeout(_) => BatchFailure::TimedOut,
-            HttpsError::Tls(_) | HttpsError::Connection(_) | HttpsError::Answer(_) => BatchFailure::Unreachable,
-        };
-        (failure, Some(error.to_string()))
-    })?;
-    understood(&response).map_err(|failure| (failure, None))
-}
-
-fn request<D>(state: &State<D>, batch: &[Username]) -> Result<Request<Full<Bytes>>, http::Error> {
-    let prosody = &state.config.prosody;
-    let body = serde_json::json!(batch).to_string();
-    let request = Request::post(prosody.url().as_str()).header(CONTENT_TYPE, "application/json");
-    let request = request.header(ACCEPT, "application/json");
-    let request = match prosody.authorization() {
-        Some(authorization) => request.header(AUTHORIZATION, authorization),
-        None => request,
-    };
-    request.body(Full::new(body.into()))
-}
-
-fn understood(response: &Response<Bytes>) -> Result<Report, BatchFailure> {
-    match response.status() {
-        StatusCode::OK => Report::parse(response.body()).ok_or(BatchFailure::Garbage),
-        status => Err(BatchFailure::Status(status.as_u16())),
+async fn whole(mut response: Response) -> Result<Vec<u8>, Failure> {
+    let mut whole = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| unreached(&error))? {
+        whole.extend_from_slice(&piece);
+        if whole.len() > MAX_ANSWER {
+            return Err((BatchFailure::Unreachable, Some(format!("the answer has more than {MAX_ANSWER} bytes"))));
+        }
     }
+    Ok(whole)
+}
+
+/// What the connection said, with its causes, and without the address, which may have a password in it.
+fn unreached(error: &reqwest::Error) -> Failure {
+    let failure = if error.is_timeout() { BatchFailure::TimedOut } else { BatchFailure::Unreachable };
+    let causes = std::iter::successors(std::error::Error::source(error), |&cause| cause.source());
+    let said = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    (failure, Some(if said.is_empty() { "the request could not be made".to_owned() } else { said }))
 }

@@ -12,10 +12,7 @@ use satchel_core::roster::{
 use satchel_store::{Documents, editor::DocumentError};
 use tokio::time::Instant;
 
-use crate::{
-    RosterRefreshError, State,
-    prosody::{self, Broken},
-};
+use crate::{RosterRefreshError, State, prosody::Broken};
 
 /// Seconds after which hidden contacts are shown again by themselves, should this function not get to it: longer than it
 /// may run.
@@ -29,15 +26,16 @@ pub(crate) async fn replace<D: Documents>(
     usernames: &[Username],
     until: Instant,
 ) -> Result<Result<Report, Broken>, RosterRefreshError> {
+    let tell = async |usernames: &[Username]| state.prosody.tell(&state.config.prosody, usernames, until).await;
     let rosters = state.rosters.as_ref().ok_or(RosterRefreshError::NoBucket)?;
     let hide = RosterEdit::Hide(state.clock.now().plus(HIDDEN_FOR));
     let hidden = all(rosters, usernames, &hide).await;
     let hiding: Vec<Username> = hidden.hiding;
     if hiding.is_empty() && hidden.failed.is_none() {
-        return Ok(prosody::tell(state, usernames, until).await);
+        return Ok(tell(usernames).await);
     }
     let gone = match hidden.failed {
-        None => prosody::tell(state, &hiding, until).await,
+        None => tell(&hiding).await,
         Some(error) => {
             all(rosters, &hiding, &RosterEdit::Show).await;
             return Err(error.into());
@@ -47,7 +45,7 @@ pub(crate) async fn replace<D: Documents>(
         return Err(RosterRefreshError::StillHidden(error));
     }
     match gone {
-        Ok(_) => Ok(prosody::tell(state, usernames, until).await),
+        Ok(_) => Ok(tell(usernames).await),
         Err(broken) => Ok(Err(broken)),
     }
 }

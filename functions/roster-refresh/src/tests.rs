@@ -60,7 +60,7 @@ impl Prosody {
             "SATCHEL_PROSODY_REFRESH_URL" => Some(self.url.clone()),
             _ => None,
         };
-        State::new(RosterRefreshConfig::parse(lookup).unwrap(), None, Clock::System)
+        State::on(None, RosterRefreshConfig::parse(lookup).unwrap(), Clock::System)
     }
 }
 

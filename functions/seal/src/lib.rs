@@ -3,7 +3,12 @@
 
 use std::time::Duration;
 
-use satchel_aws::{bootstrap::StartError, log::EventFailure, storage::Storage};
+use satchel_aws::{
+    bootstrap::StartError,
+    log::EventFailure,
+    sdk::{SdkConfig, SdkError},
+    storage::Storage,
+};
 use satchel_core::{
     config::SealConfig,
     object_key::StoredObject,
@@ -21,12 +26,15 @@ pub type State<S = Storage> = satchel_aws::state::State<SealConfig, S>;
 /// Lambda's time for one event, less some for the log (template.yaml: 300 s). S3 copies 5 GiB in a minute or so.
 const COPY_DEADLINE: Duration = Duration::from_secs(280);
 
-/// Reads configuration and credentials.
+/// Reads the configuration.
 ///
 /// # Errors
 /// Bad or missing variables, all at once; missing credentials.
-pub async fn load(environment: impl Fn(&str) -> Option<String>) -> Result<State, StartError> {
-    let state = State::load(SealConfig::parse(environment)).await?;
+pub fn load(
+    environment: impl Fn(&str) -> Option<String>,
+    sdk: Result<SdkConfig, SdkError>,
+) -> Result<State, StartError> {
+    let state = State::load(SealConfig::parse(environment), sdk)?;
     Ok(State { store: state.store.clone().with_copy_deadline(COPY_DEADLINE), ..state })
 }
 

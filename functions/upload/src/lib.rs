@@ -11,7 +11,7 @@ use satchel_aws::{
     answer,
     clock::fresh_upload_id,
     event, log,
-    presign::{Presigner, UrlTerms},
+    presign::{Presigner, Validity},
     storage::Storage,
 };
 use satchel_core::{
@@ -208,15 +208,8 @@ impl SendTo<'_> {
         if store.head(&grant.path).await?.is_some() {
             return Err(UploadError::Exists);
         }
-        let url = self.presigner.presign(&UrlTerms {
-            method: Method::PUT,
-            key: key.as_str(),
-            response: &[],
-            content_length: Some(grant.size),
-            checksum: *checksum,
-            at: now,
-            expires_in: PUT_URL_LIFE,
-        })?;
+        let validity = Validity { from: now, seconds: PUT_URL_LIFE };
+        let url = self.presigner.put(key.as_str(), grant.size, *checksum, validity).await?;
         Ok(Target { url, checksum: *checksum })
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::header::AUTHORIZATION;
 use lambda_http::{Body, Request, RequestExt};
-use satchel_aws::{clock::Clock, storage::PATIENCE};
+use satchel_aws::{clock::Clock, sdk, storage::PATIENCE};
 use satchel_core::config::RosterFetchConfig;
 use satchel_local::{
     journal::Sink,
@@ -54,9 +54,9 @@ async fn main() -> ExitCode {
 
 fn state(settings: &Settings, stack: &Stack) -> State {
     let endpoint = stack.s3_address().map(|address| format!("http://{address}"));
-    let lookup = |name: &str| if name == "AWS_ENDPOINT_URL_S3" { endpoint.clone() } else { settings.given(name) };
-    let config = RosterFetchConfig::parse(lookup).expect("the function's configuration");
-    State::new(config, settings.credentials(), Clock::System)
+    let config = RosterFetchConfig::parse(|name| settings.given(name)).expect("the function's configuration");
+    let sdk = sdk::of_known(settings.get("AWS_REGION"), settings.credentials(), endpoint.as_deref());
+    State::new(config, &sdk, Clock::System)
 }
 
 fn roster() -> Value {

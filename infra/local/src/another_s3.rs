@@ -6,8 +6,9 @@ use std::{
 };
 
 use satchel_aws::{sink::Sink, storage::Storage};
-use satchel_core::{config::S3Config, level::Level, line::REASON};
+use satchel_core::{level::Level, line::REASON};
 use tokio::{task::JoinHandle, time::timeout};
+use url::Url;
 
 use crate::{gateway::event::request_id, notices::notice};
 
@@ -25,13 +26,14 @@ pub type Caveat = Arc<OnceLock<&'static str>>;
 
 /// A store of which nothing is taken for granted, unless it is AWS's own.
 #[must_use]
-pub fn met(storage: Storage, config: &S3Config) -> Storage {
-    if is_aws(config) { storage } else { storage.doubting_conditions() }
+pub fn met(storage: Storage, endpoint: &str) -> Storage {
+    if is_aws(endpoint) { storage } else { storage.doubting_conditions() }
 }
 
-fn is_aws(config: &S3Config) -> bool {
-    let host = config.endpoint.as_ref().map(|url| url.authority().split(':').next().unwrap_or_default().to_lowercase());
-    host.is_none_or(|host| [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|end| host.ends_with(end)))
+fn is_aws(endpoint: &str) -> bool {
+    let url = Url::parse(endpoint).ok();
+    let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|end| host.ends_with(end))
 }
 
 /// Finds out how it behaves, where that is not known. Gives what is still at it after a moment, should the S3 not answer

@@ -3,10 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use satchel_aws::{
-    lean_s3::LeanS3,
-    storage::{Storage, objects::S3Reader, report::S3Parts},
-};
+use satchel_aws::storage::{Storage, objects::S3Reader, report::S3Parts};
 use satchel_core::{
     expiry::report::Fate, grant::Grant, object_key::Key, resume::upload_metadata::UploadMetadata,
     upload_path::UploadPath,
@@ -25,8 +22,8 @@ use crate::files::{Files, FolderParts, Opened};
 pub enum AnyStore {
     /// This machine's.
     Folder(Files),
-    /// Another S3, with a second client for small documents.
-    S3(Box<Storage>, Box<LeanS3>),
+    /// Another S3.
+    S3(Box<Storage>),
 }
 
 /// Hands a call over to the store that there is.
@@ -34,7 +31,7 @@ macro_rules! of_either {
     ($self:expr, $store:ident => $call:expr) => {
         match $self {
             AnyStore::Folder($store) => $call,
-            AnyStore::S3(store, _) => {
+            AnyStore::S3(store) => {
                 let $store = &**store;
                 $call
             }
@@ -59,7 +56,7 @@ impl Objects for AnyStore {
                 store.find(path).await?.map(|found| read_by(found, |opened| AnyReader::Folder(Box::new(opened))))
             }
             // Boxed, as in all that a download waits for: the future is large, and the folder's files need none of it.
-            Self::S3(store, _) => Box::pin(store.find(path)).await?.map(|found| read_by(found, AnyReader::S3)),
+            Self::S3(store) => Box::pin(store.find(path)).await?.map(|found| read_by(found, AnyReader::S3)),
         })
     }
 
@@ -70,24 +67,15 @@ impl Objects for AnyStore {
 
 impl Documents for AnyStore {
     async fn get(&self, key: &Key) -> Result<Option<Document>, StoreError> {
-        match self {
-            Self::Folder(files) => files.get(key).await,
-            Self::S3(_, documents) => documents.get(key).await,
-        }
+        of_either!(self, store => Documents::get(store, key).await)
     }
 
     async fn put(&self, key: &Key, body: Bytes, condition: Condition<'_>) -> Result<Written, StoreError> {
-        match self {
-            Self::Folder(files) => files.put(key, body, condition).await,
-            Self::S3(_, documents) => documents.put(key, body, condition).await,
-        }
+        of_either!(self, store => Documents::put(store, key, body, condition).await)
     }
 
     async fn keys(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        match self {
-            Self::Folder(files) => files.keys(prefix).await,
-            Self::S3(_, documents) => documents.keys(prefix).await,
-        }
+        of_either!(self, store => store.keys(prefix).await)
     }
 }
 
@@ -184,7 +172,7 @@ impl Upkeep for AnyStore {
     fn report(&self, key: Key) -> Report<AnyParts> {
         Report::new(match self {
             Self::Folder(files) => AnyParts::Folder(FolderParts::new(files.clone(), key)),
-            Self::S3(storage, _) => AnyParts::S3(S3Parts::new(Storage::clone(storage), key)),
+            Self::S3(storage) => AnyParts::S3(S3Parts::new(Storage::clone(storage), key)),
         })
     }
 }

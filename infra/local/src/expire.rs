@@ -44,10 +44,9 @@ pub async fn expire(arguments: &Arguments, dry_run: bool) -> Result<bool, StackE
     let seen = Seen::of_event("expire", request_id());
     let settings = Settings::load(&arguments.data, satchel_aws::bootstrap::environment)?;
     let order = Order { dry_run };
-    settings.keys_are_there()?;
     let config = ExpireConfig::parse(|name| settings.given(name))?;
     let summary = if !settings.embedded() {
-        run(&State::new(config, settings.credentials(), Clock::System), order).await?
+        run(&State::new(config, &settings.sdk().await?, Clock::System), order).await?
     } else if let Some(summary) = in_running_stack(arguments, order).await? {
         summary
     } else {
@@ -98,7 +97,7 @@ async fn in_own_folder(
         announce_lifecycle(format, Tally { objects: expired.objects, bytes: expired.bytes });
     }
     let files = Files::new(store.clone(), &config.s3, Clock::System);
-    let summary = run(&State::on(files, config, settings.credentials(), Clock::System), order).await;
+    let summary = run(&State::on(files, config, &settings.sdk().await?, Clock::System), order).await;
     store.close().await?;
     summary
 }

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use http::{Method, request::Parts};
 use lambda_http::{Body, Request, Response};
-use satchel_aws::{clock::Clock, log::Seen, presign::Presigner, state::State};
+use satchel_aws::{clock::Clock, log::Seen, presign::Presigner, sdk::SdkConfig, state::State};
 use satchel_core::{
     basic::Callers,
     config::{
@@ -126,19 +126,19 @@ pub struct Functions {
 impl Functions {
     /// Builds each function's state over `store`, as its cold start would.
     #[must_use]
-    pub fn new(configs: Configs, settings: &Settings, clock: &Clock, store: &AnyStore) -> Self {
-        let (credentials, clock, store) = (|| settings.credentials(), clock.clone(), || store.clone());
+    pub fn new(configs: Configs, settings: &Settings, sdk: &SdkConfig, clock: &Clock, store: &AnyStore) -> Self {
+        let (clock, store) = (clock.clone(), || store.clone());
         Self {
             presigns: settings.presigns(),
-            upload: State::on(store(), configs.upload, credentials(), clock.clone()),
-            resume: State::on(store(), configs.resume, credentials(), clock.clone()),
-            download: State::on(store(), configs.download, credentials(), clock.clone()),
+            upload: State::on(store(), configs.upload, sdk, clock.clone()),
+            resume: State::on(store(), configs.resume, sdk, clock.clone()),
+            download: State::on(store(), configs.download, sdk, clock.clone()),
             component: configs
                 .component
-                .map(|config| satchel_component::State::on(store(), config, credentials(), clock.clone())),
+                .map(|config| satchel_component::State::on(store(), config, sdk, clock.clone())),
             rosters: Rosters::new(configs.rosters, &clock, &store()),
-            seal: State::on(store(), configs.seal, credentials(), clock.clone()),
-            expire: State::on(store(), configs.expire, credentials(), clock.clone()),
+            seal: State::on(store(), configs.seal, sdk, clock.clone()),
+            expire: State::on(store(), configs.expire, sdk, clock.clone()),
             clock,
         }
     }

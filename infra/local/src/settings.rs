@@ -8,6 +8,7 @@ use std::{
 };
 
 use aws_credential_types::Credentials;
+use satchel_aws::sdk::{self, SdkConfig, SdkError};
 use satchel_core::config::{ConfigError, ConfigProblem};
 use satchel_s3::listener::Address;
 use url::Url;
@@ -64,15 +65,12 @@ const VARIABLES: &[&str] = &[
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
+    "AWS_PROFILE",
+    "AWS_CA_BUNDLE",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
 ];
 
-/// What another S3 must have, and why.
-const KEYS: [(&str, &str); 2] = [
-    ("AWS_ACCESS_KEY_ID", "the S3 at the named endpoint needs it"),
-    ("AWS_SECRET_ACCESS_KEY", "the S3 at the named endpoint needs it"),
-];
 /// What must be there once the gateway is bound, and why.
 const URL: (&str, &str) =
     ("SATCHEL_PUBLIC_URL", "clients cannot reach a Unix socket: name the URL of the reverse proxy before it");
@@ -107,6 +105,8 @@ const SHOWN: &[&str] = &[
     "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
+    "AWS_PROFILE",
+    "AWS_CA_BUNDLE",
 ];
 
 /// A variable, as it may be seen.
@@ -263,7 +263,29 @@ impl Settings {
         self.made_secret.then(|| path::absolute(&file).unwrap_or(file))
     }
 
-    /// What the functions sign with.
+    /// The endpoint of another S3, or of the folder's where it listens.
+    #[must_use]
+    pub fn s3_endpoint(&self) -> Option<String> {
+        self.given("AWS_ENDPOINT_URL_S3").or_else(|| self.given("AWS_ENDPOINT_URL"))
+    }
+
+    /// AWS's settings: of the folder's own S3, or what this machine has for another one.
+    ///
+    /// # Errors
+    /// See [`SdkError`].
+    pub async fn sdk(&self) -> Result<SdkConfig, SdkError> {
+        if self.embedded {
+            let endpoint = self.s3_endpoint();
+            return Ok(sdk::of_known(self.get("AWS_REGION"), self.credentials(), endpoint.as_deref()));
+        }
+        sdk::of_machine(|name| match name {
+            "AWS_SESSION_TOKEN" => self.session_token.clone(),
+            name => self.given(name),
+        })
+        .await
+    }
+
+    /// What is signed with, where it was given or made.
     #[must_use]
     pub fn credentials(&self) -> Credentials {
         let (access_key, secret_key) = (self.get("AWS_ACCESS_KEY_ID"), self.get("AWS_SECRET_ACCESS_KEY"));
@@ -285,14 +307,9 @@ impl Settings {
         Downloads::parse(self.variables.get("SATCHEL_DOWNLOADS").map(String::as_str), self.embedded)
     }
 
-    /// Lambda has keys of its own; here another S3 needs them given.
-    pub(crate) fn keys_are_there(&self) -> Result<(), ConfigError> {
-        all_there(self.missing(&KEYS))
-    }
-
     /// API Gateway has a URL of its own, too; here a Unix socket needs one given.
     pub(crate) fn is_complete(&self) -> Result<(), ConfigError> {
-        let mut problems = [self.missing(&KEYS), self.missing(&[URL])].concat();
+        let mut problems = self.missing(&[URL]);
         if !self.presigns && self.get(SLOT_PUT).trim() == "s3" {
             problems.push(ConfigProblem { name: SLOT_PUT, problem: NO_S3.to_owned() });
         }

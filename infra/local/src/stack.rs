@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use satchel_aws::{clock::Clock, lean_s3::LeanS3, storage::Storage};
+use satchel_aws::{clock::Clock, storage::Storage};
 use satchel_s3::{
     Requests, Store,
     listener::{self, Address},
@@ -120,6 +120,7 @@ impl Stack {
         let s3_address = s3.as_ref().map(|s3| s3.address);
         let settings = options.settings.listening_on(&address, s3_address);
         let configs = Configs::parse(&settings)?;
+        let sdk = settings.sdk().await?;
         let shelves = match &store {
             Some(store) => Some(Shelves::open(store.clone(), &configs.s3().bucket, configs.s3().retention).await?),
             None => None,
@@ -139,16 +140,15 @@ impl Stack {
         let (kept, probing) = match store.clone() {
             Some(store) => (AnyStore::Folder(Files::new(store, configs.s3(), options.clock.clone())), None),
             None => {
-                let objects = Storage::new(configs.s3(), settings.credentials()).with_copy_deadline(COPY_DEADLINE);
+                let objects = Storage::new(configs.s3(), &sdk).with_copy_deadline(COPY_DEADLINE);
                 let objects = objects.with_clock(options.clock.clone()).with_notices(notices.clone());
                 let objects = objects.with_patience(options.s3_patience);
-                let objects = another_s3::met(objects, configs.s3());
+                let objects = another_s3::met(objects, &settings.s3_endpoint().unwrap_or_default());
                 let probing = another_s3::find_out(&objects, notices, caveat, options.s3_patience).await;
-                let documents = LeanS3::new(configs.s3(), settings.credentials());
-                (AnyStore::S3(Box::new(objects), Box::new(documents)), probing)
+                (AnyStore::S3(Box::new(objects)), probing)
             }
         };
-        let functions = Functions::new(configs, &settings, &options.clock, &kept);
+        let functions = Functions::new(configs, &settings, &sdk, &options.clock, &kept);
         let functions = Arc::new(functions.with_chunks_of_any_size(!options.strict_aws));
         let doors = Doors {
             proxies: proxies.clone(),

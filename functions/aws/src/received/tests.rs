@@ -168,7 +168,7 @@ fn what_is_no_request_is_answered_400() {
     assert_eq!(problem["code"], "event_malformed");
 }
 
-#[cfg(feature = "https")]
+#[cfg(feature = "secrets")]
 #[test]
 fn requests_are_told_from_other_events() {
     for event in [rest(&json!({"body": "WyJqb2huIl0=", "isBase64Encoded": true})), http(&json!({}))] {

@@ -122,15 +122,8 @@ impl<'a> Environment<'a> {
 
     pub(super) fn s3(&mut self) -> S3Config {
         let bucket = self.required("SATCHEL_BUCKET", "the bucket that stores the files");
-        let region = match self.text("AWS_DEFAULT_REGION") {
-            Some(default) => self.text("AWS_REGION").unwrap_or(default),
-            None => self.required("AWS_REGION", "the bucket's region, such as eu-central-1"),
-        };
-        let own = if self.text("AWS_ENDPOINT_URL_S3").is_some() { "AWS_ENDPOINT_URL_S3" } else { "AWS_ENDPOINT_URL" };
         S3Config {
             bucket,
-            region,
-            endpoint: self.endpoint(own),
             public_endpoint: self.endpoint("SATCHEL_S3_PUBLIC_URL"),
             path_style: self.flag("SATCHEL_S3_PATH_STYLE"),
             retention: Retention::default(),

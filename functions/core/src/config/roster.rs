@@ -154,12 +154,11 @@ mod tests {
     #[test]
     fn all_that_is_missing_or_wrong_is_said_at_once() {
         let error = RosterFetchConfig::parse(|_| None).unwrap_err();
-        assert_eq!(names(&error), ["SATCHEL_BUCKET", "AWS_REGION", CREDENTIALS]);
+        assert_eq!(names(&error), ["SATCHEL_BUCKET", CREDENTIALS]);
         let error = RosterRefreshConfig::parse(|_| None).unwrap_err();
         assert_eq!(names(&error), [CREDENTIALS, "SATCHEL_PROSODY_REFRESH_URL"]);
         let bad = [
             ("SATCHEL_BUCKET", "b"),
-            ("AWS_REGION", "r"),
             (CREDENTIALS, "no colon"),
             ("SATCHEL_ROSTER_DOMAIN", "a b"),
             ("SATCHEL_PROSODY_REFRESH_URL", "http://x/#y"),
@@ -178,10 +177,10 @@ mod tests {
             ("SATCHEL_PROSODY_REFRESH_URL", "https://p.example:5281/roster_admin/refresh"),
         ];
         assert!(RosterRefreshConfig::parse(lookup(&basics)).unwrap().s3.is_none());
-        let with_bucket = [basics[0], basics[1], ("SATCHEL_BUCKET", "b"), ("AWS_REGION", "r")];
+        let with_bucket = [basics[0], basics[1], ("SATCHEL_BUCKET", "b")];
         let config = RosterRefreshConfig::parse(lookup(&with_bucket)).unwrap();
         assert!(config.s3.is_some() && !format!("{config:?}").contains("hunter2"));
-        let fetch = [with_bucket[0], with_bucket[2], with_bucket[3], ("SATCHEL_ROSTER_DOMAIN", "Example.ORG.")];
+        let fetch = [with_bucket[0], with_bucket[2], ("SATCHEL_ROSTER_DOMAIN", "Example.ORG.")];
         assert_eq!(RosterFetchConfig::parse(lookup(&fetch)).unwrap().domain.as_deref(), Some("example.org"));
     }
 

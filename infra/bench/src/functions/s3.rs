@@ -3,11 +3,14 @@
 use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path};
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
-use satchel_aws::presign::{Presigner, UrlTerms};
+use satchel_aws::{
+    presign::{Presigner, Validity},
+    sdk,
+};
 use satchel_core::{config::S3Config, object_key::Key, slot::Retention, time::Timestamp};
 use satchel_s3::{Credentials, Requests, Server, ServerOptions, Store};
 use tempfile::TempDir;
@@ -44,8 +47,9 @@ impl<'a> S3<'a> {
         let requests = server.requests();
         let (stop, told) = oneshot::channel();
         let served = runtime.spawn(server.serve(async { drop(told.await) }));
-        let presigner =
-            Presigner::new(&config(address)?, aws_credential_types::Credentials::new(KEY, KEY, None, None, KEY));
+        let credentials = aws_credential_types::Credentials::new(KEY, KEY, None, None, KEY);
+        let sdk = sdk::of_known(REGION, credentials, Some(&format!("http://{address}")));
+        let presigner = Presigner::new(&config(), &sdk);
         Ok(Self { runtime, address, requests, presigner, stop, served, store, _folder: folder })
     }
 
@@ -91,7 +95,7 @@ impl<'a> S3<'a> {
         key: &Key,
         body: Bytes,
     ) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-        let url: Url = self.presigned_put(key, body.len() as u64)?.parse()?;
+        let url: Url = self.presigned_put(key, body.len() as u64).await?.parse()?;
         let request = Request::put(&url[url::Position::BeforePath..]).header("Host", self.address.to_string());
         sender.ready().await?;
         let (parts, answer) = sender.send_request(request.body(Full::new(body))?).await?.into_parts();
@@ -103,18 +107,10 @@ impl<'a> S3<'a> {
         Ok(etag.trim_matches('"').to_owned())
     }
 
-    fn presigned_put(&self, key: &Key, length: u64) -> Result<String, satchel_aws::presign::PresignError> {
+    async fn presigned_put(&self, key: &Key, length: u64) -> Result<String, satchel_aws::presign::PresignError> {
         let at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let url = self.presigner.presign(&UrlTerms {
-            method: Method::PUT,
-            key: key.as_str(),
-            response: &[],
-            content_length: Some(length),
-            checksum: None,
-            at: Timestamp::from_seconds(at),
-            expires_in: HOUR,
-        })?;
-        Ok(url.as_str().to_owned())
+        let validity = Validity { from: Timestamp::from_seconds(at), seconds: HOUR };
+        Ok(self.presigner.put(key.as_str(), length, None, validity).await?.as_str().to_owned())
     }
 
     /// What it has been asked since it started, by operation.
@@ -154,14 +150,6 @@ async fn bind(folder: &Path) -> Result<(Server, Store, SocketAddr), BenchError> 
     Ok((server, store, address))
 }
 
-fn config(address: SocketAddr) -> Result<S3Config, BenchError> {
-    let endpoint = format!("http://{address}").parse().map_err(|error| BenchError::S3(Box::new(error)))?;
-    Ok(S3Config {
-        bucket: BUCKET.to_owned(),
-        region: REGION.to_owned(),
-        endpoint: Some(endpoint),
-        public_endpoint: None,
-        path_style: true,
-        retention: Retention::default(),
-    })
+fn config() -> S3Config {
+    S3Config { bucket: BUCKET.to_owned(), public_endpoint: None, path_style: true, retention: Retention::default() }
 }

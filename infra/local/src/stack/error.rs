@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use satchel_aws::sdk::SdkError;
 use satchel_core::config::ConfigError;
 use satchel_s3::{OpenError, StoreError, listener::Address};
 
@@ -13,6 +14,9 @@ pub enum StackError {
     /// Variables are malformed.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// AWS's own settings, for another S3.
+    #[error(transparent)]
+    Sdk(#[from] SdkError),
     /// The data folder cannot be used.
     #[error("the data folder {} cannot be used: {cause}; name another with --data", folder.display())]
     DataFolder {

@@ -1,0 +1,157 @@
+"""AWS's own settings, as the functions take them from the SDK: traces, certificates, TLS."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from lambda_runtime import LambdaFunction
+from ministack import make_certificate
+from satchel import clean_environment
+from server import HOST, Server, accepts_connections, free_port
+from test_lambda_logs import SETTINGS, TRACE, failing
+
+# All that RFC 7905 and RFC 8422 have in common with AWS's own client where AES and the NIST's curves are missing: in TLS 1.3
+# it offers AES alone.
+CHACHA20, CURVE25519 = "ECDHE-RSA-CHACHA20-POLY1305", "X25519"
+
+
+NGINX = """
+daemon off;
+user root;
+pid {folder}/nginx.pid;
+error_log stderr error;
+events {{ }}
+http {{
+	access_log off;
+	server {{
+		listen {host}:{port} ssl;
+		ssl_certificate {folder}/certificate.pem;
+		ssl_certificate_key {folder}/key.pem;
+		ssl_protocols {protocols};
+		ssl_ciphers {ciphers};
+		ssl_ecdh_curve {curve};
+		location / {{
+			proxy_pass {endpoint};
+			proxy_set_header X-Cipher $ssl_cipher;
+			proxy_set_header X-Curve $ssl_curve;
+		}}
+	}}
+}}
+"""
+
+
+class Recorder:
+    """An S3 that takes every object, and keeps the headers that it came with."""
+
+    def __init__(self):
+        self.requests: list[dict[str, str]] = []
+        self.server = ThreadingHTTPServer((HOST, 0), self.handler())
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.endpoint = f"http://{HOST}:{self.server.server_port}"
+
+    def handler(self):
+        recorder = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_PUT(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                recorder.requests.append({name.lower(): value for name, value in self.headers.items()})
+                self.send_response(200)
+                self.send_header("ETag", '"0"')
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                """Says nothing."""
+
+        return Handler
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+class TlsFront(Server):
+    """Debian's nginx before it, which knows the ciphers and curves that it is told and no others."""
+
+    name = "tls"
+
+    def __init__(self, folder: Path, s3: Recorder, protocols: str = "TLSv1.2 TLSv1.3", ciphers: str = "HIGH", curve: str = "auto"):
+        super().__init__(folder)
+        self.port = free_port()
+        self.endpoint, self.certificate = f"https://{HOST}:{self.port}", folder / "certificate.pem"
+        make_certificate(self.certificate, folder / "key.pem")
+        terms = {"protocols": protocols, "ciphers": ciphers, "curve": curve, "endpoint": s3.endpoint}
+        (folder / "nginx.conf").write_text(NGINX.format(folder=folder, host=HOST, port=self.port, **terms))
+
+    def command(self) -> list[str]:
+        return ["/usr/sbin/nginx", "-p", str(self.folder), "-e", "stderr", "-c", str(self.folder / "nginx.conf")]
+
+    def environment(self) -> dict[str, str]:
+        return clean_environment()
+
+    def is_ready(self) -> bool:
+        return accepts_connections(self.port)
+
+
+def at(endpoint: str) -> dict[str, str]:
+    return {"AWS_ENDPOINT_URL_S3": endpoint, "SATCHEL_S3_PATH_STYLE": "true"}
+
+
+def stored(settings: dict[str, str], trace: str | None = None):
+    """Has the function store an upload."""
+    with LambdaFunction("upload", SETTINGS | settings) as function:
+        function.trace = trace
+        path, answer = function.invoke(failing())
+        assert path.endswith("/response") and json.loads(answer)["statusCode"] == 201, (answer, function.ended())
+
+
+def test_the_trace_of_an_event_reaches_s3():
+    header = f"Root={TRACE};Parent=53995c3f42cd8ad8;Sampled=1"
+    with Recorder() as s3:
+        stored(at(s3.endpoint), header)
+        stored(at(s3.endpoint))
+    assert [request.get("x-amzn-trace-id") for request in s3.requests] == [header, None]
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_an_s3_that_has_nothing_but_chacha20_and_x25519(tmp_path: Path, variable: str):
+    with Recorder() as s3, TlsFront(tmp_path / "tls", s3, "TLSv1.2", CHACHA20, CURVE25519) as tls:
+        stored(at(tls.endpoint) | {variable: str(tls.certificate)})
+    assert [(request["x-cipher"], request["x-curve"]) for request in s3.requests] == [(CHACHA20, CURVE25519)]
+
+
+def test_another_ones_certificate_is_not_trusted(tmp_path: Path):
+    make_certificate(tmp_path / "another.pem", tmp_path / "another.key")
+    with Recorder() as s3, TlsFront(tmp_path / "tls", s3) as tls:
+        settings = SETTINGS | at(tls.endpoint) | {"AWS_CA_BUNDLE": str(tmp_path / "another.pem")}
+        with LambdaFunction("upload", settings) as function:
+            _, answer = function.invoke(failing())
+            assert json.loads(answer)["statusCode"] == 503
+    assert s3.requests == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"AWS_REGION": ""}, "AWS_REGION"),
+        ({"AWS_ACCESS_KEY_ID": ""}, "AWS_ACCESS_KEY_ID"),
+        ({"AWS_CA_BUNDLE": "/nowhere/at-all.pem"}, "AWS_CA_BUNDLE"),
+        ({"AWS_ENDPOINT_URL_S3": "no url"}, "AWS_ENDPOINT_URL_S3"),
+    ],
+)
+def test_settings_that_cannot_work_are_named_at_the_start(settings: dict[str, str], part: str):
+    with LambdaFunction("upload", SETTINGS | settings) as function:
+        assert function.process.wait(120) == 2
+        (line,) = [json.loads(write) for write in function.ended()]
+    assert (line["level"], line["code"]) == ("FATAL", "not_started") and part in line["reason"], line
