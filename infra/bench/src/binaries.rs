@@ -20,6 +20,8 @@ use crate::error::BenchError;
 pub struct Binary {
     /// Where it is.
     pub file: PathBuf,
+    /// What it is started with.
+    pub arguments: Vec<String>,
     /// Its size.
     pub bytes: u64,
     /// The size of the zip file that Lambda gets: one entry, `bootstrap`.
@@ -71,8 +73,11 @@ impl Binaries {
 
     fn add(&mut self, name: &str, file: PathBuf) -> Result<(), BenchError> {
         let Ok(content) = fs::read(&file) else { return Err(BenchError::NoBinary(file)) };
-        let package_bytes = deflated(&content)? + ZIP_FRAME;
-        self.0.insert(name.to_owned(), Binary { file, bytes: content.len() as u64, package_bytes });
+        let package_bytes = package_bytes(&content)?;
+        self.0.insert(
+            name.to_owned(),
+            Binary { file, arguments: Vec::new(), bytes: content.len() as u64, package_bytes },
+        );
         Ok(())
     }
 }
@@ -80,10 +85,14 @@ impl Binaries {
 /// What a zip file has around one entry called `bootstrap`: local header, central directory, end record.
 const ZIP_FRAME: u64 = 30 + 9 + 46 + 9 + 22;
 
-fn deflated(content: &[u8]) -> io::Result<u64> {
+/// The size of a zip file of one entry.
+///
+/// # Errors
+/// None is known.
+pub fn package_bytes(content: &[u8]) -> io::Result<u64> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
     io::Write::write_all(&mut encoder, content)?;
-    Ok(encoder.finish()?.len() as u64)
+    Ok(encoder.finish()?.len() as u64 + ZIP_FRAME)
 }
 
 /// The one program that is no function.

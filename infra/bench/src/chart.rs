@@ -109,6 +109,6 @@ fn colour(kind: Kind) -> RGBColor {
     match kind {
         Kind::Harness | Kind::Bare => BARE,
         Kind::Signing => SIGNING,
-        Kind::Storage => STORAGE,
+        Kind::Storage | Kind::Referenced | Kind::Peer => STORAGE,
     }
 }

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, ValueEnum, value_parser};
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -29,7 +29,7 @@ pub const DURABLE: &str = "--durable";
 #[command(name = "satchel-bench", version)]
 struct Arguments {
     /// What is measured
-    #[arg(value_enum, default_values = ["functions", "stack", "counts"])]
+    #[arg(value_enum, default_values = ["functions", "peers", "stack", "counts"])]
     what: Vec<What>,
     /// Rounds; each measures everything once
     #[arg(long, default_value_t = 7)]
@@ -37,9 +37,9 @@ struct Arguments {
     /// Warm invokes of each process (fewer with large bodies)
     #[arg(long, default_value_t = 1_500)]
     invokes: usize,
-    /// Seconds for each load of the stack
-    #[arg(long, default_value_t = 2.0)]
-    seconds: f64,
+    /// Seconds for each load of the stack that is made for a time
+    #[arg(long, default_value_t = 2, value_parser = value_parser!(u64).range(1..))]
+    seconds: u64,
     /// Where the stack and its peers keep their files: on a disk, with room for some 25 GB
     #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench"))]
     folder: PathBuf,
@@ -71,6 +71,8 @@ struct Arguments {
 enum What {
     /// The functions, one by one: times
     Functions,
+    /// The redirect of `download` beside Node.js and Python with AWS's SDKs: times
+    Peers,
     /// The stack over HTTP, beside nginx, Prosody and a bare server: times
     Stack,
     /// What a busy machine does not change: instructions (under valgrind), memory, S3 requests, packages
@@ -116,7 +118,11 @@ fn bench(arguments: &Arguments) -> Result<(), BenchError> {
 
 fn measure(arguments: &Arguments) -> Result<Figures, BenchError> {
     let wants = |what| arguments.what.contains(&what);
-    let mut names = if wants(What::Functions) || wants(What::Counts) { functions::functions() } else { Vec::new() };
+    let mut names = match () {
+        () if wants(What::Functions) || wants(What::Counts) => functions::functions(),
+        () if wants(What::Peers) => vec![functions::peers::FUNCTION],
+        () => Vec::new(),
+    };
     if wants(What::Stack) {
         names.push("satchel");
     }
@@ -129,6 +135,9 @@ fn measure(arguments: &Arguments) -> Result<Figures, BenchError> {
     let mut figures = Figures { conditions: conditions(plan), ..Figures::default() };
     if wants(What::Functions) {
         figures.functions = functions::measure(plan, &binaries, &runtime)?;
+    }
+    if wants(What::Peers) {
+        figures.peers = functions::peers::measure(plan, &binaries, &runtime)?;
     }
     if wants(What::Stack) {
         let plan = StackPlan { rounds: arguments.rounds, seconds: arguments.seconds };

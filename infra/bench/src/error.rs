@@ -24,9 +24,12 @@ pub enum BenchError {
         /// What it wrote to its standard error.
         stderr: String,
     },
-    /// Instructions cannot be counted.
-    #[error("there is no valgrind; install it (apt-get install valgrind)")]
-    NoValgrind,
+    /// A program that measures, or makes a load.
+    #[error("there is no {0}; install it (apt-get install {0})")]
+    NotInstalled(&'static str),
+    /// The functions of other languages.
+    #[error("infra/bench/peers/install failed; its message is above")]
+    Install,
     /// A thread of the count panicked; it has said why.
     #[error("a thread ended early; its message is above")]
     Worker,

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{error::BenchError, statistics::median};
 
+#[cfg(test)]
+pub mod example;
 mod stack;
 
 pub use stack::{Peak, StackFigures, StackLoad, StackRound, peers};
@@ -17,6 +19,9 @@ pub struct Figures {
     pub conditions: Conditions,
     /// A row for each subject, in the table's order.
     pub functions: Vec<FunctionFigures>,
+    /// The redirect of `download`, and behind it the same in other languages.
+    #[serde(default)]
+    pub peers: Vec<FunctionFigures>,
     /// The stack over HTTP, beside its peers.
     pub stack: Option<StackFigures>,
     /// What does not depend on how busy the machine is: a row for each function's operation, in the table's order.
@@ -47,6 +52,10 @@ pub enum Kind {
     Signing,
     /// Functions that talk to S3.
     Storage,
+    /// The same where their secrets are kept elsewhere.
+    Referenced,
+    /// The same in another language.
+    Peer,
 }
 
 /// One operation of one function.
@@ -123,6 +132,7 @@ impl Figures {
         Self {
             conditions: if timed { self.conditions } else { earlier.conditions },
             functions: if timed { self.functions } else { earlier.functions },
+            peers: if self.peers.is_empty() { earlier.peers } else { self.peers },
             stack: self.stack.or(earlier.stack),
             counts: if self.counts.is_empty() { earlier.counts } else { self.counts },
         }
@@ -188,6 +198,12 @@ impl FunctionFigures {
     pub fn ratio(&self, bare: &Self, figure: fn(&Round) -> f64) -> f64 {
         let pairs = self.rounds.iter().zip(&bare.rounds);
         median(&pairs.map(|(own, bare)| figure(own) / figure(bare)).collect::<Vec<_>>())
+    }
+
+    /// The median of what is above `bare` within each round.
+    pub fn above(&self, bare: &Self, figure: fn(&Round) -> f64) -> f64 {
+        let pairs = self.rounds.iter().zip(&bare.rounds);
+        median(&pairs.map(|(own, bare)| figure(own) - figure(bare)).collect::<Vec<_>>())
     }
 
     /// S3 requests per invoke.

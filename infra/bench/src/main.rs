@@ -8,6 +8,7 @@ mod error;
 mod figures;
 mod functions;
 mod memory;
+mod programs;
 mod stack;
 mod statistics;
 mod table;

@@ -1,10 +1,12 @@
 //! The figures as people read them: Markdown, for the terminal and the README alike.
 
+mod peers;
 mod stack;
 
 use std::{fs, path::Path};
 
 use crate::{
+    budgets::Verdict,
     error::BenchError,
     figures::{CountFigures, Figures, FunctionFigures, Kind, Round, bare},
     units::{duration, mebibytes},
@@ -19,6 +21,7 @@ pub fn of(figures: &Figures) -> String {
     if let Some(bare) = bare(&figures.functions) {
         text += &functions(&figures.functions, bare);
     }
+    text += &peers::of(&figures.peers);
     if !figures.counts.is_empty() {
         text += &counts(&figures.counts);
     }
@@ -71,7 +74,7 @@ fn function(row: &FunctionFigures, bare: &FunctionFigures) -> String {
         time(|round| round.warm_p50_us),
         duration(row.median(|round| round.warm_p99_us)),
         mebibytes(row.median(|round| round.resident_kib as f64)),
-        if row.package_bytes == 0 { String::new() } else { format!("{:.2} MB", row.package_bytes as f64 / 1e6) },
+        package(row.package_bytes),
         requests(row.s3_requests()),
     ];
     format!("| {} |\n", cells.join(" | "))
@@ -103,10 +106,27 @@ fn count(row: &CountFigures, bare: Option<&CountFigures>) -> String {
         instructions(|row| row.instructions_per_invoke),
         mebibytes(row.resident_kib as f64),
         mebibytes(row.peak_kib as f64),
-        format!("{:.2} MB", row.package_bytes as f64 / 1e6),
+        package(row.package_bytes),
         requests(row.s3_requests()),
     ];
     format!("| {} |\n", cells.join(" | "))
+}
+
+fn package(bytes: u64) -> String {
+    if bytes == 0 { String::new() } else { format!("{:.2} MB", bytes as f64 / 1e6) }
+}
+
+fn verdicts(verdicts: &[Verdict]) -> String {
+    let mut text = String::from("\n| budget | |\n|---|---|\n");
+    for Verdict { text: budget, met } in verdicts {
+        let met = match met {
+            Some(true) => "met",
+            Some(false) => "**missed**",
+            None => "not measured",
+        };
+        text += &format!("| {budget} | {met} |\n");
+    }
+    text
 }
 
 fn requests(requests: f64) -> String {

@@ -2,11 +2,11 @@
 //! judges by them; ratios of times are for those who measure by hand.
 
 mod counts;
-mod stack;
+pub mod peers;
+pub mod stack;
 mod times;
 
 use crate::{error::BenchError, figures::Figures};
-pub use stack::verdicts;
 
 /// One thing that is limited, in rows of one kind.
 struct Budget<R: 'static> {
@@ -18,6 +18,20 @@ struct Budget<R: 'static> {
     growth: f64,
     limit: fn(&R) -> Option<f64>,
     figure: fn(&R, &[R]) -> f64,
+}
+
+/// What became of a budget of something that is measured beside others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The budget and the figure, for people.
+    pub text: String,
+    /// Whether it is reached; `None` where it was not measured.
+    pub met: Option<bool>,
+}
+
+/// All that is not reached.
+fn missed(verdicts: Vec<Verdict>) -> Vec<String> {
+    verdicts.into_iter().filter(|verdict| verdict.met == Some(false)).map(|verdict| verdict.text).collect()
 }
 
 /// A row of a table of figures.
@@ -32,16 +46,18 @@ trait Row {
 /// All that is over its limit, or cannot be told.
 pub fn check(figures: &Figures, earlier: &Figures) -> Result<(), BenchError> {
     let mut over = Vec::new();
-    if figures.functions.is_empty() && figures.counts.is_empty() && figures.stack.is_none() {
+    let Figures { functions, peers, stack, counts, .. } = figures;
+    if functions.is_empty() && peers.is_empty() && counts.is_empty() && stack.is_none() {
         over.push("nothing was measured that has a budget".to_owned());
     }
-    if !figures.functions.is_empty() {
-        over.extend(times::over(&figures.functions, &earlier.functions));
+    if !functions.is_empty() {
+        over.extend(times::over(functions, &earlier.functions));
     }
-    if !figures.counts.is_empty() {
-        over.extend(counts::over(&figures.counts, &earlier.counts));
+    if !counts.is_empty() {
+        over.extend(counts::over(counts, &earlier.counts));
     }
-    over.extend(figures.stack.iter().flat_map(stack::missed));
+    over.extend(missed(peers::verdicts(peers)));
+    over.extend(stack.iter().flat_map(|figures| missed(stack::verdicts(figures))));
     if over.is_empty() { Ok(()) } else { Err(BenchError::OverLimits(over)) }
 }
 

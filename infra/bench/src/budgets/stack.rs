@@ -1,5 +1,6 @@
 //! What the program has to reach beside its peers. Times, so that no test run depends on it.
 
+use super::Verdict;
 use crate::{
     figures::{
         StackFigures,
@@ -33,15 +34,6 @@ const BUDGETS: [Budget; 9] = [
 /// Kibibytes that the program has in memory at most, whatever comes.
 const MEMORY: u64 = 64 * 1_024;
 
-/// What became of a budget.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// The budget and the figure, for people.
-    pub text: String,
-    /// Whether it is reached; `None` where it was not measured.
-    pub met: Option<bool>,
-}
-
 /// All budgets, in the table's order.
 pub fn verdicts(figures: &StackFigures) -> Vec<Verdict> {
     let ratios = BUDGETS.iter().map(|budget| {
@@ -56,14 +48,9 @@ pub fn verdicts(figures: &StackFigures) -> Vec<Verdict> {
     ratios.chain([Verdict { text, met: (peak > 0).then_some(peak < MEMORY) }]).collect()
 }
 
-/// All that is not reached.
-pub fn missed(figures: &StackFigures) -> Vec<String> {
-    verdicts(figures).into_iter().filter(|verdict| verdict.met == Some(false)).map(|verdict| verdict.text).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::missed, *};
     use crate::figures::{Peak, StackLoad, StackRound, peers};
 
     fn load(peer: &str, rates: &[f64]) -> StackLoad {
@@ -87,7 +74,7 @@ mod tests {
             let loads = vec![load(peers::SATCHEL, &own), load(peers::NGINX, &nginx)];
             let memory = Peak { loads_kib: 1, parallel_kib: MEMORY - 1 };
             let figures = StackFigures { rounds: 3, seconds: 1.0, missing: Vec::new(), loads, memory };
-            assert_eq!(missed(&figures).is_empty(), met, "{own:?}");
+            assert_eq!(missed(verdicts(&figures)).is_empty(), met, "{own:?}");
             // Of those that were not measured nothing is said.
             assert_eq!(verdicts(&figures).iter().filter(|verdict| verdict.met.is_none()).count(), BUDGETS.len() - 1);
         }
@@ -97,6 +84,6 @@ mod tests {
     fn memory_stays_below_its_budget() {
         let memory = Peak { loads_kib: MEMORY, parallel_kib: 0 };
         let figures = StackFigures { rounds: 0, seconds: 1.0, missing: Vec::new(), loads: Vec::new(), memory };
-        assert_eq!(missed(&figures).len(), 1);
+        assert_eq!(missed(verdicts(&figures)).len(), 1);
     }
 }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::error::BenchError;
 
 /// In /usr/bin, where a process without PATH is looked for, too.
-const PROGRAM: &str = "valgrind";
+pub const PROGRAM: &str = "valgrind";
 
 /// One process under it, and where its figures are written.
 pub struct Callgrind(TempDir);
@@ -50,15 +50,6 @@ impl Callgrind {
     fn file(&self) -> PathBuf {
         self.0.path().join("callgrind.out")
     }
-}
-
-/// Whether it is installed.
-///
-/// # Errors
-/// It is not: what to do.
-pub fn find() -> Result<(), BenchError> {
-    let asked = Command::new(PROGRAM).arg("--version").output();
-    if asked.is_ok_and(|asked| asked.status.success()) { Ok(()) } else { Err(BenchError::NoValgrind) }
 }
 
 /// Valgrind manual, "Callgrind Format Specification": the sum of all costs, of the one event there is, `Ir`.

@@ -1,5 +1,5 @@
 //! As much of HTTP/1.1 as the runtime API needs: messages with a Content-Length or in a single chunk, one after another.
-//! Blocking, as a thread that sleeps in `read` wakes up sooner than one that goes through an event loop.
+//! Blocking, which hyper is not: a thread that sleeps in `read` wakes up sooner than one that goes through an event loop.
 
 use std::{
     io::{self, Read, Write},

@@ -6,8 +6,9 @@ pub mod counts;
 mod events;
 pub mod floor;
 mod http1;
+mod neighbours;
+pub mod peers;
 mod process;
-mod prosody;
 mod runtime_api;
 mod s3;
 mod subjects;
@@ -15,7 +16,6 @@ mod subjects;
 use std::{
     collections::BTreeMap,
     env,
-    net::SocketAddr,
     process::Command,
     sync::mpsc::Receiver,
     thread,
@@ -34,6 +34,7 @@ use crate::{
 };
 use callgrind::Callgrind;
 pub use events::{SECRET, token};
+use neighbours::Neighbours;
 use process::Process;
 use runtime_api::{Outcome, RuntimeApi, Script, Timeline};
 use s3::S3;
@@ -67,19 +68,26 @@ pub fn functions() -> Vec<&'static str> {
 /// # Errors
 /// Any of them does not answer as it should.
 pub fn measure(plan: Plan, binaries: &Binaries, runtime: &Runtime) -> Result<Vec<FunctionFigures>, BenchError> {
+    let contenders = SUBJECTS.iter().map(|subject| Ok((subject, program(subject, binaries)?)));
+    in_rounds(&contenders.collect::<Result<Vec<_>, BenchError>>()?, plan, runtime)
+}
+
+/// A row for each of those who are measured, all of them once in each round.
+fn in_rounds(
+    contenders: &[(&Subject, Binary)],
+    plan: Plan,
+    runtime: &Runtime,
+) -> Result<Vec<FunctionFigures>, BenchError> {
     let machine = Machine::start(runtime)?;
-    let mut rows = Vec::new();
-    for subject in SUBJECTS {
-        rows.push(row(subject, &program(subject, binaries)?));
-    }
+    let mut rows: Vec<_> = contenders.iter().map(|(subject, binary)| row(subject, binary)).collect();
     for round in 0..=plan.rounds {
         eprint!("\rround {round} of {}", plan.rounds);
-        for turn in 0..SUBJECTS.len() {
+        for turn in 0..contenders.len() {
             // Nobody always comes after the same other.
-            let number = (turn + round) % SUBJECTS.len();
-            let subject = &SUBJECTS[number];
+            let number = (turn + round) % contenders.len();
+            let (subject, binary) = &contenders[number];
             let warm = if round == 0 { 1 } else { invokes(subject, plan) };
-            let measured = one(subject, &program(subject, binaries)?, warm, &machine)?;
+            let measured = one(subject, binary, warm, &machine)?;
             if round > 0 {
                 rows[number].rounds.push(measured);
             }
@@ -96,7 +104,8 @@ fn invokes(subject: &Subject, plan: Plan) -> usize {
 /// The binary of a subject; the harness's own for the one that is none.
 fn program(subject: &Subject, binaries: &Binaries) -> Result<Binary, BenchError> {
     if subject.kind == Kind::Harness {
-        return Ok(Binary { file: env::current_exe()?, bytes: 0, package_bytes: 0 });
+        let (file, arguments) = (env::current_exe()?, vec![FLOOR.to_owned()]);
+        return Ok(Binary { file, arguments, bytes: 0, package_bytes: 0 });
     }
     binaries.get(subject.function)
 }
@@ -117,13 +126,13 @@ fn row(subject: &Subject, binary: &Binary) -> FunctionFigures {
 /// What runs next to all processes.
 struct Machine<'a> {
     api: RuntimeApi,
-    prosody: SocketAddr,
+    neighbours: Neighbours,
     runtime: &'a Runtime,
 }
 
 impl<'a> Machine<'a> {
     fn start(runtime: &'a Runtime) -> Result<Self, BenchError> {
-        Ok(Self { api: RuntimeApi::start()?, prosody: prosody::start()?, runtime })
+        Ok(Self { api: RuntimeApi::start()?, neighbours: Neighbours::start()?, runtime })
     }
 }
 
@@ -187,17 +196,17 @@ impl<'a> Stage<'a> {
     }
 
     fn execute(&self, binary: &Binary, callgrind: Option<&Callgrind>) -> Result<Process, BenchError> {
-        let Machine { api, prosody, .. } = self.machine;
-        let arguments: &[&str] = if self.subject.kind == Kind::Harness { &[FLOOR] } else { &[] };
+        let Machine { api, neighbours, .. } = self.machine;
         let mut variables = self.s3.variables();
-        variables.push(("SATCHEL_PROSODY_REFRESH_URL", format!("http://{prosody}/roster_admin/refresh")));
+        variables.extend(neighbours.variables());
         variables.extend(self.subject.variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
         thread::sleep(QUIET);
-        let command = match callgrind {
+        let mut command = match callgrind {
             None => Command::new(&binary.file),
             Some(callgrind) => callgrind.command(&binary.file),
         };
-        Process::execute(self.subject.function, command, arguments, api.address(), &variables)
+        command.args(&binary.arguments);
+        Process::execute(self.subject.function, command, api.address(), &variables)
     }
 }
 

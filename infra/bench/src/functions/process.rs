@@ -40,11 +40,10 @@ impl Process {
     pub fn execute(
         name: &str,
         mut command: Command,
-        arguments: &[&str],
         api: SocketAddr,
         variables: &[(&str, String)],
     ) -> Result<Self, BenchError> {
-        command.args(arguments).env_clear().envs(variables.iter().map(|(name, value)| (name, value)));
+        command.env_clear().envs(variables.iter().map(|(name, value)| (name, value)));
         command.env("AWS_LAMBDA_RUNTIME_API", api.to_string());
         for (variable, value) in [
             ("AWS_LAMBDA_FUNCTION_NAME", name),

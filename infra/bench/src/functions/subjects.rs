@@ -52,6 +52,9 @@ const STORAGE: Subject = Subject {
     variables: &[("SATCHEL_UPLOAD_SECRETS", SECRET)],
 };
 
+/// What the functions of other languages do, too.
+pub const DOWNLOAD: Subject = Subject { function: "download", operation: "redirect", script: downloaded, ..STORAGE };
+
 const SIGNING: Subject = Subject { kind: Kind::Signing, arithmetic: true, ..STORAGE };
 
 const ROSTERS: &[(&str, &str)] = &[("SATCHEL_ROSTER_CREDENTIALS", CREDENTIALS)];
@@ -83,10 +86,18 @@ pub const SUBJECTS: &[Subject] = &[
         ..SIGNING
     },
     Subject { function: "upload", operation: "refused token", arithmetic: true, script: refused, ..STORAGE },
+    Subject {
+        function: "upload",
+        operation: "secrets by reference",
+        kind: Kind::Referenced,
+        script: redirected,
+        variables: &[("SATCHEL_UPLOAD_SECRETS", "ssm:/satchel/upload-secrets")],
+        ..STORAGE
+    },
     Subject { function: "upload", operation: "redirect", script: redirected, ..STORAGE },
     Subject { function: "upload", operation: "1 KiB stored", script: stored::<SMALL>, ..STORAGE },
     Subject { function: "upload", operation: "4 MiB stored", body: Some(LARGE), script: stored::<LARGE>, ..STORAGE },
-    Subject { function: "download", operation: "redirect", script: downloaded, ..STORAGE },
+    DOWNLOAD,
     Subject { function: "seal", operation: "event", script: sealed, ..STORAGE },
     Subject { function: "resume", operation: "creation", script: begun, ..STORAGE },
     Subject { function: "roster-fetch", operation: "30 contacts", script: fetched, variables: ROSTERS, ..STORAGE },
@@ -127,9 +138,27 @@ fn stored<const SIZE: usize>(_: &S3<'_>, invokes: usize) -> Result<Script, Bench
 fn downloaded(s3: &S3<'_>, invokes: usize) -> Result<Script, BenchError> {
     let keys: Vec<Key> = (0..invokes).map(|number| Key::of_upload(&path(number))).collect();
     s3.put(&keys, &Bytes::from_static(&[7; SMALL]))?;
-    Ok(script(invokes, json!({"statusCode": 307}), |number| {
+    let script = script(invokes, json!({"statusCode": 307}), |number| {
         rest("GET", &format!("/upload/{}", path(number)), &[], &[], None)
-    }))
+    });
+    let redirects = script.check;
+    Ok(Script { check: Box::new(move |answer| redirects(answer).and_then(|()| is_presigned(answer))), ..script })
+}
+
+/// Whoever makes the URL, in whatever language: it is signed, and says what the answer is to say of itself.
+fn is_presigned(answer: &[u8]) -> Result<(), String> {
+    let text = String::from_utf8_lossy(answer);
+    let parts = [
+        "/uploads/u/",
+        "X-Amz-Signature=",
+        "response-cache-control=",
+        "response-content-disposition=",
+        "response-content-type=",
+    ];
+    match parts.iter().find(|part| !text.contains(**part)) {
+        None => Ok(()),
+        Some(part) => Err(format!("answered {text} where a presigned URL should have {part}")),
+    }
 }
 
 fn sealed(s3: &S3<'_>, invokes: usize) -> Result<Script, BenchError> {

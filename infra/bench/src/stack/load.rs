@@ -1,158 +1,159 @@
-//! One load: some connections, each with its own requests, on two threads of their own whose processor time is taken.
+//! One load: requests that wrk or curl makes, on some connections, while processor time is taken of both sides.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    sync::Barrier,
-    thread,
-    time::{Duration, Instant},
+use std::path::Path;
+
+use nix::sys::{
+    resource::{UsageWho, getrusage},
+    time::TimeValLike,
 };
 
-use tokio::{runtime, task::JoinSet};
-
-use super::{client::Client, peers::Peer, requests::Request};
+use super::{curl::Curl, peers::Peer, requests::Request, wrk::Wrk};
 use crate::error::BenchError;
 
-/// Threads; each has as many of the connections.
-const THREADS: usize = 2;
 /// Files that are stored to be read.
 const FILES: usize = 16;
-/// Requests that are prepared for each second of a load, and bytes of bodies for each load: more than any peer takes, but
-/// for one that does not wait for the disk and ends early.
-const PREPARED: f64 = 40_000.0;
-const MOST_BYTES: u64 = 512 * 1_024 * 1_024;
-
-/// What one connection does.
-struct Lane {
-    requests: Vec<Request>,
-    /// Whether it begins again with the first one after the last.
-    repeats: bool,
-}
+const MIB: u64 = 1_024 * 1_024;
+/// From here on files are large: their loads are made by curl, and have an end.
+const LARGE: u64 = MIB;
+/// Bytes of a load that stores large files, and of one that reads them.
+const STORED: u64 = 512 * MIB;
+const READ: u64 = 8_192 * MIB;
+/// By how much these are less for a peer that takes long for them.
+const FEWER: u64 = 32;
+/// Requests that are prepared for each second that wrk stores: more than any peer takes.
+const PREPARED: u64 = 40_000;
 
 /// What all connections do.
-pub struct Load {
-    lanes: Vec<Lane>,
-    /// No request is begun later than so many seconds after the start.
-    time: Duration,
+pub enum Load {
+    /// For a time.
+    Wrk(Wrk),
+    /// A number of times.
+    Curl(Curl),
 }
 
-/// What was done.
+/// What a load was.
+#[derive(Debug)]
+pub struct Report {
+    /// Requests that were answered.
+    pub requests: u64,
+    /// From the start to the end.
+    pub seconds: f64,
+    /// Milliseconds: the median.
+    pub p50_ms: f64,
+    /// The 99th percentile.
+    pub p99_ms: f64,
+}
+
+/// What a load was, and what it took of the processors.
 #[derive(Debug)]
 pub struct Done {
-    /// Milliseconds of each request.
-    pub latencies: Vec<f64>,
-    /// From the start to the last answer.
-    pub seconds: f64,
-    /// Processor time of the threads that made the load.
+    /// Requests and their time.
+    pub report: Report,
+    /// Processor time of the program that made the load.
     pub client_seconds: f64,
     /// The same of the server.
     pub server_seconds: f64,
 }
 
-impl Load {
+/// How loads are made.
+#[derive(Debug, Clone, Copy)]
+pub struct Loads<'a> {
+    /// Connections that have one request each at any time.
+    pub connections: usize,
+    /// Seconds of those that are made for a time.
+    pub seconds: u64,
+    /// Where requests and bodies are written down.
+    pub scratch: &'a Path,
+}
+
+impl Loads<'_> {
     /// Stores new files.
-    pub fn putting(peer: &Peer, folder: &str, bytes: u64, connections: usize, seconds: f64) -> Self {
-        let by_time = (PREPARED * seconds) as u64 / connections as u64;
-        let each = by_time.min(MOST_BYTES / bytes / connections as u64).max(1);
-        Self::of(connections, seconds, false, |lane| {
-            (0..each).map(|n| Request::put(peer, &format!("{folder}/{lane}-{n}.bin"), bytes)).collect()
-        })
+    ///
+    /// # Errors
+    /// The requests cannot be written down.
+    pub fn putting(&self, peer: &Peer, folder: &str, bytes: u64) -> Result<Load, BenchError> {
+        if bytes >= LARGE {
+            return self.once_each(peer, folder, bytes, self.count(peer, STORED / bytes));
+        }
+        let count = usize::try_from(PREPARED * self.seconds).unwrap_or(usize::MAX);
+        self.wrk(peer, &puts(peer, folder, bytes, count))
     }
 
-    /// Stores the files that [`Load::getting`] reads, one after another.
-    pub fn storing(peer: &Peer, folder: &str, bytes: u64) -> Self {
-        Self::of(1, f64::MAX, false, |_| {
-            (0..files(bytes)).map(|n| Request::put(peer, &format!("{folder}/{n}.bin"), bytes)).collect()
-        })
+    /// Stores the files that [`Loads::getting`] reads, one after another.
+    ///
+    /// # Errors
+    /// The requests cannot be written down.
+    pub fn storing(&self, peer: &Peer, folder: &str, bytes: u64) -> Result<Load, BenchError> {
+        Self { connections: 1, ..*self }.once_each(peer, folder, bytes, files(bytes))
     }
 
-    /// Reads them again and again, each connection from another one on.
-    pub fn getting(peer: &Peer, folder: &str, bytes: u64, connections: usize, seconds: f64) -> Self {
-        let files = files(bytes);
-        Self::of(connections, seconds, true, |lane| {
-            let names = (0..files).map(|n| format!("{folder}/{}.bin", (n + lane) % files));
-            names.map(|name| Request::get(peer, &name, bytes)).collect()
-        })
+    /// Reads them again and again.
+    ///
+    /// # Errors
+    /// The requests cannot be written down.
+    pub fn getting(&self, peer: &Peer, folder: &str, bytes: u64) -> Result<Load, BenchError> {
+        let get = |n| Request::get(peer, &format!("{folder}/{n}.bin"), bytes);
+        let files = (0..files(bytes)).map(get);
+        if bytes >= LARGE {
+            let count = self.count(peer, READ / bytes);
+            return self.curl(&files.collect::<Vec<_>>().into_iter().cycle().take(count).collect::<Vec<_>>());
+        }
+        self.wrk(peer, &files.collect::<Vec<_>>())
     }
 
-    /// Stores one file on each connection, all at once.
-    pub fn once_each(peer: &Peer, folder: &str, bytes: u64, connections: usize) -> Self {
-        let one = |lane| vec![Request::put(peer, &format!("{folder}/{lane}.bin"), bytes)];
-        Self::of(connections, f64::MAX, false, one)
+    /// Stores so many files, as many at once as there are connections.
+    ///
+    /// # Errors
+    /// The requests cannot be written down.
+    pub fn once_each(&self, peer: &Peer, folder: &str, bytes: u64, count: usize) -> Result<Load, BenchError> {
+        self.curl(&puts(peer, folder, bytes, count))
     }
 
-    fn of(connections: usize, seconds: f64, repeats: bool, requests: impl Fn(usize) -> Vec<Request>) -> Self {
-        let lanes = (0..connections).map(|lane| Lane { requests: requests(lane), repeats }).collect();
-        Self { lanes, time: Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX) }
+    /// Requests of a load that has an end: at least one on each connection.
+    fn count(&self, peer: &Peer, most: u64) -> usize {
+        let count = if peer.kind.is_slow() { most / FEWER } else { most };
+        usize::try_from(count).unwrap_or(usize::MAX).max(self.connections)
     }
 
+    fn curl(&self, requests: &[Request]) -> Result<Load, BenchError> {
+        Curl::prepare(requests, self.connections, self.scratch).map(Load::Curl)
+    }
+
+    fn wrk(&self, peer: &Peer, requests: &[Request]) -> Result<Load, BenchError> {
+        Wrk::prepare(peer, requests, self.connections, self.seconds, self.scratch).map(Load::Wrk)
+    }
+}
+
+impl Load {
     /// Does it.
     ///
     /// # Errors
     /// A request is not answered as it should be.
     pub fn run(self, peer: &Peer) -> Result<Done, BenchError> {
-        let mut threads: Vec<Vec<Lane>> = (0..THREADS).map(|_| Vec::new()).collect();
-        self.lanes.into_iter().enumerate().for_each(|(at, lane)| threads[at % THREADS].push(lane));
-        let (together, address, time) = (Barrier::new(THREADS + 1), peer.address(), self.time);
-        let run = |lanes| run_thread(address, lanes, time, &together);
-        let (server_before, shares, started) = thread::scope(|scope| {
-            let threads: Vec<_> = threads.into_iter().map(|lanes| scope.spawn(|| run(lanes))).collect();
-            together.wait();
-            let (before, started) = (peer.process.cpu_seconds(), Instant::now());
-            let joined = threads.into_iter().map(|thread| thread.join().map_err(|_| BenchError::Worker)?);
-            (before, joined.collect::<Result<Vec<_>, _>>(), started)
-        });
-        let (seconds, shares) = (started.elapsed().as_secs_f64(), shares?);
-        let client_seconds = shares.iter().map(|share| share.1).sum();
-        let latencies = shares.into_iter().flat_map(|share| share.0).collect();
-        Ok(Done { latencies, seconds, client_seconds, server_seconds: peer.process.cpu_seconds()? - server_before? })
+        let (server, client) = (peer.process.cpu_seconds()?, ended_children()?);
+        let report = match self {
+            Self::Wrk(wrk) => wrk.run(),
+            Self::Curl(curl) => curl.run(),
+        }?;
+        Ok(Done {
+            report,
+            client_seconds: ended_children()? - client,
+            server_seconds: peer.process.cpu_seconds()? - server,
+        })
     }
+}
+
+fn puts(peer: &Peer, folder: &str, bytes: u64, count: usize) -> Vec<Request> {
+    (0..count).map(|n| Request::put(peer, &format!("{folder}/{n}.bin"), bytes)).collect()
 }
 
 /// One file of a GiB is enough.
 fn files(bytes: u64) -> usize {
-    if bytes > MOST_BYTES { 1 } else { FILES }
+    if bytes > STORED { 1 } else { FILES }
 }
 
-type Share = Result<(Vec<f64>, f64), BenchError>;
-
-/// Runs its lanes beside each other; gives milliseconds of each request, and the seconds of processor that they took.
-fn run_thread(address: SocketAddr, lanes: Vec<Lane>, time: Duration, together: &Barrier) -> Share {
-    let connected = runtime::Builder::new_current_thread().enable_io().build().map_err(BenchError::from);
-    let connected = connected.and_then(|runtime| {
-        let clients = lanes.iter().map(|_| runtime.block_on(Client::connect(address)));
-        Ok((clients.collect::<Result<Vec<_>, _>>()?, runtime))
-    });
-    // Before anything is said about an error: the others wait for this thread.
-    together.wait();
-    let (clients, runtime) = connected?;
-    let (before, started) = (cpu_seconds()?, Instant::now());
-    let latencies = runtime.block_on(async {
-        let mut tasks = JoinSet::new();
-        for (client, lane) in clients.into_iter().zip(lanes) {
-            tasks.spawn(run_lane(client, lane, started, time));
-        }
-        tasks.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()
-    });
-    Ok((latencies?.concat(), cpu_seconds()? - before))
-}
-
-async fn run_lane(mut client: Client, lane: Lane, started: Instant, time: Duration) -> Result<Vec<f64>, BenchError> {
-    let (mut latencies, rounds) = (Vec::new(), if lane.repeats { usize::MAX } else { 1 });
-    for request in (0..rounds).flat_map(|_| &lane.requests) {
-        if !latencies.is_empty() && started.elapsed() >= time {
-            break;
-        }
-        let sent = Instant::now();
-        client.exchange(request).await?;
-        latencies.push(sent.elapsed().as_secs_f64() * 1_000.0);
-    }
-    Ok(latencies)
-}
-
-/// What this thread has had of a processor so far: the first number of its `schedstat`, in nanoseconds.
-fn cpu_seconds() -> Result<f64, BenchError> {
-    let text = fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanoseconds: Option<f64> = text.split_whitespace().next().and_then(|number| number.parse().ok());
-    Ok(nanoseconds.ok_or_else(|| std::io::Error::other("the system does not count the time of threads"))? / 1e9)
+/// What this process's children have had of the processors that have ended and were waited for: no peer is one of them yet.
+fn ended_children() -> Result<f64, BenchError> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).map_err(std::io::Error::from)?;
+    Ok((usage.user_time() + usage.system_time()).num_microseconds() as f64 / 1e6)
 }

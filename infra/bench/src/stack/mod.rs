@@ -1,12 +1,13 @@
 //! The stack over HTTP, beside its peers: all of them once in each round, so that a machine that gets slower or faster
 //! between rounds changes no ratio.
 
-mod client;
+mod curl;
 pub mod durable;
 mod load;
 mod peers;
 mod process;
 mod requests;
+mod wrk;
 
 use std::path::Path;
 
@@ -16,9 +17,9 @@ use crate::{
     binaries::Binary,
     error::BenchError,
     figures::{Peak, StackFigures, StackLoad, StackRound},
-    statistics::{median, percentile},
+    programs,
 };
-use load::{Done, Load};
+use load::{Done, Loads, Report};
 use peers::{Kind, PUT, Peer};
 
 /// Requests of one size, each by its own connection, one after another.
@@ -26,8 +27,8 @@ use peers::{Kind, PUT, Peer};
 pub struct StackPlan {
     /// Rounds; each measures everything once.
     pub rounds: usize,
-    /// Seconds of each load.
-    pub seconds: f64,
+    /// Seconds of each load that wrk makes.
+    pub seconds: u64,
 }
 
 const CONNECTIONS: usize = 16;
@@ -46,24 +47,26 @@ const PARALLEL: (usize, u64) = (64, 100 * MIB);
 /// # Errors
 /// One of them does not start, or a request is not answered as it should be.
 pub fn measure(binary: &Binary, plan: StackPlan, folder: &Path) -> Result<StackFigures, BenchError> {
+    [wrk::PROGRAM, curl::PROGRAM].into_iter().try_for_each(programs::need)?;
     std::fs::create_dir_all(folder)?;
     let folder = tempfile::Builder::new().prefix("satchel-bench-").tempdir_in(folder)?;
     let (peers, missing) = start(binary, &folder)?;
+    let means = Loads { connections: CONNECTIONS, seconds: plan.seconds, scratch: folder.path() };
     let mut loads = Vec::new();
     for round in 0..plan.rounds {
         for (put, bytes) in PUTS.map(|bytes| (true, bytes)).into_iter().chain(GETS.map(|bytes| (false, bytes))) {
             // Each comes first once, and behind each other.
             let first = round % peers.len();
             for peer in peers.iter().cycle().skip(first).take(peers.len()) {
-                if let Some(done) = measure_one(peer, put, bytes, round, plan)? {
+                if let Some(done) = measure_one(peer, put, bytes, round, means)? {
                     note(&mut loads, peer, put, bytes, &done);
                 }
             }
         }
     }
     let stack = peers.iter().find(|peer| peer.kind == Kind::Satchel);
-    let memory = stack.map(parallel).transpose()?.unwrap_or_default();
-    Ok(StackFigures { rounds: plan.rounds, seconds: plan.seconds, missing, loads, memory })
+    let memory = stack.map(|stack| parallel(stack, means)).transpose()?.unwrap_or_default();
+    Ok(StackFigures { rounds: plan.rounds, seconds: plan.seconds as f64, missing, loads, memory })
 }
 
 /// Those that are installed, and the names of the others.
@@ -79,22 +82,22 @@ fn start(binary: &Binary, folder: &TempDir) -> Result<(Vec<Peer>, Vec<String>), 
 }
 
 /// One load; `None` where the peer has none of it.
-fn measure_one(peer: &Peer, put: bool, bytes: u64, round: usize, plan: StackPlan) -> Result<Option<Done>, BenchError> {
+fn measure_one(peer: &Peer, put: bool, bytes: u64, round: usize, means: Loads<'_>) -> Result<Option<Done>, BenchError> {
     let (method, name) = (if put { "PUT" } else { "GET" }, peer.kind.name());
-    if bytes == GIB && !peer.kind.takes_gibibytes() {
+    if bytes == GIB && peer.kind.is_slow() {
         return Ok(None);
     }
     eprintln!("round {}: {method} of {bytes} bytes, {name}", round + 1);
     let load = if put {
-        Load::putting(peer, &format!("{PUT}-{bytes}-{round}"), bytes, CONNECTIONS, plan.seconds)
+        means.putting(peer, &format!("{PUT}-{bytes}-{round}"), bytes)?
     } else {
         let connections = if bytes == GIB { LARGE_CONNECTIONS } else { CONNECTIONS };
         // Those of an earlier round are as good, where a peer still knows them.
         let stored = if bytes == GIB { "get-large".to_owned() } else { format!("get-{bytes}-{round}") };
         if bytes < GIB || round == 0 {
-            Load::storing(peer, &stored, bytes).run(peer)?;
+            means.storing(peer, &stored, bytes)?.run(peer)?;
         }
-        Load::getting(peer, &stored, bytes, connections, plan.seconds)
+        Loads { connections, ..means }.getting(peer, &stored, bytes)?
     };
     // What others have left to be written is not this load's.
     rustix::fs::sync();
@@ -105,20 +108,21 @@ fn measure_one(peer: &Peer, put: bool, bytes: u64, round: usize, plan: StackPlan
 }
 
 /// The memory of the stack after all loads, and after many large bodies at once.
-fn parallel(stack: &Peer) -> Result<Peak, BenchError> {
+fn parallel(stack: &Peer, means: Loads<'_>) -> Result<Peak, BenchError> {
     let loads_kib = stack.process.memory()?.peak;
     let (connections, bytes) = PARALLEL;
     eprintln!("{connections} parallel PUTs of {bytes} bytes");
-    Load::once_each(stack, "parallel", bytes, connections).run(stack)?;
+    Loads { connections, ..means }.once_each(stack, "parallel", bytes, connections)?.run(stack)?;
     Ok(Peak { loads_kib, parallel_kib: stack.process.memory()?.peak })
 }
 
 fn note(loads: &mut Vec<StackLoad>, peer: &Peer, put: bool, bytes: u64, done: &Done) {
-    let requests = done.latencies.len() as f64;
+    let Report { requests, seconds, p50_ms, p99_ms } = done.report;
+    let requests = requests as f64;
     let round = StackRound {
-        per_second: requests / done.seconds,
-        p50_ms: median(&done.latencies),
-        p99_ms: percentile(&done.latencies, 0.99),
+        per_second: requests / seconds,
+        p50_ms,
+        p99_ms,
         client_us: done.client_seconds * 1e6 / requests,
         server_us: done.server_seconds * 1e6 / requests,
     };

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::{
-    budgets::verdicts,
+    budgets::stack::verdicts,
     figures::{
         StackFigures, StackLoad,
         peers::{DURABLE, NGINX, PROSODY, SATCHEL},
@@ -33,15 +33,7 @@ pub fn of(figures: &StackFigures) -> String {
     if !figures.missing.is_empty() {
         let _ = writeln!(text, "Not installed here, and not measured: {}.", figures.missing.join(", "));
     }
-    text += "\n| budget | |\n|---|---|\n";
-    for verdict in verdicts(figures) {
-        let met = match verdict.met {
-            Some(true) => "met",
-            Some(false) => "**missed**",
-            None => "not measured",
-        };
-        let _ = writeln!(text, "| {} | {met} |", verdict.text);
-    }
+    text += &super::verdicts(&verdicts(figures));
     text
 }
 

@@ -2,18 +2,15 @@
 
 use std::{fs, net::SocketAddr, path::Path, process::Command};
 
-use super::{
-    super::process::{Process, free_address},
-    installed,
-};
-use crate::error::BenchError;
+use super::super::process::{Process, free_address};
+use crate::{error::BenchError, programs};
 
 /// Starts it; `None` where it is not installed.
 ///
 /// # Errors
 /// It does not start.
 pub fn start(name: &'static str, folder: &Path) -> Result<Option<(Process, SocketAddr)>, BenchError> {
-    let Some(program) = installed("nginx") else { return Ok(None) };
+    let Some(program) = programs::find("nginx") else { return Ok(None) };
     let (address, config) = (free_address()?, folder.join("nginx.conf"));
     fs::create_dir_all(folder.join("files"))?;
     fs::write(&config, configuration(folder, address))?;

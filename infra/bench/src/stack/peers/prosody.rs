@@ -14,11 +14,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
 
-use super::{
-    super::process::{Process, free_address},
-    installed,
-};
-use crate::{error::BenchError, functions::SECRET};
+use super::super::process::{Process, free_address};
+use crate::{error::BenchError, functions::SECRET, programs};
 
 /// The component, by which Prosody tells requests apart.
 pub const HOST: &str = "upload.example.org";
@@ -30,7 +27,7 @@ const LIFE: Duration = Duration::from_secs(86_400);
 /// # Errors
 /// It does not start.
 pub fn start(name: &'static str, folder: &Path) -> Result<Option<(Process, SocketAddr)>, BenchError> {
-    let Some(program) = installed("prosody") else { return Ok(None) };
+    let Some(program) = programs::find("prosody") else { return Ok(None) };
     let (address, config) = (free_address()?, folder.join("prosody.cfg.lua"));
     fs::write(&config, configuration(folder, address))?;
     let mut command = Command::new(program);
@@ -68,7 +65,7 @@ pub fn target(name: &str) -> String {
     format!("/file_share/{}/measured.bin", slot(name))
 }
 
-/// The header that allows a PUT, with what Prosody 0.12 puts into its tokens.
+/// The header line that allows a PUT, with what Prosody 0.12 puts into its tokens.
 pub fn authorization(name: &str, bytes: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let (issued, expires) = (now.as_secs(), (now + LIFE).as_secs());
@@ -88,5 +85,5 @@ pub fn authorization(name: &str, bytes: u64) -> String {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()) else { return String::new() };
     mac.update(signed.as_bytes());
     let signature = BASE64_URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
-    format!("Authorization: Bearer {signed}.{signature}\r\n")
+    format!("Authorization: Bearer {signed}.{signature}")
 }
