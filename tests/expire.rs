@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use satchel_aws::{bootstrap::Invocation, log::Seen};
+use satchel_aws::{invocation::Invocation, log::Seen};
 use satchel_core::{
     expiry::{
         order::Order,

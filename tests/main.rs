@@ -6,6 +6,7 @@ mod chat;
 mod component;
 mod control;
 mod cors;
+mod dependencies;
 mod documents;
 mod download;
 mod events;

@@ -1,7 +1,8 @@
-"""AWS's own settings, as the functions take them from the SDK: traces, certificates, TLS."""
+"""AWS's own settings, as functions and program take them from the SDK: traces, certificates, TLS, profiles, roles."""
 
 import json
 import threading
+import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 
 from lambda_runtime import LambdaFunction
 from ministack import make_certificate
-from satchel import clean_environment
+import tokens
+from s3 import BUCKETS, KEYS, S3
+from satchel import SECRET, Satchel, clean_environment
 from server import HOST, Server, accepts_connections, free_port
 from test_lambda_logs import SETTINGS, TRACE, failing
 
@@ -155,3 +158,83 @@ def test_settings_that_cannot_work_are_named_at_the_start(settings: dict[str, st
         assert function.process.wait(120) == 2
         (line,) = [json.loads(write) for write in function.ended()]
     assert (line["level"], line["code"]) == ("FATAL", "not_started") and part in line["reason"], line
+
+
+@pytest.fixture(scope="module")
+def keyed_s3(tmp_path_factory):
+    """An S3 that answers 403 to whoever signs with other keys."""
+    with S3(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+class RoleCredentials:
+    """What a container asks for the credentials of its role (AWS: "Container credential provider")."""
+
+    def __init__(self):
+        self.server = ThreadingHTTPServer((HOST, 0), self.handler())
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.url = f"http://{HOST}:{self.server.server_port}/role"
+
+    def handler(self):
+        access_key, secret_key = KEYS.values()
+        role = {"AccessKeyId": access_key, "SecretAccessKey": secret_key, "Token": "t", "Expiration": "2099-01-01T00:00:00Z"}
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                body = json.dumps(role).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                """Says nothing."""
+
+        return Handler
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+def uploads_and_expires(folder: Path, s3: S3, settings: dict[str, str]):
+    own = {"SATCHEL_UPLOAD_SECRETS": SECRET, "SATCHEL_BUCKET": BUCKETS[0]} | at(s3.endpoint)
+    with Satchel(folder, own | settings) as stack:
+        url = stack.url("a file", tokens.v1(SECRET, "a file", 5))
+        with urllib.request.urlopen(urllib.request.Request(url, b"hello", method="PUT"), timeout=120) as answer:
+            assert answer.status == 201
+        with urllib.request.urlopen(stack.url("a file"), timeout=120) as answer:
+            assert answer.read() == b"hello", "by the URL that it was redirected to"
+        assert stack.expire().returncode == 0
+
+
+def test_a_profile_counts(tmp_path: Path, keyed_s3: S3):
+    (tmp_path / "config").write_text("[profile files]\nregion = us-east-1\n")
+    keys = dict(zip(("aws_access_key_id", "aws_secret_access_key"), KEYS.values(), strict=True))
+    lines = "\n".join(f"{name} = {value}" for name, value in keys.items())
+    (tmp_path / "credentials").write_text(f"[default]\naws_access_key_id = no\naws_secret_access_key = no\n[files]\n{lines}\n")
+    files = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials")}
+    uploads_and_expires(tmp_path / "stack", keyed_s3, files | {"AWS_PROFILE": "files"})
+
+
+def test_a_containers_role_counts(tmp_path: Path, keyed_s3: S3):
+    with RoleCredentials() as role:
+        settings = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": role.url, "AWS_REGION": "us-east-1"}
+        uploads_and_expires(tmp_path / "stack", keyed_s3, settings)
+
+
+def test_without_credentials_the_program_does_not_start_and_says_what_to_set(tmp_path: Path, keyed_s3: S3):
+    none = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+    settings = at(keyed_s3.endpoint) | none | {"SATCHEL_BUCKET": BUCKETS[0], "AWS_REGION": "us-east-1"}
+    stack = Satchel(tmp_path, settings)
+    with pytest.raises(AssertionError, match="AWS_ACCESS_KEY_ID"):
+        stack.start()
+    assert stack.process.returncode == 2

@@ -4,7 +4,9 @@ pub mod answer;
 pub mod bootstrap;
 pub mod clock;
 mod cloudwatch;
+mod edge;
 pub mod event;
+pub mod invocation;
 mod lambda_notices;
 #[cfg(feature = "secrets")]
 pub mod live;

@@ -18,13 +18,23 @@ pub(crate) enum Received {
     /// Of API Gateway's REST and HTTP APIs, or of a Function URL.
     Request(Box<LambdaRequest>),
     /// Of somebody else.
-    Other(Box<RawValue>),
+    Other(
+        #[cfg_attr(
+            not(feature = "secrets"),
+            expect(dead_code, reason = "without it no function takes other events as well")
+        )]
+        Box<RawValue>,
+    ),
 }
 
 impl Received {
     fn read(json: &RawValue) -> Self {
-        let request = serde_json::from_str(json.get()).ok().filter(is_sound);
-        request.map_or_else(|| Self::Other(json.to_owned()), |request| Self::Request(Box::new(request)))
+        // As lambda_http tells them apart, without its copy of the event.
+        let text = json.get();
+        let request = serde_json::from_str(text).map(LambdaRequest::ApiGatewayV1);
+        let request = request.or_else(|_| serde_json::from_str(text).map(LambdaRequest::ApiGatewayV2));
+        let sound = request.ok().filter(is_sound);
+        sound.map_or_else(|| Self::Other(json.to_owned()), |request| Self::Request(Box::new(request)))
     }
 }
 

@@ -1,13 +1,13 @@
 //! AWS's own settings: region, endpoint, credentials, retries, certificates. They are read by aws-config, so that they mean
 //! what they mean to any AWS tool (AWS: "AWS SDKs and Tools Reference Guide", settings reference).
 
-use std::{fs, io, net::IpAddr};
+use std::{fs, io, net::IpAddr, sync::OnceLock};
 
+pub use aws_config::SdkConfig;
 use aws_config::{
-    BehaviorVersion, ConfigLoader, Region,
+    BehaviorVersion, ConfigLoader, Region, defaults,
     environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
 };
-pub use aws_config::{SdkConfig, defaults};
 use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError},
@@ -16,6 +16,7 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
+use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient, http_client_fn};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use url::{Host, Url};
 
@@ -81,9 +82,11 @@ pub async fn of_machine(given: impl Fn(&str) -> Option<String>) -> Result<SdkCon
         loader = loader.credentials_provider(Credentials::new(access_key, secret_key, token, None, "environment"));
     }
     if let Some(endpoint) = given("AWS_ENDPOINT_URL_S3").or_else(|| given("AWS_ENDPOINT_URL")) {
-        // On this machine both sides have one clock; what is corrected by an answer from before a step is wrong after it.
-        let is_here = is_here(&endpoint);
-        loader = loader.endpoint_url(endpoint).disable_clock_skew_correction(is_here);
+        if is_here(&endpoint) {
+            // Both sides have one clock; what is corrected by an answer from before a step is wrong after it.
+            loader = loader.disable_clock_skew_correction(true);
+        }
+        loader = loader.endpoint_url(endpoint);
     }
     checked(loader.load().await).await
 }
@@ -95,6 +98,7 @@ pub fn of_known(region: &str, credentials: Credentials, endpoint: Option<&str>) 
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(region.to_owned()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(http_client(TrustStore::default()))
         .disable_clock_skew_correction(endpoint.is_some_and(is_here));
     known.set_endpoint_url(endpoint.map(str::to_owned));
     known.build()
@@ -106,13 +110,25 @@ fn base(lookup: impl Fn(&str) -> Option<String>) -> Result<ConfigLoader, SdkErro
             endpoint(name, &value)?;
         }
     }
-    let loader = defaults(BehaviorVersion::v2026_01_12());
-    let Some(file) = lookup(CA_BUNDLE).filter(|file| !file.is_empty()) else { return Ok(loader) };
-    let trusted = trust(&file).map_err(|cause| SdkError::CaBundle { file, cause })?;
-    let tls = TlsContext::builder().with_trust_store(trusted).build();
-    let tls = tls.unwrap_or_else(|error| unreachable!("it has a trust store and nothing else: {error}"));
-    let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls).build_https();
-    Ok(loader.http_client(client))
+    let trusted = match lookup(CA_BUNDLE).filter(|file| !file.is_empty()) {
+        Some(file) => trust(&file).map_err(|cause| SdkError::CaBundle { file, cause })?,
+        None => TrustStore::default(),
+    };
+    Ok(defaults(BehaviorVersion::v2026_01_12()).http_client(http_client(trusted)))
+}
+
+/// The SDK's own client, which is made with the first request rather than at the start: reading the machine's certificates
+/// takes longer than all the rest of one.
+fn http_client(trusted: TrustStore) -> SharedHttpClient {
+    let made = OnceLock::new();
+    http_client_fn(move |settings, components| {
+        let client = made.get_or_init(|| {
+            let tls = TlsContext::builder().with_trust_store(trusted.clone()).build();
+            let tls = tls.unwrap_or_else(|error| unreachable!("it has a trust store and nothing else: {error}"));
+            Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls).build_https()
+        });
+        client.http_connector(settings, components)
+    })
 }
 
 /// The client would panic with its first request.

@@ -10,7 +10,7 @@ mod run;
 
 use std::time::{Duration, Instant};
 
-use satchel_aws::{bootstrap::Invocation, log::EventFailure, storage::Storage};
+use satchel_aws::{invocation::Invocation, log::EventFailure, storage::Storage};
 use satchel_core::{
     config::ExpireConfig,
     expiry::{

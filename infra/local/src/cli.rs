@@ -113,7 +113,7 @@ async fn carry_out(arguments: Arguments) -> ExitCode {
         Err(error) => {
             format.fail(function, code, &error.to_string());
             match error {
-                StackError::Config(_) => ExitCode::from(BAD_CONFIGURATION),
+                StackError::Config(_) | StackError::Sdk(_) => ExitCode::from(BAD_CONFIGURATION),
                 _ => ExitCode::FAILURE,
             }
         }

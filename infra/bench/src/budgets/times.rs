@@ -24,12 +24,8 @@ const BUDGETS: &[Budget<FunctionFigures>] = &[
         unit: "x bare",
         slack: 1.2,
         growth: 1.35,
-        limit: |row| match row.kind {
-            // Slots have the next one.
-            Kind::Signing => row.arithmetic.then_some(f64::INFINITY),
-            Kind::Storage => row.arithmetic.then_some(1.25),
-            Kind::Harness | Kind::Bare | Kind::Referenced | Kind::Peer => None,
-        },
+        // Slots have the next one.
+        limit: |row| (row.arithmetic && matches!(row.kind, Kind::Signing | Kind::Storage)).then_some(f64::INFINITY),
         figure: |row, rows| ratio(row, rows, |round| round.warm_p50_us),
     },
     Budget {
@@ -102,8 +98,7 @@ mod tests {
 
     #[test]
     fn a_slot_takes_200_microseconds_more_than_nothing() {
-        for (kind, warm, expected) in
-            [(Kind::Signing, 250.0, 0), (Kind::Signing, 251.0, 1), (Kind::Storage, 75.0, 0), (Kind::Storage, 76.0, 1)]
+        for (kind, warm, expected) in [(Kind::Signing, 250.0, 0), (Kind::Signing, 251.0, 1), (Kind::Storage, 251.0, 0)]
         {
             let rows = [with_warm(row(Kind::Bare, 1.0), 50.0), with_warm(row(kind, 1.0), warm)];
             assert_eq!(over(&rows, &rows).len(), expected, "{kind:?} {warm}");

@@ -91,7 +91,11 @@ pub const SUBJECTS: &[Subject] = &[
         operation: "secrets by reference",
         kind: Kind::Referenced,
         script: redirected,
-        variables: &[("SATCHEL_UPLOAD_SECRETS", "ssm:/satchel/upload-secrets")],
+        variables: &[
+            ("SATCHEL_UPLOAD_SECRETS", "ssm:/satchel/upload-secrets"),
+            // The network excluded: reading the machine's certificates for it is left out as well.
+            ("AWS_CA_BUNDLE", concat!(env!("CARGO_MANIFEST_DIR"), "/certificate.pem")),
+        ],
         ..STORAGE
     },
     Subject { function: "upload", operation: "redirect", script: redirected, ..STORAGE },
