@@ -8,14 +8,15 @@ use std::{
 };
 
 use aws_config::SdkConfig;
-use aws_sdk_s3::{
-    Client,
-    presigning::{PresignedRequest, PresigningConfig},
-};
+use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use http::Method;
 use satchel_core::{config::S3Config, digest::Sha256Digest, time::Timestamp};
 
-use crate::{log, s3_client};
+use crate::{
+    log,
+    s3_client::{self, LazyClient},
+    storage::Storage,
+};
 
 /// The header in which S3 takes a SHA-256 digest, in base64.
 pub const CHECKSUM: &str = "x-amz-checksum-sha256";
@@ -72,7 +73,7 @@ pub struct Headers {
 /// Signs URLs for one bucket.
 #[derive(Debug, Clone)]
 pub struct Presigner {
-    client: Client,
+    client: LazyClient,
     bucket: Arc<str>,
 }
 
@@ -81,6 +82,15 @@ impl Presigner {
     #[must_use]
     pub fn new(config: &S3Config, sdk: &SdkConfig) -> Self {
         Self { client: s3_client::as_clients_reach_it(config, sdk), bucket: config.bucket.as_str().into() }
+    }
+
+    /// The same with the client that a store has already, where clients know the bucket by the same address.
+    #[must_use]
+    pub fn of(store: &Storage, config: &S3Config, sdk: &SdkConfig) -> Self {
+        match config.public_endpoint {
+            None => Self { client: store.client().clone(), bucket: config.bucket.as_str().into() },
+            Some(_) => Self::new(config, sdk),
+        }
     }
 
     /// Signs a PUT of an object, whose length is signed, too, and its digest, where there is one.

@@ -1,6 +1,9 @@
 //! The SDK's S3 client as Satchel uses it: how long it waits, what it leaves out.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::{
@@ -18,18 +21,26 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
 /// All attempts together: API Gateway waits 29 s, and its 504 says less than our 503.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(25);
 
+/// A client that is made when it is first asked for anything: it reads AWS's list of partitions, and what needs no S3 need not
+/// wait for that. Clones share it.
+pub(crate) type LazyClient = Arc<LazyLock<Client, Box<dyn FnOnce() -> Client + Send>>>;
+
 /// A client for the bucket of `config`. It connects, and reads certificates, with the first request.
-pub(crate) fn connected_to(config: &S3Config, sdk: &SdkConfig) -> Client {
-    Client::from_conf(builder(config, sdk).build())
+pub(crate) fn connected_to(config: &S3Config, sdk: &SdkConfig) -> LazyClient {
+    lazily(builder(config, sdk))
 }
 
 /// A client that signs for the address by which others reach the bucket.
-pub(crate) fn as_clients_reach_it(config: &S3Config, sdk: &SdkConfig) -> Client {
+pub(crate) fn as_clients_reach_it(config: &S3Config, sdk: &SdkConfig) -> LazyClient {
     let mut builder = builder(config, sdk);
     if let Some(url) = &config.public_endpoint {
         builder.set_endpoint_url(Some(url.to_string()));
     }
-    Client::from_conf(builder.build())
+    lazily(builder)
+}
+
+fn lazily(builder: Builder) -> LazyClient {
+    Arc::new(LazyLock::new(Box::new(move || Client::from_conf(builder.build()))))
 }
 
 fn builder(config: &S3Config, sdk: &SdkConfig) -> Builder {

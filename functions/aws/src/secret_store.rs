@@ -1,6 +1,6 @@
 //! Reads secrets from Parameter Store and Secrets Manager (AWS: "GetParameter", "GetSecretValue").
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use aws_config::{SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_secretsmanager::{error::SdkError, operation::get_secret_value::GetSecretValueError};
@@ -36,8 +36,10 @@ pub enum SecretError {
 /// Both services in one region.
 #[derive(Debug, Clone)]
 pub struct SecretStore {
-    parameters: aws_sdk_ssm::Client,
-    secrets: aws_sdk_secretsmanager::Client,
+    sdk: SdkConfig,
+    /// Each client is made when it is needed: most functions need one of them, and making both takes longer.
+    parameters: OnceLock<aws_sdk_ssm::Client>,
+    secrets: OnceLock<aws_sdk_secretsmanager::Client>,
 }
 
 impl SecretStore {
@@ -48,7 +50,15 @@ impl SecretStore {
         let retries = sdk.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
         let retries = retries.with_initial_backoff(FIRST_PAUSE);
         let sdk = sdk.to_builder().timeout_config(timeouts).retry_config(retries).build();
-        Self { parameters: aws_sdk_ssm::Client::new(&sdk), secrets: aws_sdk_secretsmanager::Client::new(&sdk) }
+        Self { sdk, parameters: OnceLock::new(), secrets: OnceLock::new() }
+    }
+
+    fn parameters(&self) -> &aws_sdk_ssm::Client {
+        self.parameters.get_or_init(|| aws_sdk_ssm::Client::new(&self.sdk))
+    }
+
+    fn secrets(&self) -> &aws_sdk_secretsmanager::Client {
+        self.secrets.get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.sdk))
     }
 
     /// Reads the lines of a secret, the current one first. A secret of Secrets Manager that has been rotated has the
@@ -59,15 +69,15 @@ impl SecretStore {
     pub async fn read(&self, reference: &SecretReference) -> Result<String, SecretError> {
         match reference {
             SecretReference::Parameter(name) => {
-                let read = self.parameters.get_parameter().name(name).with_decryption(true).send().await;
+                let read = self.parameters().get_parameter().name(name).with_decryption(true).send().await;
                 let read = read.map_err(|error| refused(reference, &error))?;
                 text(reference, read.parameter.and_then(|parameter| parameter.value))
             }
             SecretReference::Secret(name) => {
-                let current = self.secrets.get_secret_value().secret_id(name).send().await;
+                let current = self.secrets().get_secret_value().secret_id(name).send().await;
                 let current = current.map_err(|error| refused(reference, &error))?;
                 let current = text(reference, current.secret_string)?;
-                let previous = self.secrets.get_secret_value().secret_id(name).version_stage("AWSPREVIOUS");
+                let previous = self.secrets().get_secret_value().secret_id(name).version_stage("AWSPREVIOUS");
                 match previous.send().await {
                     Ok(read) => Ok(format!("{current}\n{}", text(reference, read.secret_string)?)),
                     // Never rotated.

@@ -44,8 +44,9 @@ impl<C: Configuration> State<C> {
     /// Puts a state together from parts that come from elsewhere.
     #[must_use]
     pub fn new(config: C, sdk: &SdkConfig, clock: Clock) -> Self {
-        let storage = Storage::new(config.s3(), sdk).with_clock(clock.clone());
-        Self::on(storage, config, sdk, clock)
+        let store = Storage::new(config.s3(), sdk).with_clock(clock.clone());
+        let presigner = Presigner::of(&store, config.s3(), sdk);
+        Self { config, store, presigner, clock }
     }
 }
 

@@ -16,7 +16,6 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::{
-    Client,
     operation::{head_object::HeadObjectOutput, put_object::builders::PutObjectFluentBuilder},
     primitives::ByteStream,
 };
@@ -41,7 +40,7 @@ pub use satchel_store::{Creation, Incoming, Promotion, Stored};
 
 use crate::{
     clock::Clock,
-    s3_client::{self, DEADLINE, within},
+    s3_client::{self, DEADLINE, LazyClient, within},
     sink::Sink,
 };
 
@@ -54,7 +53,7 @@ pub const PATIENCE: Duration = Duration::from_secs(90);
 /// One bucket.
 #[derive(Debug, Clone)]
 pub struct Storage {
-    client: Client,
+    client: LazyClient,
     bucket: Arc<str>,
     retention: Retention,
     clock: Clock,
@@ -78,6 +77,10 @@ impl Storage {
             conditions: Conditions::default(),
             notices: Sink::default(),
         }
+    }
+
+    pub(crate) fn client(&self) -> &LazyClient {
+        &self.client
     }
 
     /// Tells by another clock which uploads expire before their lifecycle rule comes.

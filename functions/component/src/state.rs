@@ -47,7 +47,9 @@ impl State {
     /// Puts a state together from parts that come from elsewhere.
     #[must_use]
     pub fn new(config: ComponentConfig, sdk: &SdkConfig, clock: Clock) -> Self {
-        Self::on(Storage::new(&config.s3, sdk), config, sdk, clock)
+        let store = Storage::new(&config.s3, sdk);
+        let presigner = Presigner::of(&store, &config.s3, sdk);
+        Self { config, presigner, store, clock }
     }
 }
 
