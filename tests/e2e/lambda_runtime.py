@@ -15,6 +15,15 @@ from server import HOST, REPOSITORY
 NEXT = "/2018-06-01/runtime/invocation/next"
 
 
+class QuietHandler(BaseHTTPRequestHandler):
+    """Keeps connections, and says nothing."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        """Nothing."""
+
+
 class LambdaFunction:
     """A function's binary, run as Lambda runs it."""
 
@@ -36,9 +45,7 @@ class LambdaFunction:
     def handler(self):
         function = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Handler(QuietHandler):
             def do_GET(self):
                 event = function.events.get()
                 if event is None:
@@ -61,9 +68,6 @@ class LambdaFunction:
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
-
-            def log_message(self, *_):
-                """Says nothing."""
 
         return Handler
 

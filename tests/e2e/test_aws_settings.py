@@ -3,12 +3,12 @@
 import json
 import threading
 import urllib.request
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from lambda_runtime import LambdaFunction
+from lambda_runtime import LambdaFunction, QuietHandler
 from ministack import make_certificate
 import tokens
 from s3 import BUCKETS, KEYS, S3
@@ -46,33 +46,16 @@ http {{
 """
 
 
-class Recorder:
-    """An S3 that takes every object, and keeps the headers that it came with."""
+class Peer:
+    """A server in this process, for as long as it is needed."""
 
     def __init__(self):
-        self.requests: list[dict[str, str]] = []
         self.server = ThreadingHTTPServer((HOST, 0), self.handler())
         self.thread = threading.Thread(target=self.server.serve_forever)
         self.endpoint = f"http://{HOST}:{self.server.server_port}"
 
     def handler(self):
-        recorder = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_PUT(self):
-                self.rfile.read(int(self.headers["Content-Length"]))
-                recorder.requests.append({name.lower(): value for name, value in self.headers.items()})
-                self.send_response(200)
-                self.send_header("ETag", '"0"')
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                """Says nothing."""
-
-        return Handler
+        raise NotImplementedError
 
     def __enter__(self):
         self.thread.start()
@@ -82,6 +65,28 @@ class Recorder:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+
+
+class Recorder(Peer):
+    """An S3 that takes every object, and keeps the headers that it came with."""
+
+    def __init__(self):
+        self.requests: list[dict[str, str]] = []
+        super().__init__()
+
+    def handler(self):
+        recorder = self
+
+        class Handler(QuietHandler):
+            def do_PUT(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                recorder.requests.append({name.lower(): value for name, value in self.headers.items()})
+                self.send_response(200)
+                self.send_header("ETag", '"0"')
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+        return Handler
 
 
 class TlsFront(Server):
@@ -167,21 +172,14 @@ def keyed_s3(tmp_path_factory):
         yield running
 
 
-class RoleCredentials:
+class RoleCredentials(Peer):
     """What a container asks for the credentials of its role (AWS: "Container credential provider")."""
-
-    def __init__(self):
-        self.server = ThreadingHTTPServer((HOST, 0), self.handler())
-        self.thread = threading.Thread(target=self.server.serve_forever)
-        self.url = f"http://{HOST}:{self.server.server_port}/role"
 
     def handler(self):
         access_key, secret_key = KEYS.values()
         role = {"AccessKeyId": access_key, "SecretAccessKey": secret_key, "Token": "t", "Expiration": "2099-01-01T00:00:00Z"}
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Handler(QuietHandler):
             def do_GET(self):
                 body = json.dumps(role).encode()
                 self.send_response(200)
@@ -190,19 +188,7 @@ class RoleCredentials:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_):
-                """Says nothing."""
-
         return Handler
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
 
 
 def uploads_and_expires(folder: Path, s3: S3, settings: dict[str, str]):
@@ -227,7 +213,7 @@ def test_a_profile_counts(tmp_path: Path, keyed_s3: S3):
 
 def test_a_containers_role_counts(tmp_path: Path, keyed_s3: S3):
     with RoleCredentials() as role:
-        settings = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": role.url, "AWS_REGION": "us-east-1"}
+        settings = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": role.endpoint, "AWS_REGION": "us-east-1"}
         uploads_and_expires(tmp_path / "stack", keyed_s3, settings)
 
 

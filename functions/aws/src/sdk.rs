@@ -1,7 +1,7 @@
 //! AWS's own settings: region, endpoint, credentials, retries, certificates. They are read by aws-config, so that they mean
 //! what they mean to any AWS tool (AWS: "AWS SDKs and Tools Reference Guide", settings reference).
 
-use std::{fs, io, net::IpAddr, sync::OnceLock};
+use std::{error::Error, fs, io, net::IpAddr, sync::OnceLock};
 
 pub use aws_config::SdkConfig;
 use aws_config::{
@@ -18,7 +18,9 @@ use aws_smithy_http_client::{
 };
 use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient, http_client_fn};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
+use satchel_core::base_url::{BaseUrl, BaseUrlError};
 use url::{Host, Url};
+use webpki::anchor_from_trusted_cert;
 
 use crate::bootstrap::environment;
 
@@ -32,12 +34,12 @@ pub enum SdkError {
     #[error("AWS_REGION: missing; the bucket's region, such as eu-central-1 (Lambda sets it itself)")]
     Region,
     /// An endpoint that cannot be one.
-    #[error("{name}: {value:?} is no http:// or https:// URL")]
+    #[error("{name}: {cause}")]
     Endpoint {
-        /// The variable.
+        /// The variable. Its value may have a password in it.
         name: &'static str,
-        /// Its value.
-        value: String,
+        /// What is wrong with it.
+        cause: BaseUrlError,
     },
     /// No credentials.
     #[error(
@@ -45,7 +47,7 @@ pub enum SdkError {
     )]
     Credentials(#[from] CredentialsError),
     /// Certificates that are none.
-    #[error("{CA_BUNDLE}: {file}: {cause}")]
+    #[error("{CA_BUNDLE}: {file}: {cause}; name a file of certificates in PEM, or unset it")]
     CaBundle {
         /// The file.
         file: String,
@@ -107,7 +109,7 @@ pub fn of_known(region: &str, credentials: Credentials, endpoint: Option<&str>) 
 fn base(lookup: impl Fn(&str) -> Option<String>) -> Result<ConfigLoader, SdkError> {
     for name in ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"] {
         if let Some(value) = lookup(name).filter(|value| !value.trim().is_empty()) {
-            endpoint(name, &value)?;
+            value.trim().parse::<BaseUrl>().map_err(|cause| SdkError::Endpoint { name, cause })?;
         }
     }
     let trusted = match lookup(CA_BUNDLE).filter(|file| !file.is_empty()) {
@@ -135,11 +137,18 @@ fn http_client(trusted: TrustStore) -> SharedHttpClient {
 fn trust(file: &str) -> io::Result<TrustStore> {
     let pem = fs::read(file)?;
     let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-    let certificates = certificates.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
+    let certificates = certificates.map_err(|error| invalid(error.to_string()))?;
     if certificates.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it has no certificate in PEM"));
+        return Err(invalid("it has no certificate"));
+    }
+    for certificate in &certificates {
+        anchor_from_trusted_cert(certificate).map_err(|error| invalid(format!("a certificate is none: {error}")))?;
     }
     Ok(TrustStore::empty().with_pem_certificate(pem))
+}
+
+fn invalid(problem: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, problem)
 }
 
 /// What would otherwise be said with the first request.
@@ -151,12 +160,6 @@ async fn checked(config: SdkConfig) -> Result<SdkConfig, SdkError> {
         provider.provide_credentials().await?;
     }
     Ok(config)
-}
-
-fn endpoint(name: &'static str, value: &str) -> Result<(), SdkError> {
-    let url = Url::parse(value.trim());
-    let is_one = url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    if is_one { Ok(()) } else { Err(SdkError::Endpoint { name, value: value.to_owned() }) }
 }
 
 fn is_here(endpoint: &str) -> bool {
@@ -195,12 +198,21 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_work_is_said_at_the_start() {
         let region = ("AWS_REGION", "eu-central-1");
-        for endpoint in ["127.0.0.1:9000", "ftp://127.0.0.1/", "https://", "no url"] {
+        let secret = "https://me:hunter2@s3.example.org";
+        for endpoint in ["127.0.0.1:9000", "ftp://me:hunter2@127.0.0.1/", "https://", "no url", "https://x/?a", secret]
+        {
             let error = of(&[region, ("AWS_ENDPOINT_URL_S3", endpoint)]).await.unwrap_err();
             assert!(matches!(error, SdkError::Endpoint { name: "AWS_ENDPOINT_URL_S3", .. }), "{endpoint}: {error}");
+            assert!(!error.to_string().contains("hunter2"), "{error}");
         }
         let folder = tempfile::tempdir().unwrap();
-        for (name, text) in [("none.pem", None), ("empty.pem", Some("")), ("other.pem", Some("no certificate"))] {
+        let hollow = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for (name, text) in [
+            ("none.pem", None),
+            ("empty.pem", Some("")),
+            ("other.pem", Some("no certificate")),
+            ("hollow.pem", Some(hollow)),
+        ] {
             let file = folder.path().join(name);
             text.iter().for_each(|text| fs::write(&file, text).unwrap());
             let error = of(&[region, (CA_BUNDLE, file.to_str().unwrap())]).await.unwrap_err();

@@ -119,3 +119,19 @@ pub trait Upkeep: Inventory {
     /// An empty report at this key. Nothing of it can be read before it is finished.
     fn report(&self, key: Key) -> Report<Self::Parts>;
 }
+
+/// The keys that begin with `prefix`, page after page.
+///
+/// # Errors
+/// The store failed.
+pub async fn keys_in(store: &impl Inventory, prefix: &str) -> Result<Vec<String>, StoreError> {
+    let (mut keys, mut from) = (Vec::new(), None);
+    loop {
+        let page = store.list(prefix, from).await?;
+        keys.extend(page.entries.into_iter().map(|listed| listed.key));
+        from = page.next;
+        if from.is_none() {
+            return Ok(keys);
+        }
+    }
+}

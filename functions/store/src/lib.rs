@@ -14,7 +14,7 @@ pub mod sealing;
 
 pub use documents::{Condition, Document, Documents, Written};
 pub use error::{BodyError, CreateError, Kind, SLOWEST, StoreError};
-pub use inventory::{BATCH, Doomed, Inventory, Listed, Looked, Page, Unfinished, Upkeep};
+pub use inventory::{BATCH, Doomed, Inventory, Listed, Looked, Page, Unfinished, Upkeep, keys_in};
 pub use objects::{Body, Creation, Found, NewUpload, Objects, Pieces, Reader, Stored};
 pub use resumable::{Abandoned, Appended, Begun, Chunk, ChunkError, Partial, Resumable, Standing};
 pub use sealing::{Incoming, Promotion, Sealing};

@@ -3,7 +3,7 @@
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use satchel_core::object_key::Key;
-use satchel_store::{Condition, Document, Documents, Inventory, Written};
+use satchel_store::{Condition, Document, Documents, Written, keys_in};
 
 use super::{Storage, StorageError, error::OfS3, failed, status};
 
@@ -35,14 +35,6 @@ impl Documents for Storage {
     }
 
     async fn keys(&self, prefix: &str) -> Result<Vec<String>, StorageError> {
-        let (mut keys, mut from) = (Vec::new(), None);
-        loop {
-            let page = self.list(prefix, from).await?;
-            keys.extend(page.entries.into_iter().map(|listed| listed.key));
-            from = page.next;
-            if from.is_none() {
-                return Ok(keys);
-            }
-        }
+        keys_in(self, prefix).await
     }
 }

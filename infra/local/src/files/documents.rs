@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 use satchel_core::object_key::Key;
 use satchel_folder::{Described, Headers, Refusal, StoreError as FolderError, WriteCondition};
-use satchel_store::{Condition, Document, Documents, Inventory, StoreError, Written};
+use satchel_store::{Condition, Document, Documents, StoreError, Written, keys_in};
 
 use super::{Files, absent, failed, objects::tag};
 
@@ -26,15 +26,7 @@ impl Documents for Files {
     }
 
     async fn keys(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        let (mut keys, mut from) = (Vec::new(), None);
-        loop {
-            let page = self.list(prefix, from).await?;
-            keys.extend(page.entries.into_iter().map(|listed| listed.key));
-            from = page.next;
-            if from.is_none() {
-                return Ok(keys);
-            }
-        }
+        keys_in(self, prefix).await
     }
 }
 
