@@ -103,12 +103,15 @@ impl Parts<'_> {
         let header = |name| self.headers.get(name).and_then(|value| value.to_str().ok());
         let scheme = header("x-forwarded-proto").unwrap_or("https");
         let host = header(HOST.as_str()).or(self.domain);
-        let origin = host.map_or_else(|| "http://localhost".to_owned(), |host| format!("{scheme}://{host}"));
         let path = self.path.unwrap_or_default();
         // A stage goes before the path, but for that of HTTP APIs that has no name.
         let staged = self.stage.map_or_else(|| path.to_owned(), |stage| format!("/{stage}{path}"));
         [path, &staged].into_iter().all(|path| {
-            let url = Url::parse(&format!("{origin}{path}"));
+            // Without a host nothing but the path is kept, so that a query or fragment in it does not hide the query itself.
+            let url = match host {
+                Some(host) => Url::parse(&format!("{scheme}://{host}{path}")).map(String::from),
+                None => Url::parse(&format!("http://localhost{path}")).map(|url| url.path().to_owned()),
+            };
             url.is_ok_and(|url| Uri::try_from(format!("{url}?{}", self.query)).is_ok())
         })
     }

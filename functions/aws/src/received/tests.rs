@@ -37,6 +37,12 @@ fn http(changes: &Value) -> Value {
     event
 }
 
+fn without_host(mut event: Value) -> Value {
+    event["headers"] = json!({});
+    event["requestContext"]["domainName"] = json!(null);
+    event
+}
+
 fn merge(event: &mut Value, changes: &Value) {
     for (name, value) in changes.as_object().into_iter().flatten() {
         event[name] = value.clone();
@@ -95,6 +101,8 @@ fn what_is_no_event_is_refused_and_not_guessed_at() {
         rest(&json!({"body": {"a": 1}})),
         http(&json!({"rawQueryString": "a b"})),
         http(&json!({"headers": {"host": ":port"}})),
+        without_host(http(&json!({"rawPath": "/a#b", "rawQueryString": "a b"}))),
+        without_host(http(&json!({"rawPath": "/a?b#c", "rawQueryString": "\u{e9} d"}))),
     ] {
         assert!(parse(&event).is_none(), "{event}");
     }
