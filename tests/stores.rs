@@ -2,9 +2,9 @@
 
 use std::{cell::RefCell, path::Path};
 
+use satchel::{any_store::AnyStore, files::Files};
 use satchel_aws::{clock::Clock, sdk, storage::Storage};
 use satchel_core::config::{S3Config, UploadConfig};
-use satchel_local::{any_store::AnyStore, files::Files};
 use satchel_s3::Store;
 use satchel_store::conformance::{self, Has};
 

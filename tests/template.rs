@@ -2,6 +2,11 @@
 
 use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
 
+use satchel::{
+    any_store::AnyStore,
+    functions::{Configs, Functions},
+    settings::Settings,
+};
 use satchel_aws::{clock::Clock, storage::Storage};
 use satchel_core::{
     config::{
@@ -11,11 +16,6 @@ use satchel_core::{
     cors,
     resume::limits::EVENT_BODY_BYTES,
     secret_reference::SecretReference,
-};
-use satchel_local::{
-    any_store::AnyStore,
-    functions::{Configs, Functions},
-    settings::Settings,
 };
 use serde_json::{Value, json};
 

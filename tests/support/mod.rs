@@ -25,6 +25,12 @@ use aws_sdk_s3::{
     config::{BehaviorVersion, Credentials, Region},
 };
 use lines::Lines;
+use satchel::{
+    health::Check,
+    journal::Sink,
+    settings::Settings,
+    stack::{Options, Stack},
+};
 use satchel_aws::{
     clock::Clock,
     sdk::{self, SdkConfig},
@@ -35,13 +41,7 @@ use satchel_core::{
     upload_path::UploadPath,
 };
 use satchel_folder::Query;
-use satchel_local::{
-    health::Check,
-    journal::Sink,
-    settings::Settings,
-    stack::{Options, Stack},
-};
-use satchel_s3::listener::Address;
+use satchel_listener::Address;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

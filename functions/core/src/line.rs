@@ -28,7 +28,7 @@ pub struct Line {
     pub at: u64,
     /// How serious it is.
     pub level: Level,
-    /// The function, or the part of the embedded stack, that answered.
+    /// The function, or the part of the program, that answered.
     pub function: &'static str,
     /// Lambda's id of it, or else API Gateway's.
     pub request_id: String,

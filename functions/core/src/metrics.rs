@@ -60,7 +60,7 @@ enum Amount {
 const ANY: Counted = Counted { on: &[], methods: &[], when: When::Always, amount: Amount::One };
 /// Where bodies come in.
 const TAKERS: &[&str] = &["upload", "resume"];
-/// The same, and what stands before them in the embedded stack.
+/// The same, and what stands before them in the program.
 const ALL_TAKERS: &[&str] = &["upload", "resume", "gateway"];
 /// An upload that went to S3 directly is counted where it is sealed: exactly once, whoever does it.
 const SEALED: Counted = Counted { amount: Amount::Noted(&["sealed"]), ..ANY };

@@ -1,4 +1,4 @@
-//! What the functions ask of a store of files. S3 (`satchel-aws`) and the folder of the program (`satchel-local`) are
+//! What the functions ask of a store of files. S3 (`satchel-aws`) and the folder of the program (`satchel`) are
 //! two of them; nothing here names one.
 
 #[cfg(feature = "conformance")]
