@@ -10,14 +10,12 @@ use satchel_aws::{
     log::{self, Seen},
     state::State,
 };
-use satchel_core::{
-    config::ExpireConfig,
-    expiry::{
-        order::Order,
-        report::{Summary, Tally},
-    },
+use satchel_core::config::FromEnvironment;
+use satchel_expire::{
+    ExpireConfig, Options,
+    order::Order,
+    report::{Summary, Tally},
 };
-use satchel_expire::Options;
 use satchel_s3::OpenError;
 use satchel_store::Upkeep;
 

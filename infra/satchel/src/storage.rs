@@ -3,11 +3,11 @@
 use std::{path::Path, sync::Arc};
 
 use satchel_aws::clock::Clock;
-use satchel_core::{
+use satchel_s3::{Notice, Rebuilt, Store, StoreOptions, Trouble, rebuild};
+use satchel_telemetry::{
     level::Level,
     line::{Line, REASON},
 };
-use satchel_s3::{Notice, Rebuilt, Store, StoreOptions, Trouble, rebuild};
 use tokio::runtime::Handle;
 
 use crate::{

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use futures_util::{FutureExt, StreamExt, future, stream, stream::BoxStream};
+use futures_util::{
+    FutureExt, StreamExt, future,
+    stream::{self, BoxStream},
+};
 use http::StatusCode;
-use satchel_core::{
-    expiry::{
-        order::Order,
-        report::{Summary, Tally},
-    },
-    problem::Problem,
+use satchel_core::problem::Problem;
+use satchel_expire::{
+    order::Order,
+    report::{Summary, Tally},
 };
 use tokio::sync::mpsc;
 

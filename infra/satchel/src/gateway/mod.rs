@@ -16,24 +16,25 @@ mod upload;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
+use answer::{GatewayError, Reply};
 use bytes::Bytes;
+use crowd::Crowd;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, StatusCode, header::CONNECTION, request::Parts};
 use http_body_util::Either;
 use hyper::{Request, Response, body::Incoming};
 use lambda_http::Body;
-use satchel_aws::log::{self, Seen};
-use satchel_core::{resume::limits::EVENT_BODY_BYTES, time::Timestamp};
-use satchel_listener::Peer;
-
-pub use answer::{Answer, unreadable};
-use answer::{GatewayError, Reply};
-use crowd::Crowd;
 use proxies::{Client, TrustedProxies};
-pub use spool::Spool;
+use satchel_aws::log::{self, Seen};
+use satchel_core::time::Timestamp;
+use satchel_listener::Peer;
+use satchel_resume::limits::EVENT_BODY_BYTES;
 use turns::Turns;
 
 use crate::{delivery::Delivery, functions::Functions, journal::Journal, status::Status};
+
+pub use answer::{Answer, unreadable};
+pub use spool::Spool;
 
 /// What Lambda takes in one synchronous invocation, in bytes of JSON (AWS: "Lambda quotas").
 const INVOKE_LIMIT: usize = 6_291_456;
