@@ -102,7 +102,7 @@ async fn a_file_that_was_never_fetched_can_be_deleted_too() {
 
 #[tokio::test]
 async fn files_stay_mine_when_the_secret_changes_and_go_when_they_expire() {
-    let now = satchel_aws::clock::Clock::System.now();
+    let now = satchel_telemetry::clock::Clock::System.now();
     let with = |secrets: &str| {
         let variables = vec![
             ("SATCHEL_COMPONENT_CREDENTIALS", "prosody:pass".to_owned()),

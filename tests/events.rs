@@ -1,10 +1,11 @@
 //! Every shape of event that a function may be invoked with.
 
 use lambda_http::{Body, Response, request};
-use satchel_aws::{clock::Clock, state::State};
+use satchel_aws::state::State;
 use satchel_core::config::FromEnvironment;
 use satchel_download::DownloadConfig;
 use satchel_seal::SealConfig;
+use satchel_telemetry::clock::Clock;
 use satchel_upload::UploadConfig;
 use serde_json::{Value, json};
 

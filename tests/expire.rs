@@ -9,14 +9,15 @@ use std::{
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use satchel_aws::{invocation::Invocation, log::Seen};
 use satchel_core::{object_key::Key, time::Timestamp};
 use satchel_expire::{
     ExpireError, Options,
     order::Order,
     report::{Summary, Tally},
 };
+use satchel_lambda::Invocation;
 use satchel_store::Upkeep as _;
+use satchel_telemetry::arrival::Seen;
 use serde_json::json;
 use tokio::task::JoinSet;
 

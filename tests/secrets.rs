@@ -9,12 +9,12 @@ use std::{
 };
 
 use satchel_aws::{
-    bootstrap::StartError,
-    clock::Clock,
-    live::{Live, Variables},
     sdk,
+    secrets::{Live, Variables},
+    start::StartError,
 };
 use satchel_core::{config::FromEnvironment, secret::Secret};
+use satchel_telemetry::clock::Clock;
 use satchel_upload::UploadConfig;
 use serde_json::{Value, json};
 use tokio::{
@@ -82,7 +82,7 @@ impl Services {
         let clock = Clock::Fixed(Arc::clone(&seconds));
         let credentials = aws_credential_types::Credentials::new("key", "secret", None, None, "test");
         let sdk = sdk::of_known("eu-central-1", credentials, Some(&self.address));
-        let parse = |lookup: satchel_aws::live::Lookup<'_>| UploadConfig::parse(lookup);
+        let parse = |lookup: satchel_aws::secrets::Lookup<'_>| UploadConfig::parse(lookup);
         let live =
             Live::load_from(self.variables(secrets), Ok(sdk), clock, parse, State::load, State::with_config).await?;
         Ok((live, seconds))

@@ -7,7 +7,7 @@ use satchel::{
     functions::{Configs, Functions},
     settings::Settings,
 };
-use satchel_aws::{clock::Clock, storage::Storage};
+use satchel_aws::storage::Storage;
 use satchel_component::ComponentConfig;
 use satchel_core::{
     config::{self, FromEnvironment},
@@ -20,6 +20,7 @@ use satchel_resume::{ResumeConfig, limits::EVENT_BODY_BYTES};
 use satchel_roster_fetch::RosterFetchConfig;
 use satchel_roster_refresh::RosterRefreshConfig;
 use satchel_seal::SealConfig;
+use satchel_telemetry::clock::Clock;
 use satchel_upload::UploadConfig;
 use serde_json::{Value, json};
 

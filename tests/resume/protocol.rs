@@ -1,9 +1,10 @@
 //! What the protocol promises of an upload beyond its bytes: what its client has said, where it is, and its end.
 
 use lambda_http::request;
-use satchel_aws::{clock::Clock, state::State};
+use satchel_aws::state::State;
 use satchel_core::config::FromEnvironment;
 use satchel_resume::ResumeConfig;
+use satchel_telemetry::clock::Clock;
 use serde_json::Value;
 
 use super::{CHUNK_TYPE, MIB, create, everywhere, post, resolved, send, send_rest, target, tus};

@@ -1,9 +1,9 @@
 //! GET `/contacts/{username}`: fast, always valid, whoever is asked for.
 
 use lambda_http::{Body, request::from_str};
-use satchel_aws::clock::Clock;
 use satchel_core::config::FromEnvironment;
 use satchel_roster_fetch::RosterFetchConfig;
+use satchel_telemetry::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::{

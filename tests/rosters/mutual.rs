@@ -2,9 +2,9 @@
 
 use futures_util::future::join_all;
 use lambda_http::request::from_str;
-use satchel_aws::clock::Clock;
 use satchel_core::config::FromEnvironment;
 use satchel_roster_fetch::{RosterFetchConfig, State};
+use satchel_telemetry::clock::Clock;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 

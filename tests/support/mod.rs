@@ -32,7 +32,6 @@ use satchel::{
     stack::{Options, Stack},
 };
 use satchel_aws::{
-    clock::Clock,
     sdk::{self, SdkConfig},
     storage::{PATIENCE, Storage},
 };
@@ -42,6 +41,7 @@ use satchel_core::{
 };
 use satchel_folder::Query;
 use satchel_listener::Address;
+use satchel_telemetry::clock::Clock;
 use satchel_upload::UploadConfig;
 use tempfile::TempDir;
 use tokio::{

@@ -10,10 +10,11 @@ use std::{
 
 use aws_sdk_s3::Client;
 use futures_util::{StreamExt, stream};
-use satchel_aws::{clock::Clock, sdk, state::State};
+use satchel_aws::{sdk, state::State};
 use satchel_core::{config::FromEnvironment, date_time, object_key::Key, time::Timestamp};
 use satchel_expire::{ExpireConfig, Options, order::Order, report::Summary};
 use satchel_s3::{Requests, Server, ServerOptions, Store, StoreOptions};
+use satchel_telemetry::clock::Clock;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};

@@ -2,13 +2,13 @@
 
 use std::iter;
 
-use satchel_core::{grant::OwnerId, purpose::Purpose, time::Timestamp};
+use satchel_core::{grant::OwnerId, moment::Moment, purpose::Purpose};
 use serde::Deserialize;
 
 use crate::{
     chat::commands::{Chat, Command, MessageType},
     reply::Reply,
-    slot::{self, Chance, GrantedSlot, RefusedSlot, Service, SlotPolicy, UploadNamespace, component_host},
+    slot::{self, GrantedSlot, RefusedSlot, Service, SlotPolicy, UploadNamespace, component_host},
     stanza::{
         element::{Element, XmlError},
         error::{ErrorType, StanzaError},
@@ -99,16 +99,11 @@ pub enum Decision {
 ///
 /// # Errors
 /// [`EnvelopeError::Iq`], [`EnvelopeError::Message`].
-pub fn decide(
-    envelope: &Envelope,
-    policy: &SlotPolicy,
-    now: Timestamp,
-    chance: &Chance,
-) -> Result<Decision, EnvelopeError> {
+pub fn decide(envelope: &Envelope, policy: &SlotPolicy, moment: &Moment) -> Result<Decision, EnvelopeError> {
     match envelope.kind {
         Kind::Presence => Ok(Decision::Silence),
         Kind::Message => message(envelope, policy),
-        Kind::Iq => iq(envelope, policy, now, chance),
+        Kind::Iq => iq(envelope, policy, moment),
     }
 }
 
@@ -125,12 +120,12 @@ fn message(envelope: &Envelope, policy: &SlotPolicy) -> Result<Decision, Envelop
     Ok(Decision::Chat(Chat { command: Command::parse(body), owners, kind }))
 }
 
-fn iq(envelope: &Envelope, policy: &SlotPolicy, now: Timestamp, chance: &Chance) -> Result<Decision, EnvelopeError> {
+fn iq(envelope: &Envelope, policy: &SlotPolicy, moment: &Moment) -> Result<Decision, EnvelopeError> {
     let Iq::Question(question) = Iq::parse(&envelope.stanza)? else { return Ok(Decision::Silence) };
     let exchange = Exchange { id: question.id.clone(), from: envelope.from.clone(), to: envelope.to.clone() };
     Ok(match Query::of(&question) {
         Query::Slot(namespace) => {
-            let decided = slot::decide_question(exchange, namespace, &question, policy, now, chance);
+            let decided = slot::decide_question(exchange, namespace, &question, policy, moment);
             decided.map_or_else(|refused| Decision::Refuse(Box::new(refused)), |slot| Decision::Grant(Box::new(slot)))
         }
         query => Decision::Reply(described(&exchange, &query, policy)),

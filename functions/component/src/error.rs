@@ -1,9 +1,11 @@
 //! Everything that can go wrong with a slot or stanza, and the one place that says how it is answered.
 
-use http::{Method, StatusCode, header::WWW_AUTHENTICATE};
-use lambda_http::{Body, Response};
-use satchel_aws::{answer, log, presign::PresignError};
-use satchel_core::problem::Problem;
+use http::StatusCode;
+use satchel_aws::presign::PresignError;
+use satchel_core::{
+    outcome::{Failure, Field, cause, reason},
+    problem::Problem,
+};
 
 use crate::{decision::EnvelopeError, quota::QuotaError, slot::SlotRefusal};
 
@@ -47,7 +49,7 @@ impl From<QuotaError> for ComponentError {
     }
 }
 
-impl ComponentError {
+impl Failure for ComponentError {
     fn problem(&self) -> Problem {
         let (status, code) = match self {
             Self::Refused(refusal) => return refusal.problem(),
@@ -61,17 +63,11 @@ impl ComponentError {
         Problem::new(status, code, self.to_string())
     }
 
-    /// The answer, with what the log line should say beyond it.
-    pub(crate) fn answer(&self, method: &Method) -> Response<Body> {
-        let mut response = answer::refusal(method, &self.problem());
+    fn fields(&self) -> Vec<Field> {
         match self {
-            Self::Ledger(cause) => log::note(&mut response, "cause", cause.as_str()),
-            Self::Presign(cause) => log::note(&mut response, "cause", format!("{cause:?}")),
-            other => log::note(&mut response, "reason", other.to_string()),
+            Self::Ledger(said) => cause(said),
+            Self::Presign(error) => cause(format!("{error:?}")),
+            other => reason(other),
         }
-        if matches!(self, Self::Unauthorized) {
-            answer::set(&mut response, WWW_AUTHENTICATE, "Basic realm=\"satchel\"");
-        }
-        response
     }
 }

@@ -15,24 +15,24 @@ mod stanza;
 mod state;
 
 use answers::{JSON, PLAIN_TEXT, ok};
+use bytes::Bytes;
 use entry::Entry;
-use http::StatusCode;
-use lambda_http::{Body, Request, RequestExt, Response};
+use http::{StatusCode, header::WWW_AUTHENTICATE};
 use quota::QuotaError;
-use satchel_aws::{
-    answer,
-    clock::fresh_upload_id,
-    event, log,
-    presign::{PresignedUrl, Validity},
+use satchel_aws::presign::{PresignedUrl, Validity};
+use satchel_core::{
+    answer::{Answer, BASIC},
+    grant::PUT_URL_LIFE,
+    head::RawHead,
+    outcome::{CAUSE, REASON},
+    purpose::Purpose,
 };
-use satchel_core::{grant::PUT_URL_LIFE, purpose::Purpose};
-use satchel_telemetry::line::{CAUSE, REASON};
 
 use crate::{
     decision::{Decision, Envelope},
     reply::Reply,
     slot::{
-        Attempt, Chance, GrantedSlot, PutAddress, RefusedSlot, Service, Slot, SlotRefusal, SlotRequest,
+        Attempt, GrantedSlot, PutAddress, RefusedSlot, Service, Slot, SlotRefusal, SlotRequest,
         front::{self, PutTarget},
     },
 };
@@ -42,33 +42,38 @@ pub use error::ComponentError;
 pub use state::{Shelf, State};
 
 /// Answers one request.
-pub async fn handle<S: Shelf>(state: &State<S>, request: Request) -> Response<Body> {
-    let method = request.method().clone();
-    let entry = Entry::of(request.raw_http_path());
-    if let Some(entry) = entry.as_ref().filter(|entry| method.as_str() != entry.method()) {
-        return answer::method_not_allowed(&method, entry.method());
+pub async fn handle<S: Shelf>(state: &State<S>, raw: RawHead, body: Bytes) -> Answer {
+    let entry = Entry::of(&raw.path);
+    if let Some(entry) = entry.as_ref().filter(|entry| raw.method.as_str() != entry.method()) {
+        return Answer::method_not_allowed(&raw.method, entry.method());
     }
     let answered = match &entry {
-        Some(Entry::Component) => stanza(state, request).await,
-        Some(Entry::Slot(secret)) => two_lines(state, &request, secret.as_deref()).await,
+        Some(Entry::Component) => stanza(state, &raw, &body).await,
+        Some(Entry::Slot(secret)) => two_lines(state, &raw, secret.as_deref()).await,
         None => Err(ComponentError::NotFound),
     };
     answered.unwrap_or_else(|error| {
-        let mut response = error.answer(&method);
-        log::note_attempt(&mut response, entry.as_ref().map(Entry::protocol), None);
-        response
+        let mut answer = refused(&raw, &error);
+        answer.outcome.note_attempt(entry.as_ref().map(Entry::protocol), None);
+        answer
     })
 }
 
-async fn stanza<S: Shelf>(state: &State<S>, request: Request) -> Result<Response<Body>, ComponentError> {
+/// The answer to what is no stanza's to say. Callers are asked for a name and a password.
+fn refused(raw: &RawHead, error: &ComponentError) -> Answer {
+    let answer = Answer::refusal(&raw.method, error);
+    if matches!(error, ComponentError::Unauthorized) { answer.with(WWW_AUTHENTICATE, BASIC) } else { answer }
+}
+
+async fn stanza<S: Shelf>(state: &State<S>, raw: &RawHead, body: &[u8]) -> Result<Answer, ComponentError> {
     let callers = state.config.callers.as_ref().ok_or(ComponentError::NotFound)?;
-    if !callers.admit_header(event::header(&request, "authorization")) {
+    if !callers.admit_header(raw.header("authorization")) {
         return Err(ComponentError::Unauthorized);
     }
-    let public_url = state.public_url(&request)?;
-    let envelope = Envelope::parse(&event::into_bytes(request.into_body()))?;
-    match decision::decide(&envelope, &state.config.policy, state.clock.now(), &chance()?)? {
-        Decision::Silence => Ok(answer::empty(StatusCode::NO_CONTENT, "no_reply")),
+    let public_url = state.public_url(raw).ok_or(ComponentError::NoPublicUrl)?;
+    let envelope = Envelope::parse(body)?;
+    match decision::decide(&envelope, &state.config.policy, &state.clock.moment()?)? {
+        Decision::Silence => Ok(Answer::empty(StatusCode::NO_CONTENT, "no_reply")),
         Decision::Reply(reply) => Ok(posted(&reply)),
         Decision::Grant(granted) => grant(state, &granted, &public_url).await,
         Decision::Refuse(refused) => Ok(refuse(&refused)),
@@ -76,17 +81,13 @@ async fn stanza<S: Shelf>(state: &State<S>, request: Request) -> Result<Response
     }
 }
 
-async fn grant<S: Shelf>(
-    state: &State<S>,
-    granted: &GrantedSlot,
-    public_url: &str,
-) -> Result<Response<Body>, ComponentError> {
+async fn grant<S: Shelf>(state: &State<S>, granted: &GrantedSlot, public_url: &str) -> Result<Answer, ComponentError> {
     let slot = &granted.slot;
     let put = match put_address(state, granted, public_url).await? {
         Ok(put) => put,
         Err(refusal) => return Ok(said(&granted.refusal(&refusal), REASON, refusal.to_string())),
     };
-    let mut response = match quota::reserve(state, slot).await {
+    let mut answer = match quota::reserve(state, slot).await {
         Ok(()) => posted(&granted.reply(&put, &slot.get_url(public_url))),
         Err(QuotaError::Reached(reached)) => {
             let refusal = SlotRefusal::from(reached);
@@ -94,8 +95,8 @@ async fn grant<S: Shelf>(
         }
         Err(cause) => said(&granted.unavailable(), CAUSE, cause.to_string()),
     };
-    note_slot(&mut response, Entry::Component.protocol(), attempt(slot));
-    Ok(response)
+    note_slot(&mut answer, Entry::Component.protocol(), attempt(slot));
+    Ok(answer)
 }
 
 async fn put_address<S>(
@@ -113,56 +114,52 @@ async fn put_address<S>(
 }
 
 /// Prosody must get 200, or it would make an error of its own of this one.
-fn refuse(refused: &RefusedSlot) -> Response<Body> {
-    let mut response = said(&refused.reply, REASON, refused.refusal.to_string());
-    note_slot(&mut response, Entry::Component.protocol(), refused.attempt);
-    response
+fn refuse(refused: &RefusedSlot) -> Answer {
+    let mut answer = said(&refused.reply, REASON, refused.refusal.to_string());
+    note_slot(&mut answer, Entry::Component.protocol(), refused.attempt);
+    answer
 }
 
 /// A stanza of an error, and in words what it is about.
-fn said(reply: &Reply, field: &'static str, words: String) -> Response<Body> {
-    let mut response = posted(reply);
-    log::note(&mut response, field, words);
-    response
+fn said(reply: &Reply, field: &'static str, words: String) -> Answer {
+    let mut answer = posted(reply);
+    answer.note(field, words);
+    answer
 }
 
-fn posted(reply: &Reply) -> Response<Body> {
+fn posted(reply: &Reply) -> Answer {
     let body = serde_json::json!({ "stanza": reply.stanza }).to_string();
     ok(reply.code, JSON, body)
 }
 
 /// ejabberd reads exactly two lines: where to PUT, and where to GET.
-async fn two_lines<S: Shelf>(
-    state: &State<S>,
-    request: &Request,
-    secret: Option<&str>,
-) -> Result<Response<Body>, ComponentError> {
+async fn two_lines<S: Shelf>(state: &State<S>, raw: &RawHead, secret: Option<&str>) -> Result<Answer, ComponentError> {
     let callers = state.config.slot_callers.as_ref().ok_or(ComponentError::NotFound)?;
     let by_segment = secret.is_some_and(|secret| callers.admit_segment(secret));
-    if !by_segment && !callers.admit_header(event::header(request, "authorization")) {
+    if !by_segment && !callers.admit_header(raw.header("authorization")) {
         return Err(ComponentError::Unauthorized);
     }
-    let [from, size] = ["jid", "size"].map(|name| event::parameter(request, name));
+    let [from, size] = ["jid", "size"].map(|name| raw.parameter(name));
     let asked = Attempt::of(from.unwrap_or_default(), size, &state.config.policy);
-    let mut response = urls(state, request).await.unwrap_or_else(|error| error.answer(request.method()));
-    note_slot(&mut response, Entry::Slot(None).protocol(), asked);
-    Ok(response)
+    let mut answer = urls(state, raw).await.unwrap_or_else(|error| refused(raw, &error));
+    note_slot(&mut answer, Entry::Slot(None).protocol(), asked);
+    Ok(answer)
 }
 
-async fn urls<S: Shelf>(state: &State<S>, request: &Request) -> Result<Response<Body>, ComponentError> {
-    let from = event::parameter(request, "jid").unwrap_or_default();
-    let file_name = event::parameter(request, "name").map(|name| state.config.slot_put.file_name(name));
+async fn urls<S: Shelf>(state: &State<S>, raw: &RawHead) -> Result<Answer, ComponentError> {
+    let from = raw.parameter("jid").unwrap_or_default();
+    let file_name = raw.parameter("name").map(|name| state.config.slot_put.file_name(name));
     let slot_request = SlotRequest {
         from,
         service: Service::CheckedByServer,
         file_name: file_name.as_deref(),
-        size: event::parameter(request, "size"),
-        content_type: event::parameter(request, "content_type"),
+        size: raw.parameter("size"),
+        content_type: raw.parameter("content_type"),
         purpose: Purpose::Message,
         expire_before: None,
     };
-    let slot = slot::decide(&slot_request, &state.config.policy, state.clock.now(), &chance()?)?;
-    let lines = put_and_get(state, &slot, from, &state.public_url(request)?).await?;
+    let slot = slot::decide(&slot_request, &state.config.policy, &state.clock.moment()?)?;
+    let lines = put_and_get(state, &slot, from, &state.public_url(raw).ok_or(ComponentError::NoPublicUrl)?).await?;
     quota::reserve(state, &slot).await?;
     Ok(ok("slot_granted", PLAIN_TEXT, lines.join("\n")))
 }
@@ -183,21 +180,15 @@ fn attempt(slot: &Slot) -> Attempt {
     Attempt { owner: slot.grant.owner, size: Some(slot.grant.size) }
 }
 
-fn note_slot(response: &mut Response<Body>, protocol: &'static str, asked: Attempt) {
-    log::note_attempt(response, Some(protocol), asked.size);
-    log::note_owner(response, asked.owner);
+fn note_slot(answer: &mut Answer, protocol: &'static str, asked: Attempt) {
+    answer.outcome.note_attempt(Some(protocol), asked.size);
+    answer.outcome.note_owner(asked.owner);
 }
 
 /// Signs the PUT: only its host and length, as clients send types of their own.
 async fn put_url<S>(state: &State<S>, slot: &Slot) -> Result<PresignedUrl, ComponentError> {
     let validity = Validity { from: state.clock.now(), seconds: PUT_URL_LIFE };
     Ok(state.presigner.put(slot.key.as_str(), slot.grant.size, None, validity).await?)
-}
-
-fn chance() -> Result<Chance, getrandom::Error> {
-    let mut slot = [0; 18];
-    getrandom::fill(&mut slot)?;
-    Ok(Chance { slot, upload: fresh_upload_id()? })
 }
 
 #[cfg(test)]

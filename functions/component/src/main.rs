@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use satchel_aws::{bootstrap, live::Live};
+use satchel_aws::secrets::Live;
 use satchel_component::{ComponentConfig, State, handle};
 use satchel_core::config::FromEnvironment;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let state = Live::load(|lookup| ComponentConfig::parse(lookup), State::load, State::with_config).await;
-    bootstrap::serve_live("component", state, async |state, request| handle(&state, request).await).await
+    let live = Live::load(|lookup| ComponentConfig::parse(lookup), State::load, State::with_config).await;
+    let handle = async |state: std::sync::Arc<State>, head, body| handle(&state, head, body).await;
+    satchel_lambda::serve_renewed("component", live, Live::now, handle).await
 }

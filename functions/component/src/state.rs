@@ -1,18 +1,16 @@
 //! What `component` keeps while it is warm.
 
-use lambda_http::Request;
 use satchel_aws::{
-    bootstrap::StartError,
-    clock::Clock,
-    event,
     presign::Presigner,
     sdk::{SdkConfig, SdkError},
+    start::StartError,
     storage::Storage,
 };
-use satchel_core::config::ConfigError;
+use satchel_core::{config::ConfigError, head::RawHead};
 use satchel_store::{Documents, Inventory};
+use satchel_telemetry::clock::Clock;
 
-use crate::{config::ComponentConfig, entry::Entry, error::ComponentError};
+use crate::{config::ComponentConfig, entry::Entry};
 
 /// What is asked of a store: ledgers, and lists of files.
 pub trait Shelf: Documents + Inventory {}
@@ -69,9 +67,9 @@ impl<S: Shelf> State<S> {
 
     /// Where files are found: as configured, else beside the address that the request came to. API Gateway vouches for
     /// that one; a REST API cannot be told its own address, as it would have to exist before its functions.
-    pub(crate) fn public_url(&self, request: &Request) -> Result<String, ComponentError> {
+    pub(crate) fn public_url(&self, raw: &RawHead) -> Option<String> {
         let configured = self.config.public_url.clone();
-        let beside = || Some(format!("{}/upload/", Entry::base(&event::own_address(request)?)?));
-        configured.or_else(beside).ok_or(ComponentError::NoPublicUrl)
+        let beside = || Some(format!("{}/upload/", Entry::base(raw.own_address.as_deref()?)?));
+        configured.or_else(beside)
     }
 }

@@ -1,9 +1,13 @@
 //! Everything that can go wrong with a download, and the one place that says how it is answered.
 
-use http::{Method, StatusCode};
-use lambda_http::{Body, Response};
-use satchel_aws::{answer, log, presign::PresignError, storage::StorageError};
-use satchel_core::{problem::Problem, route::RouteError};
+use http::StatusCode;
+use satchel_aws::presign::PresignError;
+use satchel_core::{
+    outcome::{Failure, Field, cause, reason},
+    problem::Problem,
+    route::RouteError,
+};
+use satchel_store::StoreError;
 
 /// Why a download failed.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +23,7 @@ pub enum DownloadError {
     Expired,
     /// S3 failed.
     #[error("the file store is not available; try again")]
-    Storage(#[from] StorageError),
+    Storage(#[from] StoreError),
     /// Signing failed.
     #[error("the download could not be prepared; try again")]
     Presign(#[from] PresignError),
@@ -30,7 +34,7 @@ fn damaged() -> Problem {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "file_damaged", text.to_owned())
 }
 
-impl DownloadError {
+impl Failure for DownloadError {
     fn problem(&self) -> Problem {
         let (status, code) = match self {
             Self::Route(RouteError::NotFound) => (StatusCode::NOT_FOUND, "no_such_address"),
@@ -44,15 +48,11 @@ impl DownloadError {
         Problem::new(status, code, self.to_string())
     }
 
-    /// The answer, with what the log line should say beyond it.
-    #[must_use]
-    pub fn answer(&self, method: &Method) -> Response<Body> {
-        let mut response = answer::refusal(method, &self.problem());
+    fn fields(&self) -> Vec<Field> {
         match self {
-            Self::Storage(cause) => log::note(&mut response, "cause", cause.to_string()),
-            Self::Presign(cause) => log::note(&mut response, "cause", format!("{cause:?}")),
-            other => log::note(&mut response, "reason", other.to_string()),
+            Self::Storage(error) => cause(error),
+            Self::Presign(error) => cause(format!("{error:?}")),
+            other => reason(other),
         }
-        response
     }
 }

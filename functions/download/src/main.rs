@@ -1,13 +1,14 @@
 //! The Lambda function `download`.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
-use satchel_aws::{bootstrap, sdk};
+use satchel_aws::sdk;
 use satchel_core::config::FromEnvironment;
 use satchel_download::{DownloadConfig, State, handle};
+use satchel_telemetry::environment::environment;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let state = State::load(DownloadConfig::parse(bootstrap::environment), sdk::of_lambda().await);
-    bootstrap::serve("download", state, async |state, request| handle(&state, request).await).await
+    let state = State::load(DownloadConfig::parse(environment), sdk::of_lambda().await);
+    satchel_lambda::serve("download", state, async |state: Arc<State>, head, _| handle(&state, head).await).await
 }

@@ -9,7 +9,7 @@ use satchel_store::{Fate, StoreError, Upkeep, report::Report};
 
 use crate::{
     report::{Item, Reason, Summary},
-    run::{Run, is_enough},
+    stop::Stop,
 };
 
 pub(crate) struct Book<'a, S: Upkeep> {
@@ -43,7 +43,7 @@ impl<'a, S: Upkeep> Book<'a, S> {
     }
 
     /// Writes down what became of some objects. Where the report cannot be written, or too much fails, the run ends.
-    pub(crate) async fn note(&mut self, run: &Run<'_, S>, outcomes: Vec<(Item, Fate)>) {
+    pub(crate) async fn note(&mut self, stop: &Stop<'_>, outcomes: Vec<(Item, Fate)>) {
         for (item, fate) in &outcomes {
             self.report.add(&item.line(fate));
             self.summary.note(item, fate);
@@ -51,15 +51,13 @@ impl<'a, S: Upkeep> Book<'a, S> {
                 self.spared.add(&item.key);
             }
         }
-        if !run.is_over()
+        if !stop.is_over()
             && let Err(error) = self.report.flush().await
         {
             self.fail(&error);
-            run.stop();
+            stop.stop();
         }
-        if is_enough(&self.summary) {
-            run.stop();
-        }
+        stop.consider(&self.summary);
         (self.watch)(&self.summary);
     }
 

@@ -18,8 +18,8 @@ use satchel_store::{Fate, Listed, Looked, Page, StoreError, Upkeep};
 
 use crate::{
     book::Book,
+    deletion::{BATCHES, Candidate, Run, doomed},
     report::{Item, Reason},
-    run::{BATCHES, Candidate, Run, doomed},
     verdict::{Verdict, judge},
 };
 
@@ -42,7 +42,7 @@ pub(crate) async fn delete<S: Upkeep>(run: &Run<'_, S>, book: &mut Book<'_, S>) 
             }
         } else {
             let Some(outcomes) = under_way.next().await else { break };
-            book.note(run, outcomes).await;
+            book.note(&run.stop, outcomes).await;
         }
     }
 }

@@ -11,8 +11,8 @@ use satchel_store::{Fate, Listed, StoreError, Unfinished, Upkeep};
 
 use crate::{
     book::Book,
+    deletion::{Candidate, Run, doomed},
     report::{Item, Reason, Tally},
-    run::{Candidate, Run, doomed},
 };
 
 /// Multipart uploads aborted, or asked for their parts, at once.
@@ -50,7 +50,7 @@ async fn clear_uploads<S: Upkeep>(
         last = page.last().cloned();
         let (old, rest): (Vec<_>, Vec<_>) = page.into_iter().partition(|upload| is_abandoned(run, upload.begun));
         let aborted = stream::iter(old.into_iter().map(|upload| abort(run, upload))).buffer_unordered(ABORTS);
-        book.note(run, aborted.collect().await).await;
+        book.note(&run.stop, aborted.collect().await).await;
         if let Some(young) = young.as_deref_mut() {
             count(run, book, rest, young).await;
         }

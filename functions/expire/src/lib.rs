@@ -5,17 +5,20 @@
 mod book;
 mod config;
 mod cutoff;
+mod deletion;
 mod due;
 mod leftovers;
 pub mod order;
 pub mod report;
 mod room;
 mod run;
+mod state;
+mod stop;
 mod verdict;
 
 use std::time::{Duration, Instant};
 
-use satchel_aws::{invocation::Invocation, log::EventFailure, storage::Storage};
+use satchel_core::outcome::EventFailure;
 use satchel_store::Upkeep;
 use serde_json::{Value, json};
 
@@ -26,9 +29,7 @@ use crate::{
 
 pub use config::ExpireConfig;
 pub use run::{Options, run};
-
-/// Everything an event needs, built once per cold start.
-pub type State<S = Storage> = satchel_aws::state::State<ExpireConfig, S>;
+pub use state::State;
 
 /// Of the time that Lambda gives, this much is kept for what is under way when no more is begun: a batch of S3
 /// requests, each with its retries, and the report.
@@ -57,13 +58,13 @@ impl EventFailure for ExpireError {
     }
 }
 
-/// Runs once, as the event says; gives the summary.
+/// Runs once, as the event says, until Lambda ends the function at `deadline`; gives the summary.
 ///
 /// # Errors
 /// See [`ExpireError`]. A run that stops for lack of time is none.
-pub async fn handle<S: Upkeep>(state: &State<S>, invocation: Invocation) -> Result<Value, ExpireError> {
-    let order = Order::parse(&invocation.event)?;
-    let end = last_start(Instant::now(), invocation.deadline);
+pub async fn handle<S: Upkeep>(state: &State<S>, event: &Value, deadline: Instant) -> Result<Value, ExpireError> {
+    let order = Order::parse(event)?;
+    let end = last_start(Instant::now(), deadline);
     let options = Options { count_all: false, is_over: &|| Instant::now() >= end, watch: &mut |_| {} };
     outcome(&run(state, order, options).await?)
 }

@@ -7,8 +7,8 @@ use satchel_store::{Listed, StoreError, Upkeep};
 use crate::{
     book::{Book, Spared},
     cutoff::{Ages, Cut, Sieve},
+    deletion::{Candidate, Run, doomed},
     report::{Reason, Tally},
-    run::{Candidate, Run, doomed},
 };
 
 const PERMANENT: [&str; 1] = [Purpose::Permanent.key_prefix()];

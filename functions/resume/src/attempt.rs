@@ -1,11 +1,9 @@
 //! What a request has tried, for its answer and its line.
 
 use http::Method;
-use lambda_http::{Body, Request, RequestExt, Response};
-use satchel_aws::{event, log};
-use satchel_core::grant::Grant;
+use satchel_core::{answer::Answer, grant::Grant, head::RawHead};
 
-use crate::{ResumeConfig, ResumeError, answers::of_tus, limits::Limits, request, text};
+use crate::{answers::of_tus, config::ResumeConfig, error::ResumeError, limits::Limits, request};
 
 /// What a request has tried.
 #[derive(Debug, Clone)]
@@ -21,16 +19,15 @@ pub struct Attempt {
 impl Attempt {
     /// Reads it off the head.
     #[must_use]
-    pub fn of(config: &ResumeConfig, request: &Request) -> Self {
-        let named = request::method(request.method(), |name| text(request, name));
-        let method = named.clone().unwrap_or_else(|| request.method().clone());
-        let header = |name: &str| event::header(request, name);
-        let parameter = |name: &str| event::parameter(request, name);
-        let tried = |method| request::protocol_tried(method, header, parameter, request.raw_http_path());
+    pub fn of(config: &ResumeConfig, raw: &RawHead) -> Self {
+        let named = request::method(&raw.method, |name| raw.text(name));
+        let method = named.clone().unwrap_or_else(|| raw.method.clone());
+        let (header, parameter) = (|name: &str| raw.header(name), |name: &str| raw.parameter(name));
+        let tried = |method| request::protocol_tried(method, header, parameter, &raw.path);
         let creates = named == Some(Method::POST);
         Self {
             protocol: named.as_ref().and_then(tried),
-            size: text(request, "upload-length").and_then(|length| length.parse().ok()).filter(|_| creates),
+            size: raw.text("upload-length").and_then(|length| length.parse().ok()).filter(|_| creates),
             limits: config.limits(),
             named,
             method,
@@ -45,20 +42,19 @@ impl Attempt {
 
     /// The answer to it.
     #[must_use]
-    pub fn answered(&self, answered: Result<Response<Body>, ResumeError>) -> Response<Body> {
-        let mut response = answered.unwrap_or_else(|error| error.answer(&self.method));
-        log::note_attempt(&mut response, self.protocol, self.size);
-        of_tus(response, self.limits)
+    pub fn answered(&self, answered: Result<Answer, ResumeError>) -> Answer {
+        self.granted(None, answered)
     }
 
     /// The same of an upload that is allowed: whoever may not get it done is known here, too.
     #[must_use]
-    pub fn granted(&self, grant: Option<&Grant>, answered: Result<Response<Body>, ResumeError>) -> Response<Body> {
-        let mut response = answered.unwrap_or_else(|error| error.answer(&self.method));
+    pub fn granted(&self, grant: Option<&Grant>, answered: Result<Answer, ResumeError>) -> Answer {
+        let mut answer = answered.unwrap_or_else(|error| Answer::refusal(&self.method, &error));
         if let Some(grant) = grant {
-            log::note(&mut response, "size_bytes", grant.size);
-            log::note_owner(&mut response, grant.owner);
+            answer.note("size_bytes", grant.size);
+            answer.outcome.note_owner(grant.owner);
         }
-        self.answered(Ok(response))
+        answer.outcome.note_attempt(self.protocol, self.size);
+        of_tus(answer, self.limits)
     }
 }

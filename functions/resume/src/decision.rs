@@ -1,22 +1,24 @@
 //! What is to be done about a request, told from its head alone.
 
 use http::Method;
-use lambda_http::{Request, RequestExt};
-use satchel_aws::{clock::fresh_upload_id, event};
 use satchel_core::{
     grant::Grant,
+    head::Head,
+    moment::Moment,
     put::{self, PutRequest},
-    route::{RouteError, resume_url},
+    route::resume_url,
     time::Timestamp,
     upload_path::UploadPath,
 };
 
 use crate::{
-    Attempt, ResumeConfig, ResumeError,
+    attempt::Attempt,
+    config::ResumeConfig,
+    error::ResumeError,
     refusal::ResumeRefusal,
     request::{self, Creation, ID_HEADER, ID_PARAMETER},
     session::Session,
-    text, tus,
+    tus,
 };
 
 /// What is to be done.
@@ -75,20 +77,20 @@ impl Decision {
 /// The token allows no such upload; there is no such upload; the head makes no sense.
 pub fn decide(
     config: &ResumeConfig,
-    request: &Request,
+    head: &Head<'_>,
     attempt: &Attempt,
-    now: Timestamp,
+    moment: &Moment,
 ) -> Result<Decision, ResumeError> {
     let method = match &attempt.named {
         Some(method) if *method == Method::OPTIONS => return Ok(Decision::Capabilities),
         Some(method) if [Method::HEAD, Method::POST, Method::PATCH, Method::DELETE].contains(method) => method,
         _ => return Ok(Decision::NotAllowed(attempt.method().clone())),
     };
-    request::check_version(|name| text(request, name))?;
+    request::check_version(|name| head.raw.text(name))?;
     if *method == Method::POST {
-        return beginning(config, request, now).map(|beginning| Decision::Begin(Box::new(beginning)));
+        return beginning(config, head, moment).map(|beginning| Decision::Begin(Box::new(beginning)));
     }
-    let session = session(config, request, now)?;
+    let session = session(config, head, moment.now)?;
     Ok(match *method {
         Method::HEAD => Decision::Find(session),
         Method::PATCH => Decision::Append(session),
@@ -96,47 +98,46 @@ pub fn decide(
     })
 }
 
-fn beginning(config: &ResumeConfig, request: &Request, now: Timestamp) -> Result<Beginning, ResumeError> {
-    let creation = Creation::parse(|name| text(request, name))?;
-    let asked_at = event::resume_paths(request, config.public_path.as_deref())?;
-    let base = base(config, request)?;
-    let grant = authorize(config, request, asked_at.clone(), &creation, now)?;
-    Ok(Beginning { expires: tus::expiry(now, grant.expires), creation, grant, asked_at, base })
+fn beginning(config: &ResumeConfig, head: &Head<'_>, moment: &Moment) -> Result<Beginning, ResumeError> {
+    let creation = Creation::parse(|name| head.raw.text(name))?;
+    let asked_at = head.resume_paths()?.to_vec();
+    let base = base(config, head)?;
+    let grant = authorize(config, head, &asked_at, &creation, moment)?;
+    Ok(Beginning { expires: tus::expiry(moment.now, grant.expires), creation, grant, asked_at, base })
 }
 
 /// What the token grants.
 fn authorize(
     config: &ResumeConfig,
-    request: &Request,
-    asked_at: Vec<UploadPath>,
+    head: &Head<'_>,
+    asked_at: &[UploadPath],
     creation: &Creation,
-    now: Timestamp,
+    moment: &Moment,
 ) -> Result<Grant, ResumeError> {
-    let (credential, paths) = event::credential_and_paths(request, asked_at)?;
+    let (credential, paths) = head.credential_for(asked_at)?;
     let (length, content_type) = (Some(creation.length), creation.content_type.as_deref());
     let put = PutRequest { paths: &paths, credential: &credential, length, content_type };
-    Ok(put::authorize(&put, &config.policy, now, fresh_upload_id()?)?)
+    Ok(put::authorize(&put, &config.policy, moment.now, moment.upload_id())?)
 }
 
 /// Where uploads are: beside the public URL, else where this request found it, by the public URL's host if there is one.
-fn base(config: &ResumeConfig, request: &Request) -> Result<String, RouteError> {
+fn base(config: &ResumeConfig, head: &Head<'_>) -> Result<String, ResumeError> {
     let public_url = config.public_url.as_ref();
     if let Some(base) = public_url.and_then(resume_url) {
         return Ok(base);
     }
-    let route = event::route(request, config.public_path.as_deref())?;
-    let path = request.raw_http_path();
+    let (route, path) = (head.route?, &head.raw.path);
     let address = match public_url {
         Some(url) => format!("{}://{}{path}", url.scheme(), url.authority()),
-        None => event::address(request),
+        None => head.raw.address().into_owned(),
     };
     Ok(route.base_of(&address).or_else(|| route.base_of(path)).unwrap_or_default().to_owned())
 }
 
 /// The upload that the request continues: by its own URL, or by the header beside the URL it was created at.
-fn session(config: &ResumeConfig, request: &Request, now: Timestamp) -> Result<Session, ResumeError> {
-    let paths = event::resume_paths(request, config.public_path.as_deref())?;
-    let id = event::parameter(request, ID_PARAMETER).or_else(|| event::header(request, ID_HEADER));
+fn session(config: &ResumeConfig, head: &Head<'_>, now: Timestamp) -> Result<Session, ResumeError> {
+    let paths = head.resume_paths()?;
+    let id = head.raw.parameter(ID_PARAMETER).or_else(|| head.raw.header(ID_HEADER));
     let id = id.ok_or(ResumeRefusal::Unknown)?;
-    Ok(Session::verify(id, &paths, &config.policy.secrets, now)?)
+    Ok(Session::verify(id, paths, &config.policy.secrets, now)?)
 }

@@ -1,12 +1,11 @@
 //! Everything that can go wrong with a resumable upload. What the protocol refuses has its answers in
 //! `crate::refusal`.
 
-use http::{Method, StatusCode};
-use lambda_http::{Body, Response};
-use satchel_aws::{answer, log};
+use http::StatusCode;
 use satchel_core::{
     checksum::ChecksumError,
     credential::{Credential, CredentialError},
+    outcome::{Failure, Field, REASON, cause, reason},
     problem::Problem,
     put::PutRefusal,
     route::RouteError,
@@ -69,7 +68,9 @@ impl ResumeError {
             ChunkError::TooLong => ResumeRefusal::TooLong { length }.into(),
         }
     }
+}
 
+impl Failure for ResumeError {
     fn problem(&self) -> Problem {
         let (status, code) = match self {
             Self::Refused(refusal) => return refusal.problem(),
@@ -84,22 +85,18 @@ impl ResumeError {
         Problem::new(status, code, self.to_string())
     }
 
-    /// The answer, with what the log line should say beyond it: the messages that were MACed (never the secret or the
-    /// MAC), or what the store said.
-    pub(crate) fn answer(&self, method: &Method) -> Response<Body> {
-        let mut response = answer::refusal(method, &self.problem());
+    /// The messages that were MACed (never the secret or the MAC), or what the store said.
+    fn fields(&self) -> Vec<Field> {
         match self {
             Self::Refused(ResumeRefusal::Token(PutRefusal::MacMismatch { messages, .. })) => {
                 let messages: Vec<String> = messages.iter().map(|message| Credential::without_jwts(message)).collect();
-                log::note(&mut response, "signed_messages", messages);
+                vec![("signed_messages".into(), messages.into())]
             }
-            Self::Storage(cause) => log::note(&mut response, "cause", cause.to_string()),
+            Self::Storage(error) => cause(error),
             Self::BrokenOff { kept, .. } => {
-                log::note(&mut response, "reason", self.to_string());
-                log::note(&mut response, "chunk_bytes", *kept);
+                vec![(REASON.into(), self.to_string().into()), ("chunk_bytes".into(), (*kept).into())]
             }
-            other => log::note(&mut response, "reason", other.to_string()),
+            other => reason(other),
         }
-        response
     }
 }

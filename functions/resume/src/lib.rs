@@ -11,25 +11,30 @@ pub mod limits;
 pub mod refusal;
 pub mod request;
 pub mod session;
+mod state;
 pub mod tus;
 
 use std::time::Duration;
 
-use lambda_http::{Body, Request, Response};
-use satchel_aws::{answer, event, log, storage::Storage};
-use satchel_core::{checksum::Checksum, grant::Grant};
+use bytes::Bytes;
+use satchel_core::{
+    answer::Answer,
+    checksum::Checksum,
+    grant::Grant,
+    head::{Head, RawHead},
+};
 use satchel_store::{Abandoned, Appended, Begun, Chunk, Partial, Resumable, Standing};
 
-use crate::{refusal::ResumeRefusal, request::Place, session::Session};
+use refusal::ResumeRefusal;
+use request::Place;
+use session::Session;
 
 pub use answers::of_tus;
 pub use attempt::Attempt;
 pub use config::ResumeConfig;
 pub use decision::{Beginning, Decision, decide};
 pub use error::ResumeError;
-
-/// Everything a request needs, built once per cold start.
-pub type State<S = Storage> = satchel_aws::state::State<ResumeConfig, S>;
+pub use state::State;
 
 /// All requests to the store of one of ours together: API Gateway waits 29 s, and its 504 says less than our 503. An
 /// upload may be left at any point, as by a crash.
@@ -38,13 +43,15 @@ const DEADLINE: Duration = Duration::from_secs(25);
 const METHODS: &str = "OPTIONS, HEAD, POST, PATCH, DELETE";
 
 /// Answers one request, whose chunk is here.
-pub async fn handle<S: Resumable>(state: &State<S>, request: Request) -> Response<Body> {
-    let attempt = Attempt::of(&state.config, &request);
-    match decide(&state.config, &request, &attempt, state.clock.now()) {
+pub async fn handle<S: Resumable>(state: &State<S>, raw: RawHead, body: Bytes) -> Answer {
+    let head = Head::read(&raw, state.config.public_path.as_deref());
+    let attempt = Attempt::of(&state.config, &raw);
+    let moment = state.clock.moment().map_err(ResumeError::from);
+    match moment.and_then(|moment| decide(&state.config, &head, &attempt, &moment)) {
         Err(error) => attempt.answered(Err(error)),
         Ok(decision) => {
             let grant = decision.grant().cloned();
-            let carried_out = tokio::time::timeout(DEADLINE, carry_out_whole(state, decision, request)).await;
+            let carried_out = tokio::time::timeout(DEADLINE, carry_out_whole(state, decision, &raw, body)).await;
             let answered = carried_out.unwrap_or(Err(ResumeError::Hangs));
             attempt.granted(grant.as_ref(), answered)
         }
@@ -54,22 +61,23 @@ pub async fn handle<S: Resumable>(state: &State<S>, request: Request) -> Respons
 async fn carry_out_whole<S: Resumable>(
     state: &State<S>,
     decision: Decision,
-    request: Request,
-) -> Result<Response<Body>, ResumeError> {
-    let header = |name: &str| text(&request, name);
+    raw: &RawHead,
+    body: Bytes,
+) -> Result<Answer, ResumeError> {
+    let header = |name: &str| raw.text(name);
     let place = match &decision {
         Decision::Begin(beginning) => {
-            beginning.creation.check_chunk(header, request.body())?;
+            beginning.creation.check_chunk(header, &body)?;
             beginning.creation.place()
         }
         Decision::Append(session) => {
             let place = Place::of_patch(header, session.grant.size)?;
-            request::check_chunk(header, request.body(), place)?;
+            request::check_chunk(header, &body, place)?;
             place
         }
         _ => return carry_out(state, decision).await,
     };
-    let chunk = Chunk::whole(event::into_bytes(request.into_body()));
+    let chunk = Chunk::whole(body);
     take(state, decision, place, chunk).await
 }
 
@@ -80,10 +88,10 @@ async fn carry_out_whole<S: Resumable>(
 /// It makes no sense, or the chunk cannot be taken.
 pub fn expect(
     decision: &Decision,
-    request: &Request,
+    raw: &RawHead,
     length: Option<u64>,
 ) -> Result<(Place, Option<Checksum>), ResumeError> {
-    let header = |name: &str| text(request, name);
+    let header = |name: &str| raw.text(name);
     let place = match decision {
         Decision::Begin(beginning) => beginning.creation.place(),
         Decision::Append(session) => Place::of_patch(header, session.grant.size)?,
@@ -100,10 +108,10 @@ pub fn expect(
 ///
 /// # Errors
 /// The upload is gone; the store failed.
-pub async fn carry_out<S: Resumable>(state: &State<S>, decision: Decision) -> Result<Response<Body>, ResumeError> {
+pub async fn carry_out<S: Resumable>(state: &State<S>, decision: Decision) -> Result<Answer, ResumeError> {
     match decision {
         Decision::Capabilities => Ok(answers::capabilities(state.config.policy.max_size)),
-        Decision::NotAllowed(method) => Ok(answer::method_not_allowed(&method, METHODS)),
+        Decision::NotAllowed(method) => Ok(Answer::method_not_allowed(&method, METHODS)),
         Decision::Find(session) => find(&state.store, &session).await,
         Decision::End(session) => end(&state.store, &session).await,
         Decision::Begin(beginning) => begin(state, *beginning, Chunk::whole(Vec::new().into())).await,
@@ -121,7 +129,7 @@ pub async fn take<S: Resumable>(
     decision: Decision,
     place: Place,
     chunk: Chunk,
-) -> Result<Response<Body>, ResumeError> {
+) -> Result<Answer, ResumeError> {
     match decision {
         Decision::Begin(beginning) => begin(state, *beginning, chunk).await,
         Decision::Append(session) => append(&state.store, &session, place, chunk).await,
@@ -129,11 +137,7 @@ pub async fn take<S: Resumable>(
     }
 }
 
-async fn begin<S: Resumable>(
-    state: &State<S>,
-    beginning: Beginning,
-    chunk: Chunk,
-) -> Result<Response<Body>, ResumeError> {
+async fn begin<S: Resumable>(state: &State<S>, beginning: Beginning, chunk: Chunk) -> Result<Answer, ResumeError> {
     let Beginning { creation, grant, asked_at, base, expires } = beginning;
     let begun = state.store.begin(&grant, &creation.metadata, chunk).await;
     let (upload, partial, offset) = match begun.map_err(|error| ResumeError::of_chunk(error, grant.size))? {
@@ -149,12 +153,7 @@ async fn begin<S: Resumable>(
     Ok(answers::created(&session, id.as_str(), &location, offset, code))
 }
 
-async fn append<S: Resumable>(
-    store: &S,
-    session: &Session,
-    place: Place,
-    chunk: Chunk,
-) -> Result<Response<Body>, ResumeError> {
+async fn append<S: Resumable>(store: &S, session: &Session, place: Place, chunk: Chunk) -> Result<Answer, ResumeError> {
     let appended = store.append(partial(session), place.offset, chunk).await;
     let (offset, put_off) = match appended.map_err(|error| ResumeError::of_chunk(error, session.grant.size))? {
         Appended::Stored { offset, put_off } => (offset, put_off),
@@ -168,15 +167,15 @@ async fn append<S: Resumable>(
         Appended::Exists => return Err(ResumeRefusal::Exists.into()),
         Appended::Gone => return Err(ResumeRefusal::Gone.into()),
     };
-    let mut response = answers::appended(session, offset);
-    log::note(&mut response, "chunk_bytes", offset - place.offset);
+    let mut answer = answers::appended(session, offset);
+    answer.note("chunk_bytes", offset - place.offset);
     if let Some(cause) = put_off {
-        log::note(&mut response, "part_put_off", cause.to_string());
+        answer.note("part_put_off", cause.to_string());
     }
-    Ok(response)
+    Ok(answer)
 }
 
-async fn find<S: Resumable>(store: &S, session: &Session) -> Result<Response<Body>, ResumeError> {
+async fn find<S: Resumable>(store: &S, session: &Session) -> Result<Answer, ResumeError> {
     match store.standing(partial(session)).await? {
         Standing::Unfinished { offset, said } => Ok(answers::found(session, offset, &said)),
         Standing::Complete { said } => Ok(answers::found(session, session.grant.size, &said)),
@@ -185,7 +184,7 @@ async fn find<S: Resumable>(store: &S, session: &Session) -> Result<Response<Bod
     }
 }
 
-async fn end<S: Resumable>(store: &S, session: &Session) -> Result<Response<Body>, ResumeError> {
+async fn end<S: Resumable>(store: &S, session: &Session) -> Result<Answer, ResumeError> {
     match store.abandon(partial(session)).await? {
         Abandoned::Done => Ok(answers::terminated()),
         Abandoned::Overtaken => Err(ResumeRefusal::Overtaken.into()),
@@ -195,9 +194,4 @@ async fn end<S: Resumable>(store: &S, session: &Session) -> Result<Response<Body
 
 fn partial(session: &Session) -> Partial<'_> {
     Partial { grant: &session.grant, name: session.partial.as_ref() }
-}
-
-/// A header's value. One that is no text reads as something that no header of the protocol may be.
-fn text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-    request.headers().get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"))
 }

@@ -1,12 +1,12 @@
 //! Everything that can go wrong with a roster or group, and the one place that says how it is answered.
 
-use http::{
-    Method, StatusCode,
-    header::{ALLOW, WWW_AUTHENTICATE},
+use http::StatusCode;
+use satchel_core::{
+    jid::BareJid,
+    outcome::{CAUSE, Failure, Field, cause, reason},
+    precondition::PreconditionFailed,
+    problem::Problem,
 };
-use lambda_http::{Body, Response};
-use satchel_aws::{answer, log};
-use satchel_core::{jid::BareJid, precondition::PreconditionFailed, problem::Problem};
 use satchel_rosters::{
     contact::EntriesError,
     edit::EditRefusal,
@@ -139,7 +139,7 @@ fn listed(usernames: &[Username]) -> String {
     if more.is_empty() { names } else { format!("{names} and {} more", more.len()) }
 }
 
-impl RosterFetchError {
+impl Failure for RosterFetchError {
     fn problem(&self) -> Problem {
         let (status, code) = match self {
             Self::NoSuchAddress => (StatusCode::NOT_FOUND, "no_such_address"),
@@ -171,29 +171,24 @@ impl RosterFetchError {
         Problem::new(status, code, self.to_string())
     }
 
-    /// The answer, with what the log line should say beyond it: never a contact or a name.
-    pub(crate) fn answer(&self, method: &Method) -> Response<Body> {
-        let mut response = answer::refusal(method, &self.problem());
+    /// Never a contact or a name.
+    fn fields(&self) -> Vec<Field> {
         match self {
-            Self::Document(cause) => log::note(&mut response, "cause", cause.to_string()),
-            Self::Unshared { left, all, cause } => {
-                log::note(&mut response, "rosters", *all);
-                log::note(&mut response, "rosters_left", left.len());
-                log::note(&mut response, "cause", cause.cause());
-            }
-            Self::HalfDone { cause, .. } | Self::Unverified(cause) => log::note(&mut response, "cause", cause.cause()),
-            other if other.names_nobody() => log::note(&mut response, "reason", other.to_string()),
+            Self::Document(error) => cause(error),
+            Self::Unshared { left, all, cause } => vec![
+                ("rosters".into(), (*all).into()),
+                ("rosters_left".into(), left.len().into()),
+                (CAUSE.into(), cause.cause().into()),
+            ],
+            Self::HalfDone { cause: said, .. } | Self::Unverified(said) => cause(said.cause()),
+            other if other.names_nobody() => reason(other),
             // The code says what it is.
-            _ => {}
+            _ => Vec::new(),
         }
-        match self {
-            Self::Unauthorized => answer::set(&mut response, WWW_AUTHENTICATE, "Basic realm=\"satchel\""),
-            Self::Method(allow) => answer::set(&mut response, ALLOW, allow),
-            _ => {}
-        }
-        response
     }
+}
 
+impl RosterFetchError {
     /// Whether its words have no contact, user or group in them, so that a log may have them.
     const fn names_nobody(&self) -> bool {
         matches!(

@@ -11,8 +11,10 @@ use satchel_rosters::{
 use satchel_store::{Documents, editor::Found};
 
 use crate::{
-    Edit, RosterFetchError, State,
     address::{Address, Target},
+    edit::Edit,
+    error::RosterFetchError,
+    state::State,
 };
 
 /// Rosters that are written at the same time.

@@ -4,23 +4,30 @@
 pub mod address;
 mod config;
 mod contacts;
+mod edit;
 mod error;
 mod groups;
 mod mutual;
+mod one;
 mod state;
 
 use std::time::Duration;
 
-use http::{HeaderValue, Method, StatusCode, header};
-use lambda_http::{Body, Request, RequestExt, Response};
-use satchel_aws::{answer, event, log};
+use bytes::Bytes;
+use http::{
+    Method, StatusCode,
+    header::{self, ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
+};
 use satchel_core::{
+    answer::{Answer, BASIC},
     cors,
+    head::RawHead,
     precondition::{ETag, Preconditions},
 };
 use satchel_store::Documents;
 
-use crate::address::{Address, Resource};
+use address::{Address, Resource};
+use edit::Edit;
 
 pub use config::RosterFetchConfig;
 pub use error::RosterFetchError;
@@ -34,20 +41,18 @@ const EDIT_DEADLINE: Duration = Duration::from_secs(25);
 const METHODS: &str = "OPTIONS, HEAD, GET, PUT, DELETE";
 
 /// Answers one request.
-pub async fn handle<D: Documents>(state: &State<D>, request: Request) -> Response<Body> {
-    let method = request.method().clone();
-    let mut response = match method {
-        Method::OPTIONS => answer::preflight(),
-        Method::GET | Method::HEAD => {
-            answered(within(FETCH_DEADLINE, RosterFetchError::Hangs, fetch(state, &request)).await, &method)
-        }
+pub async fn handle<D: Documents>(state: &State<D>, raw: RawHead, body: Bytes) -> Answer {
+    let answered = match raw.method {
+        Method::OPTIONS => Ok(Answer::preflight()),
+        Method::GET | Method::HEAD => within(FETCH_DEADLINE, RosterFetchError::Hangs, fetch(state, &raw)).await,
         Method::PUT | Method::DELETE => {
-            answered(within(EDIT_DEADLINE, RosterFetchError::Unfinished, edit(state, request)).await, &method)
+            within(EDIT_DEADLINE, RosterFetchError::Unfinished, edit(state, &raw, &body)).await
         }
-        _ => answer::method_not_allowed(&method, METHODS),
+        _ => Ok(Answer::method_not_allowed(&raw.method, METHODS)),
     };
-    cors::allow_editing(response.headers_mut());
-    response
+    let mut answer = answered.unwrap_or_else(|error| refused(&raw.method, &error));
+    cors::allow_editing(answer.response.headers_mut());
+    answer
 }
 
 async fn within<T>(
@@ -58,79 +63,64 @@ async fn within<T>(
     tokio::time::timeout(deadline, work).await.unwrap_or(Err(late))
 }
 
-fn answered(outcome: Result<Response<Body>, RosterFetchError>, method: &Method) -> Response<Body> {
-    outcome.unwrap_or_else(|error| error.answer(method))
+fn refused(method: &Method, error: &RosterFetchError) -> Answer {
+    let answer = Answer::refusal(method, error);
+    match error {
+        RosterFetchError::Unauthorized => answer.with(WWW_AUTHENTICATE, BASIC),
+        RosterFetchError::Method(allow) => answer.with(ALLOW, allow),
+        _ => answer,
+    }
 }
 
-async fn fetch<D: Documents>(state: &State<D>, request: &Request) -> Result<Response<Body>, RosterFetchError> {
-    let address = admitted(state, request)?;
+async fn fetch<D: Documents>(state: &State<D>, raw: &RawHead) -> Result<Answer, RosterFetchError> {
+    let address = admitted(state, raw)?;
     let json = match address.resource {
         Resource::Contacts | Resource::RawContacts => contacts::fetch(state, &address).await?,
         Resource::Groups => groups::fetch(state, &address).await?,
     };
     let etag = ETag::of(&json);
-    let mut response = if conditions(request).not_modified(&etag) {
-        answer::empty(StatusCode::NOT_MODIFIED, "not_modified")
+    let answer = if conditions(raw).not_modified(&etag) {
+        Answer::empty(StatusCode::NOT_MODIFIED, "not_modified")
     } else {
-        let mut response = answer::empty(StatusCode::OK, "fetched");
-        log::note(&mut response, "size_bytes", json.len());
-        answer::set(&mut response, header::CONTENT_TYPE, "application/json");
-        if request.method() == Method::GET {
-            *response.body_mut() = Body::Text(json);
-        }
-        response
+        let mut answer = Answer::empty(StatusCode::OK, "fetched").with(CONTENT_TYPE, "application/json");
+        answer.note("size_bytes", json.len());
+        if raw.method == Method::GET { answer.with_body(json) } else { answer }
     };
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    answer::set(&mut response, header::ETAG, etag.as_str());
-    Ok(response)
+    Ok(answer.with(CACHE_CONTROL, "private, no-cache").with(header::ETAG, etag.as_str()))
 }
 
-async fn edit<D: Documents>(state: &State<D>, request: Request) -> Result<Response<Body>, RosterFetchError> {
-    let address = admitted(state, &request)?;
-    let edit = Edit {
-        deletes: request.method() == Method::DELETE,
-        conditions: conditions(&request),
-        mutual: flag(&request, "mutual")?,
-        body: request.body(),
-    };
+async fn edit<D: Documents>(state: &State<D>, raw: &RawHead, body: &[u8]) -> Result<Answer, RosterFetchError> {
+    let address = admitted(state, raw)?;
+    let deletes = raw.method == Method::DELETE;
+    let edit = Edit { deletes, conditions: conditions(raw), mutual: flag(raw, "mutual")?, body };
     let (created, etag) = match address.resource {
         Resource::RawContacts => return Err(RosterFetchError::Method("OPTIONS, HEAD, GET")),
         Resource::Contacts => contacts::edit(state, address.edited_roster()?, &edit).await?,
         Resource::Groups => groups::edit(state, address.edited_group()?, &edit).await?,
     };
-    let mut response = match (edit.deletes, created) {
-        (true, _) => answer::empty(StatusCode::NO_CONTENT, "removed"),
-        (false, true) => answer::empty(StatusCode::CREATED, "created"),
-        (false, false) => answer::empty(StatusCode::NO_CONTENT, "replaced"),
+    let answer = match (edit.deletes, created) {
+        (true, _) => Answer::empty(StatusCode::NO_CONTENT, "removed"),
+        (false, true) => Answer::empty(StatusCode::CREATED, "created"),
+        (false, false) => Answer::empty(StatusCode::NO_CONTENT, "replaced"),
     };
-    answer::set(&mut response, header::ETAG, etag.as_str());
-    Ok(response)
-}
-
-/// What a request wants changed.
-struct Edit<'a> {
-    deletes: bool,
-    conditions: Preconditions,
-    mutual: bool,
-    body: &'a [u8],
+    Ok(answer.with(header::ETAG, etag.as_str()))
 }
 
 /// Where the request leads, for those who may go there.
-fn admitted<'a, D: Documents>(state: &State<D>, request: &'a Request) -> Result<Address<'a>, RosterFetchError> {
-    if !state.config.callers.admit_header(event::header(request, "authorization")) {
+fn admitted<'a, D: Documents>(state: &State<D>, raw: &'a RawHead) -> Result<Address<'a>, RosterFetchError> {
+    if !state.config.callers.admit_header(raw.header("authorization")) {
         return Err(RosterFetchError::Unauthorized);
     }
-    let public_path = state.config.public_path.as_deref();
-    let address = Address::of(request.raw_http_path(), public_path, event::stage(request));
+    let address = Address::of(&raw.path, state.config.public_path.as_deref(), raw.stage.as_deref());
     address.ok_or(RosterFetchError::NoSuchAddress)
 }
 
-fn conditions(request: &Request) -> Preconditions {
-    Preconditions::new(event::header(request, "if-match"), event::header(request, "if-none-match"))
+fn conditions(raw: &RawHead) -> Preconditions {
+    Preconditions::new(raw.header("if-match"), raw.header("if-none-match"))
 }
 
-fn flag(request: &Request, name: &'static str) -> Result<bool, RosterFetchError> {
-    match event::parameter(request, name) {
+fn flag(raw: &RawHead, name: &'static str) -> Result<bool, RosterFetchError> {
+    match raw.parameter(name) {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
         Some(_) => Err(RosterFetchError::Flag(name)),

@@ -14,9 +14,10 @@ use satchel_rosters::{
 use satchel_store::{Documents, editor::pause};
 
 use crate::{
-    Edit, RosterFetchError, State,
-    contacts::{One, Removal, applied, one},
-    error::MutualProblem,
+    edit::Edit,
+    error::{MutualProblem, RosterFetchError},
+    one::{One, Removal, applied, one},
+    state::State,
 };
 
 /// The two sides of an edit.

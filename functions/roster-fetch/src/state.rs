@@ -1,16 +1,16 @@
 //! What `roster-fetch` keeps while it is warm.
 
 use satchel_aws::{
-    bootstrap::StartError,
-    clock::Clock,
     sdk::{SdkConfig, SdkError},
+    start::StartError,
     storage::Storage,
 };
 use satchel_core::config::ConfigError;
 use satchel_rosters::stored::Rosters;
 use satchel_store::{Documents, editor::Editor};
+use satchel_telemetry::clock::Clock;
 
-use crate::RosterFetchConfig;
+use crate::config::RosterFetchConfig;
 
 /// Everything a request needs, built once per cold start.
 #[derive(Debug, Clone)]

@@ -1,13 +1,11 @@
 //! Everything that can go wrong with a refresh, and the one place that says how it is answered.
 
-use http::{Method, StatusCode, header::WWW_AUTHENTICATE};
-use lambda_http::{Body, Response};
-use satchel_aws::{
-    answer,
-    log::{self, EventFailure},
-    s3_event::S3EventError,
+use http::StatusCode;
+use satchel_aws::s3_event::S3EventError;
+use satchel_core::{
+    outcome::{EventFailure, Failure, Field, cause, reason},
+    problem::Problem,
 };
-use satchel_core::problem::Problem;
 use satchel_store::editor::DocumentError;
 
 use crate::{prosody::Broken, refresh::UsernamesError};
@@ -62,7 +60,7 @@ impl From<Broken> for RosterRefreshError {
     }
 }
 
-impl RosterRefreshError {
+impl Failure for RosterRefreshError {
     fn problem(&self) -> Problem {
         let (status, code) = match self {
             Self::NoSuchAddress => (StatusCode::NOT_FOUND, "no_such_address"),
@@ -82,16 +80,10 @@ impl RosterRefreshError {
         Problem::new(status, code, self.to_string())
     }
 
-    /// The answer, with what the log line should say beyond it.
-    pub(crate) fn answer(&self, method: &Method) -> Response<Body> {
-        let mut response = answer::refusal(method, &self.problem());
+    fn fields(&self) -> Vec<Field> {
         match self {
-            Self::Document(cause) | Self::StillHidden(cause) => log::note(&mut response, "cause", cause.to_string()),
-            other => log::note(&mut response, "reason", other.to_string()),
+            Self::Document(error) | Self::StillHidden(error) => cause(error),
+            other => reason(other),
         }
-        if matches!(self, Self::Unauthorized) {
-            answer::set(&mut response, WWW_AUTHENTICATE, "Basic realm=\"satchel\"");
-        }
-        response
     }
 }

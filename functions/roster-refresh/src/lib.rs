@@ -11,19 +11,24 @@ mod state;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{
-    HeaderValue, Method, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
+    Method, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
-use lambda_http::{Body, Request, RequestExt, Response};
-use prosody::Broken;
-use satchel_aws::{answer, event, log, s3_event};
+use satchel_aws::s3_event;
+use satchel_core::{
+    answer::{Answer, BASIC},
+    head::RawHead,
+    outcome::CAUSE,
+};
 use satchel_rosters::username::Username;
 use satchel_store::Documents;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::refresh::Report;
+use prosody::Broken;
+use refresh::Report;
 
 pub use config::RosterRefreshConfig;
 pub use error::RosterRefreshError;
@@ -33,28 +38,32 @@ pub use state::State;
 const DEADLINE: Duration = Duration::from_secs(25);
 
 /// Answers one request.
-pub async fn handle<D: Documents>(state: &State<D>, request: Request) -> Response<Body> {
-    let method = request.method().clone();
-    match method {
-        Method::OPTIONS => answer::preflight(),
-        Method::POST => refreshed(state, request).await.unwrap_or_else(|error| error.answer(&method)),
-        _ => answer::method_not_allowed(&method, "OPTIONS, POST"),
+pub async fn handle<D: Documents>(state: &State<D>, raw: RawHead, body: Bytes) -> Answer {
+    match raw.method {
+        Method::OPTIONS => Answer::preflight(),
+        Method::POST => refreshed(state, &raw, &body).await.unwrap_or_else(|error| refused(&raw.method, &error)),
+        _ => Answer::method_not_allowed(&raw.method, "OPTIONS, POST"),
     }
 }
 
-async fn refreshed<D: Documents>(state: &State<D>, request: Request) -> Result<Response<Body>, RosterRefreshError> {
-    if !request.raw_http_path().ends_with("/contacts/refresh") {
+fn refused(method: &Method, error: &RosterRefreshError) -> Answer {
+    let answer = Answer::refusal(method, error);
+    if matches!(error, RosterRefreshError::Unauthorized) { answer.with(WWW_AUTHENTICATE, BASIC) } else { answer }
+}
+
+async fn refreshed<D: Documents>(state: &State<D>, raw: &RawHead, body: &[u8]) -> Result<Answer, RosterRefreshError> {
+    if !raw.path.ends_with("/contacts/refresh") {
         return Err(RosterRefreshError::NoSuchAddress);
     }
-    if !state.config.callers.admit_header(event::header(&request, "authorization")) {
+    if !state.config.callers.admit_header(raw.header("authorization")) {
         return Err(RosterRefreshError::Unauthorized);
     }
-    let replaces = match event::parameter(&request, "replace") {
+    let replaces = match raw.parameter("replace") {
         None | Some("false") => false,
         Some("true") => true,
         Some(_) => return Err(RosterRefreshError::Flag),
     };
-    let usernames = refresh::usernames(request.body())?;
+    let usernames = refresh::usernames(body)?;
     let until = Instant::now() + DEADLINE;
     let told = if replaces {
         replace::replace(state, &usernames, until).await?
@@ -65,7 +74,7 @@ async fn refreshed<D: Documents>(state: &State<D>, request: Request) -> Result<R
 }
 
 /// Prosody's own shape, whatever has become of it.
-fn reported(told: Result<Report, Broken>, usernames: usize) -> Response<Body> {
+fn reported(told: Result<Report, Broken>, usernames: usize) -> Answer {
     let (status, code, report) = match &told {
         Ok(report) => (StatusCode::OK, "refreshed", report),
         Err(Broken { failure, report, .. }) => {
@@ -73,17 +82,17 @@ fn reported(told: Result<Report, Broken>, usernames: usize) -> Response<Body> {
             (status, failure.code(), report)
         }
     };
-    let mut response = answer::empty(status, code);
-    *response.body_mut() = Body::Text(report.to_json());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    log::note(&mut response, "usernames", usernames);
-    log::note(&mut response, "updated", report.updated);
-    log::note(&mut response, "errors", report.errors);
+    let mut answer = Answer::empty(status, code)
+        .with(CONTENT_TYPE, "application/json")
+        .with(CACHE_CONTROL, "no-store")
+        .with_body(report.to_json());
+    answer.note("usernames", usernames);
+    answer.note("updated", report.updated);
+    answer.note("errors", report.errors);
     if let Err(Broken { cause: Some(cause), .. }) = told {
-        log::note(&mut response, "cause", cause);
+        answer.note(CAUSE, cause);
     }
-    response
+    answer
 }
 
 /// Handles one event of S3's: the users whose rosters it names are refreshed. What fails is delivered again by Lambda.

@@ -11,7 +11,7 @@ use satchel_rosters::{
 use satchel_store::{Documents, editor::DocumentError};
 use tokio::time::Instant;
 
-use crate::{RosterRefreshError, State, prosody::Broken, refresh::Report};
+use crate::{error::RosterRefreshError, prosody::Broken, refresh::Report, state::State};
 
 /// Seconds after which hidden contacts are shown again by themselves, should this function not get to it: longer than it
 /// may run.

@@ -1,16 +1,16 @@
 //! What `roster-refresh` keeps while it is warm.
 
 use satchel_aws::{
-    bootstrap::StartError,
-    clock::Clock,
     sdk::{SdkConfig, SdkError},
+    start::StartError,
     storage::Storage,
 };
 use satchel_core::config::ConfigError;
 use satchel_rosters::stored::Rosters;
 use satchel_store::{Documents, editor::Editor};
+use satchel_telemetry::clock::Clock;
 
-use crate::{RosterRefreshConfig, prosody::Prosody};
+use crate::{config::RosterRefreshConfig, prosody::Prosody};
 
 /// Everything a request needs, built once per cold start.
 #[derive(Debug, Clone)]

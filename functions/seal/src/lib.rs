@@ -2,17 +2,16 @@
 //! once. Safe when an event comes twice, late, or together with an on-demand seal.
 
 mod config;
+mod state;
 
 use std::time::Duration;
 
 use satchel_aws::{
-    bootstrap::StartError,
-    log::EventFailure,
     s3_event::{self, ObjectCreated, S3EventError},
     sdk::{SdkConfig, SdkError},
-    storage::Storage,
+    start::StartError,
 };
-use satchel_core::{config::FromEnvironment, object_key::StoredObject};
+use satchel_core::{config::FromEnvironment, object_key::StoredObject, outcome::EventFailure};
 use satchel_store::{
     Incoming, Sealing, StoreError,
     sealing::{Sealed, seal},
@@ -20,9 +19,7 @@ use satchel_store::{
 use serde_json::{Value, json};
 
 pub use config::SealConfig;
-
-/// Everything an event needs, built once per cold start.
-pub type State<S = Storage> = satchel_aws::state::State<SealConfig, S>;
+pub use state::State;
 
 /// Lambda's time for one event, less some for the log (template.yaml: 300 s). S3 copies 5 GiB in a minute or so.
 const COPY_DEADLINE: Duration = Duration::from_secs(280);

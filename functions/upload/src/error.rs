@@ -1,17 +1,18 @@
 //! Everything that can go wrong with an upload, and the one place that says how it is answered.
 
-use http::{Method, StatusCode};
-use lambda_http::{Body, Response};
-use satchel_aws::{answer, event::LengthError, log, presign::PresignError, storage::StorageError};
+use http::StatusCode;
+use satchel_aws::presign::PresignError;
 use satchel_core::{
     credential::{Credential, CredentialError},
     digest::DigestError,
+    head::{ContentTypeNotText, LengthError},
+    outcome::{Failure, Field, cause, reason},
     problem::Problem,
     put::PutRefusal,
     route::RouteError,
     upload_path::PathError,
 };
-use satchel_store::{BodyError, CreateError};
+use satchel_store::{BodyError, CreateError, StoreError};
 
 /// Why an upload or deletion failed.
 #[derive(Debug, thiserror::Error)]
@@ -29,8 +30,8 @@ pub enum UploadError {
     #[error(transparent)]
     Digest(#[from] DigestError),
     /// The Content-Type header is not ASCII.
-    #[error("the Content-Type header is not printable ASCII")]
-    ContentTypeNotText,
+    #[error(transparent)]
+    ContentType(#[from] ContentTypeNotText),
     /// Files go into a folder, and no client reaches an S3 that the body could be sent to.
     #[error("files are stored here, and no other address takes the body: send it here, with this PUT's token")]
     KeptBack,
@@ -50,7 +51,7 @@ pub enum UploadError {
     TooLarge(u64),
     /// The store failed.
     #[error("the file store is not available; nothing is lost, try again")]
-    Storage(#[from] StorageError),
+    Storage(#[from] StoreError),
     /// Signing failed.
     #[error("the upload could not be prepared; try again")]
     Presign(#[from] PresignError),
@@ -82,12 +83,12 @@ impl From<PathError> for UploadError {
     }
 }
 
-impl UploadError {
-    pub(crate) fn problem(&self) -> Problem {
+impl Failure for UploadError {
+    fn problem(&self) -> Problem {
         let (status, code) = match self {
             Self::Refused(refusal) => return refusal.problem(),
             Self::Body(error) => return error.problem(),
-            Self::Storage(error) if error.is_full() => return StorageError::full(),
+            Self::Storage(error) if error.is_full() => return StoreError::full(),
             Self::Route(RouteError::NotFound) => (StatusCode::NOT_FOUND, "no_such_address"),
             Self::Route(RouteError::Path(_)) => (StatusCode::BAD_REQUEST, "path_malformed"),
             Self::Length(LengthError::Malformed(_)) => (StatusCode::BAD_REQUEST, "length_malformed"),
@@ -96,7 +97,7 @@ impl UploadError {
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::Digest(DigestError::Mismatch) => (StatusCode::BAD_REQUEST, "digest_mismatch"),
             Self::Digest(_) => (StatusCode::BAD_REQUEST, "digest_malformed"),
-            Self::ContentTypeNotText => (StatusCode::BAD_REQUEST, "content_type_malformed"),
+            Self::ContentType(_) => (StatusCode::BAD_REQUEST, "content_type_malformed"),
             Self::KeptBack => (StatusCode::BAD_REQUEST, "body_required"),
             Self::Exists => (StatusCode::CONFLICT, "file_exists"),
             Self::NotFound => (StatusCode::NOT_FOUND, "file_not_found"),
@@ -106,21 +107,17 @@ impl UploadError {
         Problem::new(status, code, self.to_string())
     }
 
-    /// The answer, with what the log line should say beyond it: the messages that were MACed (never the
-    /// secret or the MAC), or what S3 said.
-    #[must_use]
-    pub fn answer(&self, method: &Method) -> Response<Body> {
-        let mut response = answer::refusal(method, &self.problem());
+    /// The messages that were MACed (never the secret or the MAC), or what S3 said.
+    fn fields(&self) -> Vec<Field> {
         match self {
             // Those of a deletion would hold a secret, and are not there.
             Self::Refused(PutRefusal::MacMismatch { messages, .. }) if !messages.is_empty() => {
                 let messages: Vec<String> = messages.iter().map(|message| Credential::without_jwts(message)).collect();
-                log::note(&mut response, "signed_messages", messages);
+                vec![("signed_messages".into(), messages.into())]
             }
-            Self::Storage(cause) => log::note(&mut response, "cause", cause.to_string()),
-            Self::Presign(cause) => log::note(&mut response, "cause", format!("{cause:?}")),
-            other => log::note(&mut response, "reason", other.to_string()),
+            Self::Storage(error) => cause(error),
+            Self::Presign(error) => cause(format!("{error:?}")),
+            other => reason(other),
         }
-        response
     }
 }

@@ -2,9 +2,8 @@
 //! understands yes (2xx) and no (401, 403) alone: the rest is in headers.
 
 use http::{HeaderName, StatusCode, header::CACHE_CONTROL};
-use lambda_http::{Body, Response};
-use satchel_aws::{answer, log, presign::PresignedUrl};
-use satchel_core::{digest::Sha256Digest, problem::Problem};
+use satchel_aws::presign::PresignedUrl;
+use satchel_core::{answer::Answer, digest::Sha256Digest, problem::Problem};
 
 /// Where a front sends the body: the presigned URL of an upload that is allowed.
 const LOCATION: HeaderName = HeaderName::from_static("x-satchel-location");
@@ -25,32 +24,29 @@ pub(crate) struct Target {
 }
 
 /// To a client: it sends the body there.
-pub(crate) fn redirected(target: &Target) -> Response<Body> {
-    with_checksum(answer::redirect(&target.url, 0), target)
+pub(crate) fn redirected(target: &Target) -> Answer {
+    with_checksum(Answer::redirect(target.url.as_str(), 0), target)
 }
 
 /// To a front: yes.
-pub(crate) fn allowed(target: &Target) -> Response<Body> {
-    let mut response = answer::empty(StatusCode::NO_CONTENT, "redirected");
-    answer::set(&mut response, LOCATION, target.url.as_str());
-    answer::set(&mut response, CACHE_CONTROL, "no-store");
-    with_checksum(response, target)
+pub(crate) fn allowed(target: &Target) -> Answer {
+    let answer = Answer::empty(StatusCode::NO_CONTENT, "redirected");
+    with_checksum(answer.with(LOCATION, target.url.as_str()).with(CACHE_CONTROL, "no-store"), target)
 }
 
 /// To a front: no, with the answer that a client would get.
-pub(crate) fn refused(mut response: Response<Body>, problem: &Problem) -> Response<Body> {
-    answer::set(&mut response, STATUS, problem.status.as_str());
-    answer::set(&mut response, CODE, problem.code);
-    log::note(&mut response, "true_status", problem.status.as_u16());
+pub(crate) fn refused(answer: Answer, problem: &Problem) -> Answer {
+    let mut answer = answer.with(STATUS, problem.status.as_str()).with(CODE, problem.code);
+    answer.note("true_status", problem.status.as_u16());
     if problem.status != StatusCode::UNAUTHORIZED {
-        *response.status_mut() = StatusCode::FORBIDDEN;
+        *answer.response.status_mut() = StatusCode::FORBIDDEN;
     }
-    response
+    answer
 }
 
-fn with_checksum(mut response: Response<Body>, target: &Target) -> Response<Body> {
+fn with_checksum(mut answer: Answer, target: &Target) -> Answer {
     if let Some(checksum) = target.checksum {
-        answer::set(&mut response, CHECKSUM, &checksum.to_base64());
+        answer.set(CHECKSUM, &checksum.to_base64());
     }
-    response
+    answer
 }

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use satchel_aws::{bootstrap, live::Live};
+use satchel_aws::secrets::Live;
 use satchel_core::config::FromEnvironment;
 use satchel_upload::{State, UploadConfig, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let state = Live::load(|lookup| UploadConfig::parse(lookup), State::load, State::with_config).await;
-    bootstrap::serve_live("upload", state, async |state, request| handle(&state, request).await).await
+    let live = Live::load(|lookup| UploadConfig::parse(lookup), State::load, State::with_config).await;
+    let handle = async |state: std::sync::Arc<State>, head, body| handle(&state, head, body).await;
+    satchel_lambda::serve_renewed("upload", live, Live::now, handle).await
 }

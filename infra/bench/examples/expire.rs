@@ -15,10 +15,11 @@ use aws_sdk_s3::{
     primitives::ByteStream,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
-use satchel_aws::{clock::Clock, sdk, state::State};
+use satchel_aws::{sdk, state::State};
 use satchel_core::{config::FromEnvironment, date_time, time::Timestamp};
 use satchel_expire::{ExpireConfig, Options, order::Order};
 use satchel_s3::{Server, ServerOptions, Store};
+use satchel_telemetry::clock::Clock;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},

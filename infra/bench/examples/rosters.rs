@@ -14,10 +14,11 @@ use satchel::{
     settings::Settings,
     stack::{Options, Stack},
 };
-use satchel_aws::{clock::Clock, sdk, storage::PATIENCE};
+use satchel_aws::{sdk, storage::PATIENCE};
 use satchel_core::config::FromEnvironment;
 use satchel_listener::Address;
 use satchel_roster_fetch::{RosterFetchConfig, State, handle};
+use satchel_telemetry::clock::Clock;
 use serde_json::{Map, Value, json};
 
 const CREDENTIALS: &str = "app:benchmark";

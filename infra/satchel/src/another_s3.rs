@@ -5,8 +5,9 @@ use std::{
     time::Duration,
 };
 
-use satchel_aws::{sink::Sink, storage::Storage};
-use satchel_telemetry::{level::Level, line::REASON};
+use satchel_aws::storage::Storage;
+use satchel_core::outcome::REASON;
+use satchel_telemetry::{level::Level, sink::Sink};
 use tokio::{task::JoinHandle, time::timeout};
 use url::Url;
 

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use satchel_telemetry::line::{CAUSE, Line};
+use satchel_core::outcome::CAUSE;
+use satchel_telemetry::line::Line;
 
 /// Hours that are remembered.
 pub const HOURS: u64 = 24;
@@ -130,13 +131,10 @@ fn reason(line: &Line) -> String {
 
 #[cfg(test)]
 mod tests {
-    use http::{Method, StatusCode};
-    use satchel_aws::{
-        answer,
-        log::{self, Seen},
-    };
-
     use super::*;
+    use http::{Method, StatusCode};
+    use satchel_aws::{answer, log};
+    use satchel_telemetry::arrival::Seen;
 
     const DAY: u64 = HOURS * HOUR;
 

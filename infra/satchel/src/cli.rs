@@ -4,14 +4,10 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 use rustix::{fs::Mode, process::umask};
-use satchel_aws::{
-    bootstrap::{BAD_CONFIGURATION, environment},
-    clock::Clock,
-    log,
-    storage::PATIENCE,
-};
+use satchel_aws::{log, storage::PATIENCE};
+use satchel_lambda::BAD_CONFIGURATION;
 use satchel_listener::Address;
-use satchel_telemetry::level::Level;
+use satchel_telemetry::{clock::Clock, environment::environment, level::Level};
 use sd_notify::NotifyState;
 use tokio::{
     runtime::Runtime,

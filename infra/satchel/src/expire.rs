@@ -5,11 +5,7 @@ mod table;
 
 use std::{io::IsTerminal, path::Path};
 
-use satchel_aws::{
-    clock::Clock,
-    log::{self, Seen},
-    state::State,
-};
+use satchel_aws::{log, state::State};
 use satchel_core::config::FromEnvironment;
 use satchel_expire::{
     ExpireConfig, Options,
@@ -18,6 +14,7 @@ use satchel_expire::{
 };
 use satchel_s3::OpenError;
 use satchel_store::Upkeep;
+use satchel_telemetry::{arrival::Seen, clock::Clock};
 
 use crate::{
     cli::Arguments,
@@ -40,7 +37,7 @@ const LINE_EVERY: u64 = 10_000;
 /// See [`StackError`]; nothing was deleted then, unless by lifecycle rules or before a stack that was asked has ended.
 pub async fn expire(arguments: &Arguments, dry_run: bool) -> Result<bool, StackError> {
     let seen = Seen::of_event("expire", request_id());
-    let settings = Settings::load(&arguments.data, satchel_aws::bootstrap::environment)?;
+    let settings = Settings::load(&arguments.data, satchel_telemetry::environment::environment)?;
     let order = Order { dry_run };
     let config = ExpireConfig::parse(|name| settings.given(name))?;
     let summary = if !settings.embedded() {

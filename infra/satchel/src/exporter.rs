@@ -166,10 +166,10 @@ fn signed(value: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use http::{Method, StatusCode};
-    use satchel_aws::{answer, log::Seen};
-
     use super::*;
+    use http::{Method, StatusCode};
+    use satchel_aws::answer;
+    use satchel_telemetry::arrival::Seen;
 
     #[test]
     fn every_metric_is_exposed_in_both_formats() {

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use http::{Method, request::Parts};
 use lambda_http::{Body, Request, Response};
-use satchel_aws::{clock::Clock, log::Seen, presign::Presigner, sdk::SdkConfig, state::State};
+use satchel_aws::{presign::Presigner, sdk::SdkConfig, state::State};
 use satchel_component::ComponentConfig;
 use satchel_core::{
     basic::Callers,
@@ -15,6 +15,7 @@ use satchel_download::DownloadConfig;
 use satchel_expire::ExpireConfig;
 use satchel_resume::{ResumeConfig, limits::Limits};
 use satchel_seal::SealConfig;
+use satchel_telemetry::{arrival::Seen, clock::Clock};
 use satchel_upload::UploadConfig;
 
 use crate::{

@@ -5,15 +5,14 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use satchel_aws::log::Seen;
-use satchel_telemetry::line::Line;
+use satchel_telemetry::{arrival::Seen, line::Line};
 
 use crate::{
     chronicle::{Chronicle, Counts, Refusal},
     exporter::Exporter,
 };
 
-pub use satchel_aws::sink::Sink;
+pub use satchel_telemetry::sink::Sink;
 
 /// The one place that lines are written to.
 #[derive(Debug)]

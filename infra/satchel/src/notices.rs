@@ -1,9 +1,11 @@
 //! What the process says besides the lines of requests and events: for people as it always was, for programs as lines.
 
-use satchel_aws::log::{self, Seen};
+use satchel_aws::log;
+use satchel_core::outcome::REASON;
 use satchel_telemetry::{
+    arrival::Seen,
     level::Level,
-    line::{self, Line, REASON},
+    line::{self, Line},
 };
 use serde_json::Value;
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use http::{Method, header::AUTHORIZATION, request::Parts};
 use lambda_http::{Body, Request, Response};
-use satchel_aws::{clock::Clock, log::Seen};
 use satchel_core::config::{ConfigError, FromEnvironment};
 use satchel_roster_fetch::{RosterFetchConfig, address::Address};
 use satchel_roster_refresh::RosterRefreshConfig;
 use satchel_s3::Receiver;
+use satchel_telemetry::{arrival::Seen, clock::Clock};
 use serde_json::json;
 
 use crate::{

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use satchel_aws::log::Seen;
 use satchel_s3::{ObjectCreated, Receiver};
+use satchel_telemetry::arrival::Seen;
 use serde_json::{Value, json};
 
 use crate::{functions::Functions, gateway::event::request_id, journal::Journal};

@@ -9,9 +9,10 @@ use std::{
     time::Duration,
 };
 
-use satchel_aws::{clock::Clock, storage::Storage};
+use satchel_aws::storage::Storage;
 use satchel_listener::Address;
 use satchel_s3::{Requests, Store};
+use satchel_telemetry::clock::Clock;
 use tokio::task::JoinHandle;
 
 use crate::{

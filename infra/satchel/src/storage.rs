@@ -2,12 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use satchel_aws::clock::Clock;
+use satchel_core::outcome::REASON;
 use satchel_s3::{Notice, Rebuilt, Store, StoreOptions, Trouble, rebuild};
-use satchel_telemetry::{
-    level::Level,
-    line::{Line, REASON},
-};
+use satchel_telemetry::{clock::Clock, level::Level, line::Line};
 use tokio::runtime::Handle;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::{env, ffi::OsStr, fs, io::ErrorKind, path::Path, time::Duration};
 
-use satchel_aws::bootstrap::environment;
+use satchel_telemetry::environment::environment;
 use sd_notify::NotifyState;
 
 use crate::health::Checkup;

@@ -106,14 +106,12 @@ fn visible(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use http::{Method, StatusCode};
-    use satchel_aws::{
-        answer,
-        log::{self, EventFailure, Seen},
-    };
-    use serde_json::json;
-
     use super::*;
+    use http::{Method, StatusCode};
+    use satchel_aws::{answer, log};
+    use satchel_core::outcome::EventFailure;
+    use satchel_telemetry::arrival::Seen;
+    use serde_json::json;
 
     fn line(status: StatusCode, name: &str) -> Line {
         let mut response = answer::empty(status, "a_code");

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use satchel_aws::clock::Clock;
 use satchel_listener::{Peer, Terms};
+use satchel_telemetry::clock::Clock;
 
 use crate::{
     gateway::{proxies::TrustedProxies, unreadable},

@@ -3,11 +3,11 @@
 pub(crate) mod commands;
 
 use futures_util::future::try_join_all;
-use lambda_http::{Body, Response};
-use satchel_aws::log;
 use satchel_core::{
+    answer::Answer,
     grant::OwnerId,
     object_key::{Key, StoredObject},
+    outcome::CAUSE,
     purpose::Purpose,
     upload_path::UploadPath,
 };
@@ -25,15 +25,15 @@ use commands::{Chat, Command, FileNumber, OwnFile, SHOWN};
 const MAX_PAGES: usize = 10;
 
 /// Answers a message.
-pub(crate) async fn answer<S: Shelf>(state: &State<S>, chat: &Chat, public_url: &str) -> Response<Body> {
+pub(crate) async fn answer<S: Shelf>(state: &State<S>, chat: &Chat, public_url: &str) -> Answer {
     let replied = reply(state, chat, public_url).await;
     let (code, text) = replied.as_ref().map_or_else(|_| ("storage_unavailable", commands::unavailable()), Clone::clone);
     let body = json!({ "kind": "message", "type": chat.kind.as_str(), "body": text }).to_string();
-    let mut response = ok(code, JSON, body);
+    let mut answer = ok(code, JSON, body);
     if let Err(cause) = replied {
-        log::note(&mut response, "cause", cause.to_string());
+        answer.note(CAUSE, cause.to_string());
     }
-    response
+    answer
 }
 
 async fn reply<S: Shelf>(

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use satchel_core::{
-    grant::UploadId,
     retention::Retention,
     secret::{Secret, Secrets},
+    time::Timestamp,
 };
 use serde_json::json;
 
@@ -40,8 +40,7 @@ fn envelope(from: &str, to: &str, kind: &str, stanza: &str) -> Vec<u8> {
 }
 
 fn decided(body: &[u8]) -> Result<Decision, EnvelopeError> {
-    let chance = Chance { slot: [0; 18], upload: UploadId::from_random([0; 9]) };
-    decide(&Envelope::parse(body)?, &policy(), NOW, &chance)
+    decide(&Envelope::parse(body)?, &policy(), &Moment { now: NOW, random: [0; 27] })
 }
 
 fn iq(payload: &str) -> String {

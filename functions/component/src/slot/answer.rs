@@ -1,6 +1,6 @@
 //! Requests for slots, and what they are answered with.
 
-use satchel_core::{secret::Secret, time::Timestamp};
+use satchel_core::{moment::Moment, secret::Secret, time::Timestamp};
 
 use crate::{
     reply::Reply,
@@ -14,7 +14,7 @@ use super::{
     attempt::Attempt,
     domains::Service,
     front,
-    granting::{self, Chance, Slot},
+    granting::{self, Slot},
     policy::{SlotPolicy, component_host},
     refusal::SlotRefusal,
     request::{PutAddress, UploadNamespace},
@@ -90,10 +90,9 @@ pub fn decide_question(
     namespace: UploadNamespace,
     question: &Question,
     policy: &SlotPolicy,
-    now: Timestamp,
-    chance: &Chance,
+    moment: &Moment,
 ) -> Result<GrantedSlot, RefusedSlot> {
-    match slot_for(&exchange, namespace, question, policy, now, chance) {
+    match slot_for(&exchange, namespace, question, policy, moment) {
         Ok(slot) => Ok(GrantedSlot { slot, exchange, namespace }),
         Err(refusal) => {
             let stanza = exchange.error(&namespace.error(&refusal));
@@ -109,11 +108,10 @@ fn slot_for(
     namespace: UploadNamespace,
     question: &Question,
     policy: &SlotPolicy,
-    now: Timestamp,
-    chance: &Chance,
+    moment: &Moment,
 ) -> Result<Slot, SlotRefusal> {
     let component = component_host(&exchange.to)?;
     let service = Service::Component(component.domain());
     let request = namespace.request(&question.payload, &exchange.from, service)?;
-    granting::decide(&request, policy, now, chance)
+    granting::decide(&request, policy, moment)
 }

@@ -98,10 +98,11 @@ pub fn token(slot: &Slot, from: &str, secret: &Secret, now: Timestamp) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slot::{AllowedDomains, Chance, Service, SlotPolicy, SlotRequest, decide};
+    use crate::slot::{AllowedDomains, Service, SlotPolicy, SlotRequest, decide};
     use satchel_core::{
         credential::Credential,
-        grant::{Grant, UploadId},
+        grant::Grant,
+        moment::Moment,
         put::{self, PutPolicy, PutRequest},
         retention::Retention,
         token_id::TokenId,
@@ -128,7 +129,9 @@ mod tests {
             purpose: satchel_core::purpose::Purpose::Message,
             expire_before: None,
         };
-        decide(&request, &policy, NOW, &Chance { slot: [0xff; 18], upload: UploadId::from_random([0; 9]) }).unwrap()
+        let mut random = [0xff; 27];
+        random[..9].fill(0);
+        decide(&request, &policy, &Moment { now: NOW, random }).unwrap()
     }
 
     fn urls_of(slot: &Slot) -> Result<[String; 2], SlotRefusal> {

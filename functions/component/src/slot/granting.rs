@@ -3,7 +3,8 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use satchel_core::{
     content_type::ContentType,
-    grant::{Grant, OwnerId, UploadId},
+    grant::{Grant, OwnerId},
+    moment::Moment,
     object_key::Key,
     purpose::Purpose,
     retention::Retention,
@@ -32,15 +33,6 @@ pub struct SlotRequest<'a> {
     pub expire_before: Option<Timestamp>,
 }
 
-/// Randomness for one slot.
-#[derive(Debug, Clone, Copy)]
-pub struct Chance {
-    /// Makes the address impossible to guess (XEP-0363, section 9.1).
-    pub slot: [u8; 18],
-    /// Tells uploads apart.
-    pub upload: UploadId,
-}
-
 /// A slot, as far as it can be made without signing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {
@@ -64,24 +56,19 @@ impl Slot {
 ///
 /// # Errors
 /// See [`SlotRefusal`].
-pub fn decide(
-    request: &SlotRequest<'_>,
-    policy: &SlotPolicy,
-    now: Timestamp,
-    chance: &Chance,
-) -> Result<Slot, SlotRefusal> {
+pub fn decide(request: &SlotRequest<'_>, policy: &SlotPolicy, moment: &Moment) -> Result<Slot, SlotRefusal> {
     let owner = policy.account(request.from, request.service)?;
     let size = size(request.size, policy.max_size)?;
     let file_name = request.file_name.ok_or(SlotRefusal::FileNameMissing)?;
     let owner = OwnerId::of_bare_jid(owner.as_str(), policy.owner_keys.current());
-    let slot = slot_name(owner, chance, policy.offered(request.purpose)?);
+    let slot = slot_name(owner, moment, policy.offered(request.purpose)?);
     let grant = Grant {
         path: UploadPath::from_segments([slot.as_str(), file_name]).map_err(SlotRefusal::FileName)?,
         size,
         content_type: ContentType::parse(request.content_type.unwrap_or_default())?,
-        expires: expires(request, &policy.retention, now)?,
+        expires: expires(request, &policy.retention, moment.now)?,
         owner: Some(owner),
-        id: chance.upload,
+        id: moment.upload_id(),
         token: None,
     };
     let key = Key::of_grant(&grant).map_err(SlotRefusal::FileName)?;
@@ -89,8 +76,8 @@ pub fn decide(
 }
 
 /// `<owner>.<random>` and the purpose: one person's files can be listed without an index, and no address be guessed.
-fn slot_name(owner: OwnerId, chance: &Chance, purpose: Purpose) -> String {
-    let random = BASE64_URL_SAFE_NO_PAD.encode(chance.slot);
+fn slot_name(owner: OwnerId, moment: &Moment, purpose: Purpose) -> String {
+    let random = BASE64_URL_SAFE_NO_PAD.encode(moment.slot());
     format!("{}{random}{}", owner.slot_prefix(), purpose.slot_suffix())
 }
 
@@ -154,8 +141,9 @@ mod tests {
     }
 
     fn decided(request: &SlotRequest<'_>, policy: &SlotPolicy) -> Result<Slot, SlotRefusal> {
-        let chance = Chance { slot: [0xff; 18], upload: UploadId::from_random([0; 9]) };
-        decide(request, policy, NOW, &chance)
+        let mut random = [0xff; 27];
+        random[..9].fill(0);
+        decide(request, policy, &Moment { now: NOW, random })
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod request;
 pub use answer::{GrantedSlot, RefusedSlot, decide_question};
 pub use attempt::Attempt;
 pub use domains::{AllowedDomains, Service};
-pub use granting::{Chance, Slot, SlotRequest, decide};
+pub use granting::{Slot, SlotRequest, decide};
 pub use policy::{SlotPolicy, component_host, offered_purposes};
 pub use refusal::SlotRefusal;
 pub use request::{PURPOSE, PutAddress, UploadNamespace};

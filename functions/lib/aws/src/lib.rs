@@ -1,23 +1,15 @@
-//! Adapters between Satchel's decisions and the world: S3, signing, Lambda's events and runtime.
+//! AWS: settings and credentials as any AWS tool finds them, S3 as a store, presigned URLs, secrets that are kept there.
+//!
+//! Knows neither Lambda nor HTTP answers nor any one function. Begin at [`storage`], S3 behind the traits of `satchel-store`;
+//! [`presign`] signs what clients send to S3 themselves, [`sdk`] reads AWS's settings, `secrets` what a function must not have
+//! in its environment, and [`state`] is what a function keeps of all this while it is warm.
 
-pub mod answer;
-pub mod bootstrap;
-pub mod clock;
-mod cloudwatch;
-mod edge;
-pub mod event;
-pub mod invocation;
-mod lambda_notices;
-#[cfg(feature = "secrets")]
-pub mod live;
-pub mod log;
 pub mod presign;
-pub mod received;
 mod s3_client;
 pub mod s3_event;
 pub mod sdk;
 #[cfg(feature = "secrets")]
-pub mod secret_store;
-pub mod sink;
+pub mod secrets;
+pub mod start;
 pub mod state;
 pub mod storage;

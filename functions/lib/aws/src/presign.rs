@@ -10,10 +10,9 @@ use std::{
 use aws_config::SdkConfig;
 use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use http::Method;
-use satchel_core::{config::S3Config, digest::Sha256Digest, time::Timestamp};
+use satchel_core::{config::S3Config, digest::Sha256Digest, outcome, time::Timestamp};
 
 use crate::{
-    log,
     s3_client::{self, LazyClient},
     storage::Storage,
 };
@@ -46,7 +45,7 @@ pub struct PresignError(String);
 
 impl PresignError {
     fn of(error: impl Error) -> Self {
-        Self(log::chain(&error))
+        Self(outcome::chain(&error))
     }
 }
 

@@ -22,7 +22,7 @@ use satchel_core::base_url::{BaseUrl, BaseUrlError};
 use url::{Host, Url};
 use webpki::anchor_from_trusted_cert;
 
-use crate::bootstrap::environment;
+use satchel_telemetry::environment::environment;
 
 /// Certificates that count instead of the machine's, which aws-config does not read.
 const CA_BUNDLE: &str = "AWS_CA_BUNDLE";

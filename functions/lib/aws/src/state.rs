@@ -4,12 +4,12 @@ use satchel_core::{
     config::{ConfigError, Configuration},
     time::Timestamp,
 };
+use satchel_telemetry::clock::Clock;
 
 use crate::{
-    bootstrap::StartError,
-    clock::Clock,
     presign::Presigner,
     sdk::{SdkConfig, SdkError},
+    start::StartError,
     storage::Storage,
 };
 

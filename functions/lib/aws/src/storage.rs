@@ -7,6 +7,8 @@ mod documents;
 mod entries;
 mod error;
 pub mod objects;
+mod patience;
+mod probing;
 pub mod report;
 pub mod resumable;
 mod sealing;
@@ -34,12 +36,9 @@ use satchel_core::{
     time::Timestamp,
     upload_path::UploadPath,
 };
+use satchel_telemetry::{clock::Clock, sink::Sink};
 
-use crate::{
-    clock::Clock,
-    s3_client::{self, DEADLINE, LazyClient, within},
-    sink::Sink,
-};
+use crate::s3_client::{self, DEADLINE, LazyClient, within};
 
 pub use error::StorageError;
 pub use satchel_store::{Creation, Incoming, Promotion, Stored};

@@ -2,6 +2,7 @@
 //! and the request as arguments and answers with a value. The shells around it are
 //! `satchel-aws` (S3, signing, Lambda) and the functions themselves.
 
+pub mod answer;
 pub mod base_url;
 pub mod basic;
 pub mod checksum;
@@ -13,11 +14,14 @@ pub mod date_time;
 pub mod digest;
 pub mod expiry;
 pub mod grant;
+pub mod head;
 pub mod jid;
 pub mod jwt;
 pub mod mac;
 pub mod metadata;
+pub mod moment;
 pub mod object_key;
+pub mod outcome;
 pub mod precondition;
 pub mod problem;
 pub mod purpose;

@@ -24,9 +24,10 @@ pub enum Resource {
 }
 
 /// Whether something before us may have decoded the path already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PathEncoding {
     /// As the client sent it: REST APIs and Function URLs.
+    #[default]
     AsSent,
     /// Perhaps decoded: HTTP APIs (payload format 2.0).
     PerhapsDecoded,

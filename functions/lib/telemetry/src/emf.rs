@@ -3,14 +3,29 @@
 
 use serde_json::{Map, Number, Value, json};
 
-use crate::metrics::{Measure, Unit};
+use crate::{
+    line::Line,
+    metrics::{Measure, Unit, measures},
+};
 
 /// The dimension of metrics that are counted by outcome. Its values are the stable codes: some dozens.
 const CODE: &str = "code";
 
+/// A line as one JSON object, without a line feed. With a namespace CloudWatch reads metrics from it.
+#[must_use]
+pub fn json(line: &Line, namespace: Option<&str>) -> String {
+    let mut members = line.members();
+    if let Some(namespace) = namespace {
+        let measures: Vec<Measure> = measures(line).collect();
+        annotate(&mut members, &measures, namespace, line.at);
+    }
+    // Not by way of Display, which takes three times as long.
+    serde_json::to_string(&members).unwrap_or_else(|error| unreachable!("names are text: {error}"))
+}
+
 /// Makes a line a document of the format: metadata in `_aws`, and each metric as a member of its own. `line` has the
 /// outcome in `code`; a line that measures nothing stays as it is.
-pub fn annotate(line: &mut Map<String, Value>, measures: &[Measure], namespace: &str, milliseconds_since_epoch: u64) {
+fn annotate(line: &mut Map<String, Value>, measures: &[Measure], namespace: &str, milliseconds_since_epoch: u64) {
     let plain: Vec<&Measure> = measures.iter().filter(|measure| !measure.metric.by_code).collect();
     let by_code: Vec<&Measure> = measures.iter().filter(|measure| measure.metric.by_code).collect();
     // The empty set is the sum over all codes, which alarms need.
@@ -52,8 +67,12 @@ fn number(value: f64) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use http::{Method, StatusCode};
+
     use super::*;
-    use crate::metrics::METRICS;
+    use crate::{level::Level, metrics::METRICS};
 
     fn measure(name: &str, value: f64) -> Measure {
         Measure { metric: METRICS.iter().find(|metric| metric.name == name).unwrap(), value }
@@ -93,5 +112,25 @@ mod tests {
             assert_eq!(number(value).to_string(), text);
         }
         assert_eq!(number(f64::NAN), Value::Null, "and never break the line");
+    }
+
+    #[test]
+    fn metrics_are_there_for_those_who_name_a_namespace() {
+        let stored = Line {
+            at: 1_700_000_000_007,
+            level: Level::Info,
+            function: "upload",
+            request_id: "7bed".into(),
+            cold_start: false,
+            method: Some(Method::PUT),
+            status: Some(StatusCode::CREATED),
+            code: "stored",
+            duration: Duration::ZERO,
+            fields: vec![("size_bytes".into(), json!(5))],
+        };
+        assert!(!super::json(&stored, None).contains("_aws"));
+        let json: Value = serde_json::from_str(&super::json(&stored, Some("Satchel"))).unwrap();
+        assert_eq!((&json["uploads"], &json["upload_bytes"]), (&json!(1), &json!(5)));
+        assert_eq!(json["_aws"]["Timestamp"], 1_700_000_000_007_u64);
     }
 }

@@ -1,25 +1,17 @@
 //! One request or event, once it is over: the one record that log lines, metrics and the status page are made of. Tokens,
 //! presigned URLs, bodies and JIDs never get here.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use http::{Method, StatusCode};
-use satchel_core::{date_time, time::Timestamp};
+use satchel_core::{
+    date_time,
+    outcome::{Field, REASON},
+    time::Timestamp,
+};
 use serde_json::{Map, Value, json};
 
-use crate::{
-    emf,
-    level::Level,
-    metrics::{self, Measure},
-};
-
-/// What a function has noted, under its name.
-pub type Field = (Cow<'static, str>, Value);
-
-/// The field that says what has failed.
-pub const CAUSE: &str = "cause";
-/// The field that says why a request was refused.
-pub const REASON: &str = "reason";
+use crate::level::Level;
 
 /// One request or event.
 #[derive(Debug, Clone)]
@@ -59,25 +51,9 @@ impl Line {
         self.level >= Level::Warn
     }
 
-    /// What it adds to each metric.
-    pub fn measures(&self) -> impl Iterator<Item = Measure> {
-        metrics::measures(self)
-    }
-
-    /// One JSON object, without a line feed. With a namespace CloudWatch reads metrics from it.
+    /// Its members, as one JSON object has them. Fields come first, so that none takes the place of what every line has.
     #[must_use]
-    pub fn to_json(&self, namespace: Option<&str>) -> String {
-        let mut members = self.members();
-        if let Some(namespace) = namespace {
-            let measures: Vec<Measure> = self.measures().collect();
-            emf::annotate(&mut members, &measures, namespace, self.at);
-        }
-        // Not by way of Display, which takes three times as long.
-        serde_json::to_string(&members).unwrap_or_else(|error| unreachable!("names are text: {error}"))
-    }
-
-    /// Fields come first, so that none takes the place of what every line has.
-    fn members(&self) -> Map<String, Value> {
+    pub fn members(&self) -> Map<String, Value> {
         let fields = self.fields.iter().map(|(name, value)| (name.clone().into_owned(), value.clone()));
         let mut members: Map<String, Value> = fields.collect();
         let mut set = |name: &str, value: Value| drop(members.insert(name.to_owned(), value));
@@ -121,6 +97,10 @@ pub fn milliseconds(duration: Duration) -> f64 {
 mod tests {
     use super::*;
 
+    fn to_json(line: &Line) -> String {
+        Value::from(line.members()).to_string()
+    }
+
     fn line(fields: Vec<Field>) -> Line {
         Line {
             at: 1_700_000_000_007,
@@ -138,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_line_is_one_object_with_the_fields_beside_what_every_line_has() {
-        let json = line(vec![("size_bytes".into(), json!(5)), ("name".into(), json!("two\nlines"))]).to_json(None);
+        let json = to_json(&line(vec![("size_bytes".into(), json!(5)), ("name".into(), json!("two\nlines"))]));
         let expected = json!({
             "timestamp": "2023-11-14T22:13:20.007Z", "level": "INFO", "function": "upload", "request_id": "7bed",
             "cold_start": true, "method": "PUT", "status": 201, "code": "stored", "duration_ms": 1.235,
@@ -151,25 +131,16 @@ mod tests {
     #[test]
     fn a_field_never_takes_the_place_of_what_every_line_has() {
         for name in ["timestamp", "level", "function", "request_id", "cold_start", "code", "duration_ms", "status"] {
-            let json = line(vec![(name.into(), json!("other"))]).to_json(None);
-            assert_eq!(json, line(Vec::new()).to_json(None), "{name}");
+            let json = to_json(&line(vec![(name.into(), json!("other"))]));
+            assert_eq!(json, to_json(&line(Vec::new())), "{name}");
         }
     }
 
     #[test]
     fn events_have_neither_method_nor_status() {
         let event = Line { method: None, status: None, ..line(Vec::new()) };
-        let json: Value = serde_json::from_str(&event.to_json(None)).unwrap();
+        let json: Value = serde_json::from_str(&to_json(&event)).unwrap();
         assert!(json.get("method").is_none() && json.get("status").is_none());
-    }
-
-    #[test]
-    fn metrics_are_there_for_those_who_name_a_namespace() {
-        let stored = line(vec![("size_bytes".into(), json!(5))]);
-        assert!(!stored.to_json(None).contains("_aws"));
-        let json: Value = serde_json::from_str(&stored.to_json(Some("Satchel"))).unwrap();
-        assert_eq!((&json["uploads"], &json["upload_bytes"]), (&json!(1), &json!(5)));
-        assert_eq!(json["_aws"]["Timestamp"], 1_700_000_000_007_u64);
     }
 
     #[test]

@@ -27,9 +27,12 @@ use hyper::{
     Request, Response,
     body::{Frame, Incoming},
 };
-use satchel_core::problem::{PROBLEM_JSON, Problem};
+use satchel_core::{
+    outcome::REASON,
+    problem::{PROBLEM_JSON, Problem},
+};
 use satchel_listener::{Listener, Patience, Terms};
-use satchel_telemetry::{level::Level, line::REASON};
+use satchel_telemetry::level::Level;
 
 use crate::{housekeeping::Housekeeper, journal::Journal, notices::notice, running::Running};
 

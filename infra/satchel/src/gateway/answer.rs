@@ -8,15 +8,11 @@ use http::{Method, StatusCode};
 use http_body_util::{Either, Full, StreamBody};
 use hyper::{Response, body::Frame};
 use lambda_http::Body;
-use satchel_aws::{
-    answer::refusal,
-    event,
-    log::{self, Seen},
-    storage::StorageError,
-};
+use satchel_aws::{answer::refusal, event, log, storage::StorageError};
 use satchel_core::problem::Problem;
 use satchel_listener::Unreadable;
 use satchel_store::{Pieces, StoreError};
+use satchel_telemetry::arrival::Seen;
 
 use super::{
     body::BodyError,

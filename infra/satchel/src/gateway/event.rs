@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderValue, Version, header::HOST, request::Parts};
 use lambda_http::{
     Body, Request, RequestExt, aws_lambda_events::apigw::ApiGatewayProxyRequestContext, request::RequestContext,
 };
-use satchel_aws::{log::Seen, received};
+use satchel_lambda::received;
+use satchel_telemetry::arrival::Seen;
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 

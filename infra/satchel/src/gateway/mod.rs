@@ -25,10 +25,11 @@ use http_body_util::Either;
 use hyper::{Request, Response, body::Incoming};
 use lambda_http::Body;
 use proxies::{Client, TrustedProxies};
-use satchel_aws::log::{self, Seen};
+use satchel_aws::log;
 use satchel_core::time::Timestamp;
 use satchel_listener::Peer;
 use satchel_resume::limits::EVENT_BODY_BYTES;
+use satchel_telemetry::arrival::Seen;
 use turns::Turns;
 
 use crate::{delivery::Delivery, functions::Functions, journal::Journal, status::Status};

@@ -8,6 +8,7 @@ pub mod shelves;
 
 use std::sync::Arc;
 
+use access::AccessError;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
@@ -19,26 +20,24 @@ use http::{
 };
 use http_body_util::Full;
 use hyper::Response;
-use satchel_aws::{
-    answer,
-    log::{self, Seen},
-};
+use satchel_aws::{answer, log};
 use satchel_core::{
     basic::Callers,
     problem::{PROBLEM_JSON, Problem},
     route::Route,
 };
 use satchel_listener::Peer;
+use satchel_telemetry::arrival::Seen;
 use serde_json::json;
+use shelves::Shelves;
 
 use crate::{
     gateway::event::request_id,
     health::{Checkup, Health},
     journal::Journal,
 };
-use access::AccessError;
+
 pub use page::Facts;
-use shelves::Shelves;
 
 const METRICS: &str = "/metrics";
 /// Where the page is.

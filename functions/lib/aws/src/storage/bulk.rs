@@ -1,11 +1,9 @@
 //! Many objects at once: listing, looking, deleting in batches, for work that nobody waits for. It is more patient with
 //! an S3 that is busy (`SlowDown`, 503) than requests that a client waits for.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use aws_sdk_s3::{
-    Config,
-    config::{retry::RetryConfig, timeout::TimeoutConfig},
     operation::delete_objects::DeleteObjectsOutput,
     primitives::DateTime,
     types::{Delete, MultipartUpload, Object, ObjectIdentifier},
@@ -13,14 +11,9 @@ use aws_sdk_s3::{
 use satchel_core::{date_time, object_key::Key, time::Timestamp};
 use satchel_store::{Doomed, Fate, Inventory, Listed, Looked, Page, Unfinished, Upkeep, report::Report};
 
-use super::{Storage, StorageError, back_off, error::OfS3, failed, read_metadata, report::S3Parts, status};
-
-const TRIES: u32 = 8;
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-/// All tries of one request together.
-const DEADLINE: Duration = Duration::from_secs(40);
+use super::{
+    Storage, StorageError, back_off, error::OfS3, failed, patience::patient, read_metadata, report::S3Parts, status,
+};
 
 /// How often keys that S3 was too busy for are tried again within a batch.
 const BATCH_TRIES: u32 = 4;
@@ -158,14 +151,6 @@ impl BatchAnswer {
             None => (false, Fate::Failed("S3's answer does not mention it".into())),
         }
     }
-}
-
-/// Waits and tries again where S3 is busy or does not answer.
-pub(super) fn patient() -> aws_sdk_s3::config::Builder {
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(DEADLINE);
-    let retry = RetryConfig::standard().with_max_attempts(TRIES);
-    let retry = retry.with_initial_backoff(FIRST_PAUSE).with_max_backoff(LONGEST_PAUSE);
-    Config::builder().timeout_config(timeouts.build()).retry_config(retry)
 }
 
 fn of_listing(object: Object) -> Option<Listed> {

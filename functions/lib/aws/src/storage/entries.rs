@@ -1,13 +1,9 @@
 //! The index of expiries, written with each upload that needs an entry.
 
-use satchel_core::{expiry::Entry, grant::Grant};
-use satchel_telemetry::{
-    level::Level,
-    line::{Line, REASON},
-};
+use satchel_core::{expiry::Entry, grant::Grant, outcome::REASON};
+use satchel_telemetry::{arrival::Seen, level::Level, line::Line};
 
 use super::{Storage, StorageError, failed};
-use crate::log::Seen;
 
 impl Storage {
     /// Stores an upload through `write` and, where it expires before a lifecycle rule would delete it, its entry in

@@ -5,19 +5,16 @@ use std::{ops::Range, time::Duration};
 use aws_sdk_s3::{Config, primitives::ByteStream};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use satchel_core::{object_key::Key, upload_path::UploadPath};
+use satchel_core::{object_key::Key, outcome::REASON, upload_path::UploadPath};
 use satchel_store::{
     Body, CreateError, Creation, Found, NewUpload, Objects, Pieces, Reader, Stored,
     sealing::{discard_all, seal_on_demand},
 };
-use satchel_telemetry::{
-    level::Level,
-    line::{Line, REASON},
-};
+use satchel_telemetry::{arrival::Seen, level::Level, line::Line};
 use tokio::time::timeout;
 
 use super::{OfS3, Storage, StorageError, failed};
-use crate::{log::Seen, s3_client::unhurried};
+use crate::s3_client::unhurried;
 
 impl Objects for Storage {
     type Reader = S3Reader;

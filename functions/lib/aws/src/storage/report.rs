@@ -8,7 +8,7 @@ use bytes::Bytes;
 use satchel_core::object_key::Key;
 use satchel_store::report::{CONTENT_TYPE, TextParts};
 
-use super::{Storage, StorageError, bulk::patient, failed};
+use super::{Storage, StorageError, failed, patience::patient};
 
 /// One text's. What is not completed is the lifecycle rule's.
 #[derive(Debug)]

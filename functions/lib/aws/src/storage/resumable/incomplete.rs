@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use bytes::{Buf, Bytes};
 use satchel_core::{grant::UploadId, object_key::Key, upload_metadata::UploadMetadata, upload_path::UploadPath};
 use satchel_store::PartialName;
+use satchel_telemetry::clock;
 
 use super::{multipart::Multipart, pieces::Pieces};
 use crate::{
-    clock,
     s3_client::{DEADLINE, within},
     storage::{CONFLICT_TRIES, OfS3, Storage, StorageError, back_off, failed, resumable::progress::Progress, status},
 };

@@ -3,14 +3,11 @@
 //! fail, and ends the process over a few requests that any client can send; here both are told apart, to be answered.
 
 use base64_simd::STANDARD;
-use http::{HeaderMap, Method, StatusCode, Uri, header::HOST};
+use http::{HeaderMap, Uri, header::HOST};
 use lambda_http::{Request, request::LambdaRequest};
-use satchel_core::problem::Problem;
 use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, value::RawValue};
 use url::Url;
-
-use crate::{answer, log::EventFailure};
 
 /// JSON that a function is invoked with.
 #[derive(Debug)]
@@ -18,13 +15,7 @@ pub(crate) enum Received {
     /// Of API Gateway's REST and HTTP APIs, or of a Function URL.
     Request(Box<LambdaRequest>),
     /// Of somebody else.
-    Other(
-        #[cfg_attr(
-            not(feature = "secrets"),
-            expect(dead_code, reason = "without it no function takes other events as well")
-        )]
-        Box<RawValue>,
-    ),
+    Other(Box<RawValue>),
 }
 
 impl Received {
@@ -54,7 +45,6 @@ pub fn request(event: &str) -> Option<Request> {
 }
 
 /// Whether this is meant to be a request, for a function that gets other events as well.
-#[cfg(feature = "secrets")]
 pub(crate) fn is_meant_as_request(event: &Value) -> bool {
     event.get("httpMethod").is_some() || event.pointer("/requestContext/http").is_some()
 }
@@ -113,34 +103,6 @@ impl Parts<'_> {
                 None => Url::parse(&format!("http://localhost{path}")).map(|url| url.path().to_owned()),
             };
             url.is_ok_and(|url| Uri::try_from(format!("{url}?{}", self.query)).is_ok())
-        })
-    }
-}
-
-/// No event that API Gateway or a Function URL sends.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error(
-    "the event is none of API Gateway's (Lambda proxy integration) or a Function URL's; nothing else is answered here"
-)]
-pub(crate) struct MalformedEvent;
-
-impl EventFailure for MalformedEvent {}
-
-impl MalformedEvent {
-    /// The 400, in the shape that REST APIs, HTTP APIs and Function URLs have in common: a REST API takes no members that it
-    /// does not know.
-    pub(crate) fn answer(self) -> Value {
-        let problem = Problem::new(StatusCode::BAD_REQUEST, "event_malformed", self.to_string());
-        let response = answer::refusal(&Method::GET, &problem);
-        let text = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-            Some((name.to_string(), Value::from(value.to_str().ok()?)))
-        };
-        let headers: serde_json::Map<String, Value> = response.headers().iter().filter_map(text).collect();
-        json!({
-            "statusCode": response.status().as_u16(),
-            "headers": headers,
-            "body": problem.to_json(),
-            "isBase64Encoded": false,
         })
     }
 }

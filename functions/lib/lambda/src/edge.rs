@@ -2,25 +2,29 @@
 
 use std::{process::ExitCode, sync::Arc};
 
+use bytes::Bytes;
 use lambda_http::{
     Adapter, Body, Context, LambdaEvent, Request, RequestExt, Response, Service,
     lambda_runtime::{self, Diagnostic},
     request::LambdaRequest,
     service_fn,
 };
-use satchel_telemetry::line;
+use satchel_core::{
+    answer::Answer,
+    head::RawHead,
+    outcome::{self, EventFailure},
+};
+use satchel_telemetry::{
+    arrival::Seen,
+    clock::Clock,
+    environment::environment,
+    line,
+    stdout::{self, Stdout},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-#[cfg(feature = "secrets")]
-use crate::live::Live;
-use crate::{
-    bootstrap::environment,
-    cloudwatch::CloudWatch,
-    lambda_notices,
-    log::{self, EventFailure, Seen},
-    received::{MalformedEvent, Received},
-};
+use crate::{event, malformed::MalformedEvent, notices, received::Received};
 
 /// What Lambda sets, and lambda_runtime panics without (AWS: "Defined runtime environment variables").
 const LAMBDAS_OWN: [&str; 4] = [
@@ -33,7 +37,7 @@ const LAMBDAS_OWN: [&str; 4] = [
 /// What goes back to Lambda.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(crate) enum Answer<A> {
+pub(crate) enum Reply<A> {
     /// To a client, in the shape of its event.
     Http(A),
     /// To whoever sent something else; into Lambda's log, at the most.
@@ -43,18 +47,29 @@ pub(crate) enum Answer<A> {
 /// A function: its name, and where its lines go.
 pub(crate) struct Edge {
     function: &'static str,
-    cloudwatch: Arc<CloudWatch>,
+    stdout: Arc<Stdout>,
 }
 
 impl Edge {
     pub(crate) fn new(function: &'static str) -> Self {
-        Self { function, cloudwatch: Arc::new(CloudWatch::from_environment()) }
+        Self { function, stdout: Arc::new(Stdout::from_environment()) }
     }
 
     /// An event as it comes in.
     pub(crate) fn seen(&self, context: &Context) -> Seen {
         let seen = Seen::of_event(self.function, context.request_id.clone());
-        self.cloudwatch.seen(seen.traced(context.xray_trace_id.as_deref()))
+        self.stdout.seen(seen.traced(context.xray_trace_id.as_deref()))
+    }
+
+    /// A request as it comes in: with Lambda's id of it, or else API Gateway's.
+    fn seen_request(&self, request: &Request) -> Seen {
+        let context = request.lambda_context();
+        let request_id = match event::request_id(request) {
+            Some(id) if context.request_id.is_empty() => id.to_owned(),
+            _ => context.request_id,
+        };
+        let seen = Seen::of_request(self.function, request.method().clone(), request_id);
+        self.stdout.seen(seen.traced(context.xray_trace_id.as_deref()))
     }
 
     /// lambda_http around a handler and its lines. `state` gives the state of each request.
@@ -71,18 +86,17 @@ impl Edge {
         S: Send + Sync + 'static,
         C: Fn() -> D + Send + Sync + Clone + 'a,
         D: Future<Output = Arc<S>> + Send,
-        H: Fn(Arc<S>, Request) -> F + Send + Sync,
-        F: Future<Output = Response<Body>> + Send,
+        H: Fn(Arc<S>, RawHead, Bytes) -> F + Send + Sync,
+        F: Future<Output = Answer> + Send,
     {
         Adapter::from(service_fn(move |request: Request| {
             let state = state.clone();
             async move {
-                let context = request.lambda_context();
-                let seen = Seen::of(self.function, context.request_id, &request);
-                let seen = self.cloudwatch.seen(seen.traced(context.xray_trace_id.as_deref()));
-                let response = handle(state().await, request).await;
-                self.cloudwatch.write(&seen.line(&response));
-                Ok(response)
+                let seen = self.seen_request(&request);
+                let (head, body) = event::read(request);
+                let answer = handle(state().await, head, body).await;
+                self.stdout.write(&seen.line(&answer));
+                Ok(event::response(answer))
             }
         }))
     }
@@ -97,10 +111,8 @@ impl Edge {
             let mut http = http.clone();
             async move {
                 match payload {
-                    Received::Request(request) => {
-                        http.call(LambdaEvent::new(*request, context)).await.map(Answer::Http)
-                    }
-                    Received::Other(_) => Ok(Answer::Value(self.malformed(&context))),
+                    Received::Request(request) => http.call(LambdaEvent::new(*request, context)).await.map(Reply::Http),
+                    Received::Other(_) => Ok(Reply::Value(self.malformed(&context))),
                 }
             }
         })
@@ -109,18 +121,17 @@ impl Edge {
 
     /// Logs what is no request, as it is somebody's mistake in the set-up, and gives the answer to it.
     pub(crate) fn malformed(&self, context: &Context) -> Value {
-        self.cloudwatch.write(&self.seen(context).event_line(&Err::<Value, _>(MalformedEvent)));
+        self.stdout.write(&self.seen(context).event_line(&Err::<Value, _>(MalformedEvent)));
         MalformedEvent.answer()
     }
 
-    /// The state, with the secrets of now as far as they can be read.
-    #[cfg(feature = "secrets")]
-    pub(crate) async fn renewed<S>(&self, live: &Live<S>) -> Arc<S> {
-        let seen = Seen::of_event(self.function, String::new());
-        if let Err(error) = live.renew().await {
-            self.cloudwatch.write(&seen.event_line(&Err(error)));
+    /// Logs why a state could not be made anew, if so, and gives the state there is.
+    pub(crate) fn renewed<S, E: EventFailure>(&self, (state, renewed): (Arc<S>, Result<(), E>)) -> Arc<S> {
+        if let Err(error) = renewed {
+            let seen = Seen::of_event(self.function, String::new());
+            self.stdout.write(&seen.event_line(&Err::<Value, _>(error)));
         }
-        live.state()
+        state
     }
 
     /// Logs what came of an event, and hands it on.
@@ -130,7 +141,7 @@ impl Edge {
         done: impl Future<Output = Result<Value, E>>,
     ) -> Result<Value, Diagnostic> {
         let outcome = done.await;
-        self.cloudwatch.write(&seen.event_line(&outcome));
+        self.stdout.write(&seen.event_line(&outcome));
         outcome.map_err(|error| diagnostic(&error))
     }
 
@@ -148,9 +159,9 @@ impl Edge {
             complain(self.function, "runtime_ended", &reason);
             return ExitCode::FAILURE;
         }
-        lambda_notices::write(self.function, Arc::clone(&self.cloudwatch));
+        notices::write(self.function, Arc::clone(&self.stdout));
         let end = lambda_runtime::run(service_fn(answer)).await;
-        let reason = end.map_or_else(|error| log::chain(&*error), |()| "there are no more events".to_owned());
+        let reason = end.map_or_else(|error| outcome::chain(&*error), |()| "there are no more events".to_owned());
         complain(
             self.function,
             "runtime_ended",
@@ -169,7 +180,7 @@ fn diagnostic<E: EventFailure>(error: &E) -> Diagnostic {
 /// Says why a function is not, or no longer, there, in the format that Lambda's console has for it.
 pub(crate) fn complain(function: &str, code: &str, reason: &str) {
     match environment("AWS_LAMBDA_LOG_FORMAT").as_deref() {
-        Some("JSON") => log::print(line::fatal(function, code, reason, log::now())),
+        Some("JSON") => stdout::print(line::fatal(function, code, reason, Clock::System.milliseconds())),
         _ => eprintln!("{function}: {reason}"),
     }
 }

@@ -2,9 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use satchel_telemetry::line::Line;
-
-use crate::cloudwatch::CloudWatch;
+use crate::{line::Line, stdout::Stdout};
 
 /// Takes each line, such as to print it.
 #[derive(Clone)]
@@ -25,7 +23,7 @@ impl Sink {
 /// Standard output, as on Lambda.
 impl Default for Sink {
     fn default() -> Self {
-        Self::new(|line| CloudWatch::from_environment().write(line))
+        Self::new(|line| Stdout::from_environment().write(line))
     }
 }
 

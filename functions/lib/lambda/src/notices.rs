@@ -5,7 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use satchel_telemetry::{level::Level, line::CAUSE};
+use satchel_core::outcome::{CAUSE, EventFailure};
+use satchel_telemetry::{arrival::Seen, level::Level, stdout::Stdout};
 use serde_json::Value;
 use tracing::{
     Event, Metadata, Subscriber,
@@ -13,11 +14,6 @@ use tracing::{
     level_filters::LevelFilter,
     span::{Attributes, Id, Record},
     subscriber::set_global_default,
-};
-
-use crate::{
-    cloudwatch::CloudWatch,
-    log::{EventFailure, Seen},
 };
 
 /// An emulator passes on whatever it is given; Lambda takes nothing but JSON.
@@ -28,15 +24,15 @@ struct NoJson;
 impl EventFailure for NoJson {}
 
 /// Writes what the runtime says from now on.
-pub(crate) fn write(function: &'static str, cloudwatch: Arc<CloudWatch>) {
+pub(crate) fn write(function: &'static str, stdout: Arc<Stdout>) {
     // There is another one only if it has been asked for already.
-    let _ = set_global_default(Notices { function, cloudwatch, request_id: Mutex::default() });
+    let _ = set_global_default(Notices { function, stdout, request_id: Mutex::default() });
 }
 
 /// One event at a time.
 struct Notices {
     function: &'static str,
-    cloudwatch: Arc<CloudWatch>,
+    stdout: Arc<Stdout>,
     /// Of the event that is being answered.
     request_id: Mutex<String>,
 }
@@ -67,11 +63,11 @@ impl Subscriber for Notices {
         match (event.metadata().target(), said.status) {
             ("lambda_runtime::layers::api_client", Some(status)) => {
                 let cause = (CAUSE.into(), refused(&status).into());
-                self.cloudwatch.write(&seen.notice(Level::Error, "answer_refused", vec![cause]));
+                self.stdout.write(&seen.notice(Level::Error, "answer_refused", vec![cause]));
             }
             ("lambda_runtime::layers::api_response", _) => {
-                let seen = self.cloudwatch.seen(seen);
-                self.cloudwatch.write(&seen.event_line(&Err::<Value, _>(NoJson)));
+                let seen = self.stdout.seen(seen);
+                self.stdout.write(&seen.event_line(&Err::<Value, _>(NoJson)));
             }
             // Handlers write their own lines; whatever ends the loop is said at its end.
             _ => {}

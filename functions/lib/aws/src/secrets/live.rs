@@ -10,16 +10,16 @@ use std::{
 
 use satchel_core::{
     config::{self, ConfigError},
+    outcome::EventFailure,
     secret_reference::SecretReference,
 };
+use satchel_telemetry::clock::Clock;
 use tokio::sync::Mutex;
 
+use super::store::{SecretError, SecretStore};
 use crate::{
-    bootstrap::StartError,
-    clock::Clock,
-    log::EventFailure,
     sdk::{self, SdkConfig, SdkError},
-    secret_store::{SecretError, SecretStore},
+    start::StartError,
 };
 
 /// Seconds after which secrets that could not be read are tried again, if they are not due earlier.
@@ -118,6 +118,12 @@ impl<S> Live<S> {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The state for the next request, with the secrets of now as far as they can be read; and why they could not be.
+    pub async fn now(self: Arc<Self>) -> (Arc<S>, Result<(), RenewalError>) {
+        let renewed = self.renew().await;
+        (self.state(), renewed)
+    }
+
     /// Reads secrets again that are due, which the next request waits for: it may be signed with the new one. What runs
     /// already goes on with the state it has.
     ///
@@ -141,7 +147,7 @@ impl<S> Live<S> {
     }
 }
 
-/// The process environment, as [`crate::bootstrap::environment`] reads it.
+/// The process environment, as [`satchel_telemetry::environment::environment`] reads it.
 fn variables() -> Variables {
     let text = |value: OsString| value.to_string_lossy().into_owned();
     std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()

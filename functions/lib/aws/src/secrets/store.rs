@@ -5,9 +5,7 @@ use std::{sync::OnceLock, time::Duration};
 use aws_config::{SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_secretsmanager::{error::SdkError, operation::get_secret_value::GetSecretValueError};
 use aws_sdk_ssm::error::ProvideErrorMetadata;
-use satchel_core::secret_reference::SecretReference;
-
-use crate::log;
+use satchel_core::{outcome, secret_reference::SecretReference};
 
 /// Both services answer in milliseconds; a request waits behind this.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -102,7 +100,7 @@ where
     let cause = match error {
         SdkError::ServiceError(refusal) => refusal.err().meta().to_string(),
         SdkError::ResponseError(_) => "the answer could not be read".to_owned(),
-        other => log::chain(other),
+        other => outcome::chain(other),
     };
     SecretError::Refused { reference: reference.clone(), cause }
 }

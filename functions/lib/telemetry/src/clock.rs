@@ -1,4 +1,4 @@
-//! The two things no decision may take by itself: the time and randomness.
+//! The time, and randomness of the operating system.
 
 use std::{
     sync::{
@@ -8,7 +8,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use satchel_core::{grant::UploadId, time::Timestamp};
+use satchel_core::{grant::UploadId, moment::Moment, time::Timestamp};
 
 /// Where the time comes from.
 #[derive(Debug, Clone, Default)]
@@ -35,9 +35,15 @@ impl Clock {
             Self::Fixed(seconds) => seconds.load(Ordering::Relaxed),
         })
     }
-}
 
-impl Clock {
+    /// The time now, with chance for what is decided in it.
+    ///
+    /// # Errors
+    /// The operating system has no randomness to give.
+    pub fn moment(&self) -> Result<Moment, getrandom::Error> {
+        Ok(Moment { now: self.now(), random: random()? })
+    }
+
     /// The time now in milliseconds since the epoch, as exact as the clock is.
     #[must_use]
     pub fn milliseconds(&self) -> u64 {
@@ -51,6 +57,14 @@ impl Clock {
     }
 }
 
+/// A fresh upload id from the operating system's randomness.
+///
+/// # Errors
+/// The operating system has none to give.
+pub fn fresh_upload_id() -> Result<UploadId, getrandom::Error> {
+    random().map(UploadId::from_random)
+}
+
 /// Bytes from the operating system's randomness.
 ///
 /// # Errors
@@ -59,12 +73,4 @@ pub fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], getrandom::Error> {
     let mut bytes = [0; LENGTH];
     getrandom::fill(&mut bytes)?;
     Ok(bytes)
-}
-
-/// A fresh upload id from the operating system's randomness.
-///
-/// # Errors
-/// The operating system has none to give.
-pub fn fresh_upload_id() -> Result<UploadId, getrandom::Error> {
-    random().map(UploadId::from_random)
 }

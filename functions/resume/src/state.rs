@@ -1,0 +1,8 @@
+//! What `resume` keeps while it is warm.
+
+use satchel_aws::storage::Storage;
+
+use crate::config::ResumeConfig;
+
+/// Everything a request needs, built once per cold start.
+pub type State<S = Storage> = satchel_aws::state::State<ResumeConfig, S>;

@@ -1,0 +1,8 @@
+//! What `seal` keeps while it is warm.
+
+use satchel_aws::storage::Storage;
+
+use crate::config::SealConfig;
+
+/// Everything an event needs, built once per cold start.
+pub type State<S = Storage> = satchel_aws::state::State<SealConfig, S>;
