@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use satchel_local::health::{Check, Condition, Health};
+use satchel::health::{Check, Condition, Health};
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 

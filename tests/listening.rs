@@ -1,6 +1,6 @@
 //! What a stack listens on: its gateway, and S3 where it is asked for.
 
-use satchel_local::{
+use satchel::{
     settings::Settings,
     stack::{Options, Stack, StackError},
 };

@@ -1,4 +1,4 @@
-//! The embedded stack over HTTP, one module per route and trait: real functions, real SDK, real S3 protocol.
+//! The program over HTTP, one module per route and trait: real functions, real SDK, real S3 protocol.
 
 mod another_s3;
 mod authorize;

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use satchel_local::{
+use satchel::{
     settings::Settings,
     stack::{Options, Stack, StackError},
 };

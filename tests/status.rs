@@ -176,7 +176,7 @@ async fn secrets_are_named_and_never_shown() {
 fn a_url_is_shown_without_its_password() {
     let folder = tempfile::tempdir().unwrap();
     let lookup = |name: &str| (name == "AWS_ENDPOINT_URL").then(|| "https://me:hunter2@aws.example.org/".to_owned());
-    let shown = satchel_local::settings::Settings::load(folder.path(), lookup).unwrap().shown();
+    let shown = satchel::settings::Settings::load(folder.path(), lookup).unwrap().shown();
     let setting = shown.iter().find(|setting| setting.name == "AWS_ENDPOINT_URL").unwrap();
     assert_eq!(setting.value, "https://aws.example.org/");
 }
@@ -213,7 +213,7 @@ async fn another_s3_is_named_and_not_counted() {
 async fn credentials_without_a_password_are_a_bad_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let lookup = |name: &str| (name == "SATCHEL_STATUS_CREDENTIALS").then(|| "admin".to_owned());
-    let settings = satchel_local::settings::Settings::load(folder.path(), lookup).unwrap();
-    let error = satchel_local::functions::Configs::parse(&settings).unwrap_err();
+    let settings = satchel::settings::Settings::load(folder.path(), lookup).unwrap();
+    let error = satchel::functions::Configs::parse(&settings).unwrap_err();
     assert!(error.to_string().contains("SATCHEL_STATUS_CREDENTIALS: has a line without a colon"), "{error}");
 }

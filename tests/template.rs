@@ -2,21 +2,25 @@
 
 use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
 
-use satchel_aws::{clock::Clock, storage::Storage};
-use satchel_core::{
-    config::{
-        self, ComponentConfig, DownloadConfig, ExpireConfig, ResumeConfig, RosterFetchConfig, RosterRefreshConfig,
-        SealConfig, UploadConfig,
-    },
-    cors,
-    resume::limits::EVENT_BODY_BYTES,
-    secret_reference::SecretReference,
-};
-use satchel_local::{
+use satchel::{
     any_store::AnyStore,
     functions::{Configs, Functions},
     settings::Settings,
 };
+use satchel_aws::{clock::Clock, storage::Storage};
+use satchel_component::ComponentConfig;
+use satchel_core::{
+    config::{self, FromEnvironment},
+    cors,
+    secret_reference::SecretReference,
+};
+use satchel_download::DownloadConfig;
+use satchel_expire::ExpireConfig;
+use satchel_resume::{ResumeConfig, limits::EVENT_BODY_BYTES};
+use satchel_roster_fetch::RosterFetchConfig;
+use satchel_roster_refresh::RosterRefreshConfig;
+use satchel_seal::SealConfig;
+use satchel_upload::UploadConfig;
 use serde_json::{Value, json};
 
 use crate::support::{

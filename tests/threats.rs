@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path};
 
-use satchel_local::settings::Settings;
+use satchel::settings::Settings;
 use serde_json::Value;
 
 use crate::support::template::{Function, Template};

@@ -61,7 +61,7 @@ def debian(request) -> Debian:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
-    """The embedded stack, shared by the tests of a module."""
+    """The program, shared by the tests of a module."""
     with Satchel(tmp_path_factory.mktemp("satchel")) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""The embedded stack: the binary under test on one port, and on another one where S3 is asked for."""
+"""The program: the binary under test on one port, and on another one where S3 is asked for."""
 
 import os
 import re

@@ -6,8 +6,8 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use satchel_core::line::Line;
-use satchel_local::{journal::Sink, settings::Settings, terminal::LogFormat};
+use satchel::{journal::Sink, settings::Settings, terminal::LogFormat};
+use satchel_telemetry::line::Line;
 use serde_json::Value;
 use tokio::sync::Notify;
 use url::Url;

@@ -25,23 +25,24 @@ use aws_sdk_s3::{
     config::{BehaviorVersion, Credentials, Region},
 };
 use lines::Lines;
+use satchel::{
+    health::Check,
+    journal::Sink,
+    settings::Settings,
+    stack::{Options, Stack},
+};
 use satchel_aws::{
     clock::Clock,
     sdk::{self, SdkConfig},
     storage::{PATIENCE, Storage},
 };
 use satchel_core::{
-    config::{S3Config, UploadConfig},
+    config::{FromEnvironment, S3Config},
     upload_path::UploadPath,
 };
 use satchel_folder::Query;
-use satchel_local::{
-    health::Check,
-    journal::Sink,
-    settings::Settings,
-    stack::{Options, Stack},
-};
-use satchel_s3::listener::Address;
+use satchel_listener::Address;
+use satchel_upload::UploadConfig;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -102,7 +102,7 @@ const PROGRAM: &str = "satchel";
 fn package(name: &str) -> String {
     match name {
         "hello" => "satchel-bench-hello".to_owned(),
-        PROGRAM => "satchel-local".to_owned(),
+        PROGRAM => "satchel".to_owned(),
         function => format!("satchel-{function}"),
     }
 }

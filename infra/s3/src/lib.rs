@@ -4,7 +4,6 @@
 //! about XMPP.
 
 mod api;
-pub mod listener;
 mod query;
 mod server;
 

@@ -26,13 +26,13 @@ use tokio::net::{TcpListener, ToSocketAddrs};
 
 use crate::api::Api;
 use crate::api::watched::Watched;
-use crate::listener::{self, Listener, Patience, Terms};
 use answers::Asked;
 use body::RequestBody;
 use cors::{Cors, Origin};
 use credentials::Credentials;
 use gate::Gate;
 use requests::Requests;
+use satchel_listener::{Listener, Patience, Terms};
 
 /// What can be chosen about a server.
 #[derive(Debug, Clone)]
@@ -109,7 +109,7 @@ impl Server {
             let service = service.clone();
             async move { service.answer(request).await }
         };
-        listener::serve(Listener::Tcp(listener), answer, terms, shutdown).await;
+        satchel_listener::serve(Listener::Tcp(listener), answer, terms, shutdown).await;
     }
 }
 

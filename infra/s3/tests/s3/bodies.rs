@@ -251,8 +251,8 @@ fn signed_put(fixture: &Fixture, key: &str, decoded_length: usize) -> String {
 
 #[tokio::test]
 async fn a_client_that_stalls_is_given_up() {
-    let patience = satchel_s3::listener::Patience { idle: Duration::from_millis(200), ..Default::default() };
-    let terms = satchel_s3::listener::Terms { patience, ..Default::default() };
+    let patience = satchel_listener::Patience { idle: Duration::from_millis(200), ..Default::default() };
+    let terms = satchel_listener::Terms { patience, ..Default::default() };
     let options = ServerOptions { terms, ..ServerOptions::default() };
     let fixture = Fixture::with(options).await;
     let (uri, headers) = presigned_put(&fixture, "k", 1000).await;

@@ -15,7 +15,7 @@ use super::super::{Cors, Credentials, Requests, Service};
 use super::wire::Wire;
 use super::{BUCKET, HELLO};
 use crate::api::Api;
-use crate::listener::Patience;
+use satchel_listener::Patience;
 
 const SECRET: &str = "whom the victim knows";
 

@@ -1,0 +1,124 @@
+//! The two roster functions in the stack: switched on by their variables, found by their addresses, told of rosters that
+//! have been written.
+
+use std::sync::Arc;
+
+use http::{Method, header::AUTHORIZATION, request::Parts};
+use lambda_http::{Body, Request, Response};
+use satchel_aws::{clock::Clock, log::Seen};
+use satchel_core::config::{ConfigError, FromEnvironment};
+use satchel_roster_fetch::{RosterFetchConfig, address::Address};
+use satchel_roster_refresh::RosterRefreshConfig;
+use satchel_s3::Receiver;
+use serde_json::json;
+
+use crate::{
+    any_store::AnyStore, functions::Functions, gateway::event::request_id, journal::Journal, sealer::record,
+    settings::Settings,
+};
+
+/// What the template's rule matches.
+const PREFIX: &str = "rosters/";
+/// Events that are handled together.
+const EVENTS: usize = 1_000;
+
+/// The configurations of those that are switched on.
+#[derive(Debug, Clone)]
+pub struct RosterConfigs {
+    fetch: Option<RosterFetchConfig>,
+    refresh: Option<RosterRefreshConfig>,
+}
+
+impl RosterConfigs {
+    /// Reads what there is.
+    ///
+    /// # Errors
+    /// Everything that is wrong for either of them.
+    pub fn parse(settings: &Settings) -> Result<Self, ConfigError> {
+        let lookup = |name: &str| settings.given(name);
+        let fetch = lookup("SATCHEL_ROSTER_CREDENTIALS").map(|_| RosterFetchConfig::parse(lookup)).transpose();
+        let refresh = lookup("SATCHEL_PROSODY_REFRESH_URL").map(|_| RosterRefreshConfig::parse(lookup)).transpose();
+        match (fetch, refresh) {
+            (Ok(fetch), Ok(refresh)) => Ok(Self { fetch, refresh }),
+            (Err(one), Err(other)) => Err(one.and(other)),
+            (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+        }
+    }
+}
+
+/// The functions, warm, where they are switched on.
+#[derive(Debug)]
+pub struct Rosters {
+    fetch: Option<satchel_roster_fetch::State<AnyStore>>,
+    refresh: Option<satchel_roster_refresh::State<AnyStore>>,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub enum RosterFunction<'a> {
+    /// Rosters and groups.
+    Fetch(&'a satchel_roster_fetch::State<AnyStore>),
+    /// Prosody.
+    Refresh(&'a satchel_roster_refresh::State<AnyStore>),
+}
+
+impl Rosters {
+    /// Builds each function's state over `store`, as its cold start would.
+    #[must_use]
+    pub fn new(configs: RosterConfigs, clock: &Clock, store: &AnyStore) -> Self {
+        let fetch = |config| satchel_roster_fetch::State::on(store.clone(), config, clock.clone());
+        let refresh = |config| satchel_roster_refresh::State::on(Some(store.clone()), config, clock.clone());
+        Self { fetch: configs.fetch.map(fetch), refresh: configs.refresh.map(refresh) }
+    }
+
+    /// The function that an address leads to, if one of these.
+    #[must_use]
+    pub fn at(&self, method: &Method, path: &str) -> Option<RosterFunction<'_>> {
+        if *method == Method::POST && path.ends_with("/contacts/refresh") {
+            return self.refresh.as_ref().map(RosterFunction::Refresh);
+        }
+        let fetch = self.fetch.as_ref()?;
+        Address::of(path, fetch.config.public_path.as_deref(), None)?;
+        Some(RosterFunction::Fetch(fetch))
+    }
+
+    /// Whether a body is to be read whole before a function sees its head: of requests to these functions, from somebody
+    /// who may send them.
+    #[must_use]
+    pub fn take_whole(&self, parts: &Parts) -> bool {
+        let callers = match self.at(&parts.method, parts.uri.path()) {
+            Some(RosterFunction::Fetch(fetch)) => &fetch.config.callers,
+            Some(RosterFunction::Refresh(refresh)) => &refresh.config.callers,
+            None => return false,
+        };
+        callers.admit_header(parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()))
+    }
+}
+
+impl RosterFunction<'_> {
+    /// Answers; also gives what the log needs to know.
+    pub async fn answer(&self, request: Request) -> (Seen, Response<Body>) {
+        let seen = |function| Seen::of(function, String::new(), &request);
+        match self {
+            Self::Fetch(state) => (seen("roster-fetch"), satchel_roster_fetch::handle(state, request).await),
+            Self::Refresh(state) => (seen("roster-refresh"), satchel_roster_refresh::handle(state, request).await),
+        }
+    }
+}
+
+/// Tells `roster-refresh` of rosters that have been written, until the store is gone; all that came while it was busy at
+/// once. What fails is told with the user's next edit or login.
+pub async fn run(functions: Arc<Functions>, mut events: Receiver, journal: Arc<Journal>) {
+    let Some(refresh) = &functions.rosters().refresh else { return };
+    let mut pending = Vec::new();
+    while events.recv_many(&mut pending, EVENTS).await > 0 {
+        let written = pending.drain(..).filter(|created| created.key.starts_with(PREFIX));
+        let records: Vec<_> = written.map(|created| record(&created)).collect();
+        if records.is_empty() {
+            continue;
+        }
+        let seen = journal.noting_cold_start(Seen::of_event("roster-refresh", request_id()));
+        let told = satchel_roster_refresh::handle_event(refresh, json!({"Records": records})).await;
+        journal.write(&seen.event_line(&told));
+    }
+}

@@ -1,0 +1,95 @@
+//! The store in the data folder: how it is opened, what it has to say, how it is, and its repair.
+
+use std::{path::Path, sync::Arc};
+
+use satchel_aws::clock::Clock;
+use satchel_s3::{Notice, Rebuilt, Store, StoreOptions, Trouble, rebuild};
+use satchel_telemetry::{
+    level::Level,
+    line::{Line, REASON},
+};
+use tokio::runtime::Handle;
+
+use crate::{
+    health::{Check, Condition, Health},
+    journal::Sink,
+    keys,
+    lifecycle::Template,
+    notices::notice,
+    settings::{STORE, Settings},
+    stack::StackError,
+    terminal::LogFormat,
+};
+
+/// How the store is opened: with the functions' clock, and with `lines` for what it has to say.
+pub(crate) fn options(settings: &Settings, clock: &Clock, lines: Sink) -> Result<StoreOptions, StackError> {
+    let clock = clock.clone();
+    Ok(StoreOptions {
+        clock: Arc::new(move || clock.milliseconds()),
+        listener: Arc::new(move |notice| lines.write(&line_of(notice))),
+        floor: settings.limits()?.min_free_bytes(),
+        ..StoreOptions::default()
+    })
+}
+
+/// Opens the files, and gives the bucket the template's lifecycle rules.
+pub(crate) async fn open(data: &Path, settings: &Settings, options: StoreOptions) -> Result<Store, StackError> {
+    let rules = Template::own()?.rules(|name| settings.given(name))?;
+    let folder = data.join(STORE);
+    keys::create_folder(&folder).map_err(|cause| StackError::DataFolder { folder: folder.clone(), cause })?;
+    let store = Store::open_with(&folder, options).await?;
+    store.create_bucket(settings.get("SATCHEL_BUCKET")).await?;
+    store.set_lifecycle(settings.get("SATCHEL_BUCKET"), &rules).await?;
+    Ok(store)
+}
+
+fn line_of(said: &Notice) -> Line {
+    let level = match said {
+        Notice::Trouble { .. } | Notice::Damaged { .. } | Notice::LogGone => Level::Error,
+        said if said.is_good() => Level::Info,
+        _ => Level::Warn,
+    };
+    notice(level, said.code(), [(REASON, said.to_string().into())])
+}
+
+/// The store's own check.
+pub(crate) fn check(store: &Store) -> Check {
+    let (store, runtime) = (store.clone(), Handle::current());
+    Check::new(move || {
+        let satchel_s3::Health { free, trouble, .. } = runtime.block_on(store.health());
+        let condition = match trouble {
+            None => Condition::Ok,
+            Some((Trouble::Full, _)) => Condition::Full,
+            Some((Trouble::ReadOnly, _)) => Condition::ReadOnly,
+            Some((Trouble::FolderGone, _)) => Condition::Removed,
+            Some((Trouble::Failing, cause)) => Condition::Failing(cause),
+        };
+        Health { free_bytes: free, condition }
+    })
+}
+
+/// `satchel repair`: makes the index again from what of it can be read and from the files.
+///
+/// # Errors
+/// The folder is in use, is not there, or cannot be read or written.
+pub(crate) async fn repair(data: &Path, format: LogFormat) -> Result<bool, StackError> {
+    let Rebuilt { kept, restored, restored_bytes, unreadable, old_index } = rebuild(&data.join(STORE)).await?;
+    let mut text = format!("{kept} files were in the index, {restored} were put back ({restored_bytes} bytes).");
+    if unreadable > 0 {
+        text += &format!(
+            "\n{unreadable} files on disk do not say what they are any more; the next start moves them to the quarantine."
+        );
+    }
+    if let Some(old) = &old_index {
+        text += &format!("\nThe old index could not be kept; it is now {}.", old.display());
+    }
+    let fields = [
+        ("kept", kept.into()),
+        ("restored", restored.into()),
+        ("restored_bytes", restored_bytes.into()),
+        ("unreadable", unreadable.into()),
+        ("old_index", old_index.map(|old| old.display().to_string()).into()),
+    ];
+    format.announce("repaired", &text, fields);
+    Ok(true)
+}
