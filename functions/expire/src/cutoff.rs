@@ -89,8 +89,8 @@ impl Sieve {
             return at.as_seconds() > self.cut.start;
         }
         match self.cut.left.checked_sub(size) {
-            Some(left) if !self.full => self.cut.left = left,
-            _ => self.full = true,
+            Some(left) => self.cut.left = left,
+            None => self.full = true,
         }
         !self.full
     }

@@ -150,6 +150,8 @@ mod tests {
         let candidates = signed_candidates(Some("text/plain; charset=utf-8"), "note.txt");
         assert_eq!(candidates[..4], ["text/plain; charset=utf-8", "text/plain", OCTET_STREAM, ""]);
         assert!(candidates[4..].contains(&"text/plain;charset=utf-8".to_owned()), "{candidates:?}");
+        let unnamed = signed_candidates(Some("text/plain; charset=utf-8"), "note");
+        assert!(unnamed.contains(&"text/plain;charset=utf-8".to_owned()), "{unnamed:?}");
         for name in ["note.txt", "a.ogg"] {
             let candidates = signed_candidates(Some("audio/ogg;codecs=opus"), name);
             let mut once = candidates.clone();
@@ -190,6 +192,24 @@ mod tests {
         assert_eq!(stored(None, "a.jpg"), "image/jpeg");
         assert_eq!(stored(Some(""), "a.jpg"), "image/jpeg");
         assert_eq!(stored(None, "a"), OCTET_STREAM);
+    }
+
+    #[test]
+    fn the_essence_is_the_type_alone_in_lower_case() {
+        for (parsed, essence) in [
+            ("image/png", "image/png"),
+            ("Text/HTML; charset=UTF-8", "text/html"),
+            ("text/html ;charset=utf-8", "text/html"),
+            ("", OCTET_STREAM),
+        ] {
+            assert_eq!(ContentType::parse(parsed).unwrap().essence(), essence, "{parsed}");
+        }
+        for named in ["image/png", "image/svg+xml", "x/y"] {
+            assert!(is_essence(named), "{named}");
+        }
+        for other in ["", "image", "image/", "/png", "image/*", "*/*", "unknown/unknown", "text/html;a=b", "a b/c"] {
+            assert!(!is_essence(other), "{other}");
+        }
     }
 
     #[test]

@@ -213,6 +213,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_upload_has_a_prefix_of_its_own() {
+        let owner = OwnerId::parse(&"0f".repeat(20)).unwrap();
+        for (key, text) in [
+            (Key::of_ledger(owner), "ledger/0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"),
+            (Key::of_document(Shelf::Rosters, "romeo%40a.example"), "rosters/romeo%40a.example"),
+            (Key::of_document(Shelf::Groups, "montagues"), "groups/montagues"),
+            (Key::of_probe("a-b"), "incoming/probe-a-b"),
+        ] {
+            assert_eq!(key.as_str(), text);
+            assert_eq!(StoredObject::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn a_report_is_found_by_its_date() {
         let key = Key::of_report(Timestamp::from_seconds(1_512_344_525), "a_-b");
         assert_eq!(key.as_str(), "reports/2017-12-03/234205-a_-b.jsonl");

@@ -25,6 +25,7 @@ fn a_contact_has_one_spelling() {
     }
     let marie = BareJid::parse("marie@example.org").unwrap();
     assert_eq!((marie.localpart(), marie.domain()), (Some("marie"), "example.org"));
+    assert_eq!((marie.to_string().as_str(), Borrow::<str>::borrow(&marie)), ("marie@example.org", "marie@example.org"));
     let host = BareJid::parse("example.org").unwrap();
     assert_eq!((host.localpart(), host.domain()), (None, "example.org"));
 }

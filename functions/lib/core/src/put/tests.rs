@@ -193,6 +193,28 @@ fn no_content_type_header_is_longer_than_255_bytes_even_where_it_does_not_count(
 }
 
 #[test]
+fn files_of_5_gib_are_allowed_unless_a_variable_says_less() {
+    for (text, max_size) in [
+        (None, Some(5_368_709_120)),
+        (Some("1"), Some(1)),
+        (Some("1000"), Some(1_000)),
+        (Some("5368709120"), Some(5_368_709_120)),
+        (Some("5368709121"), None),
+        (Some("0"), None),
+    ] {
+        let lookup = |name: &str| match name {
+            "SATCHEL_UPLOAD_SECRETS" => Some("new\nold".to_owned()),
+            "SATCHEL_MAX_SIZE" => text.map(str::to_owned),
+            _ => None,
+        };
+        let mut environment = Environment::new(&lookup);
+        let policy = PutPolicy::read(&mut environment, Some(7));
+        let read = environment.finish(policy).ok().map(|policy| (policy.max_size, policy.retention));
+        assert_eq!(read, max_size.map(|max_size| (max_size, Some(7))), "{text:?}");
+    }
+}
+
+#[test]
 fn a_refused_mac_says_what_was_maced() {
     let Err(PutRefusal::MacMismatch { protocol, messages }) = outcome(Some(9), 10, None) else { panic!() };
     assert_eq!((protocol, messages), (MacProtocol::V1, vec!["u/a.jpg 9".to_owned()]));
