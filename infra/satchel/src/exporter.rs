@@ -12,7 +12,7 @@ use satchel_core::{
     line::Line,
     metrics::{METRICS, Metric, Unit},
 };
-use satchel_s3::Stock;
+use satchel_folder::Stock;
 
 /// Content-Type and body.
 pub type Exposition = (&'static str, String);

@@ -8,13 +8,13 @@ use satchel_core::expiry::{
     report::{Summary, Tally},
 };
 use satchel_expire::Options;
-use satchel_s3::{Expired, Store, StoreError};
+use satchel_folder::{Expired, Store, StoreError};
 
 use crate::{
-    control::{Said, gone},
+    control::said::{Said, gone},
     functions::Functions,
-    gateway::event::request_id,
     journal::Journal,
+    request_id::request_id,
 };
 
 /// Keeps the files in order.

@@ -10,14 +10,16 @@ use std::{
 };
 
 use satchel_aws::{clock::Clock, storage::Storage};
+use satchel_folder::Store;
 use satchel_listener::Address;
-use satchel_s3::{Requests, Store};
+use satchel_s3::Requests;
 use tokio::task::JoinHandle;
 
 use crate::{
     another_s3::{self, Caveat},
     any_store::AnyStore,
     control::Control,
+    data_folder::DataFolderError,
     delivery::Delivery,
     files::Files,
     functions::{Configs, Functions},
@@ -25,17 +27,17 @@ use crate::{
     health::{Check, Checkup},
     housekeeping::Housekeeper,
     journal::{Journal, Sink},
+    listen_error::ListenError,
     own_files::{BoundS3, OwnFiles},
     paste::pastes,
     running::Running,
     settings::Settings,
-    snippet,
+    shown,
     status::{self, Facts, Status, shelves::Shelves},
     storage, terms,
 };
 
 pub use error::StackError;
-pub(crate) use error::listen_error;
 
 /// No API Gateway waits here: a store that copies slowly may take its time.
 const COPY_DEADLINE: Duration = Duration::from_secs(900);
@@ -94,7 +96,7 @@ impl Stack {
         // Before anything is opened, so that all that is wrong is said at once.
         let s3_listen = options.s3_listen.or_else(|| options.strict_aws.then_some(ANYWHERE));
         Configs::parse(&options.settings.clone().listening_on(&options.listen, s3_listen))?;
-        let failed = |cause| listen_error(options.listen.clone(), "--listen", cause);
+        let failed = |cause| ListenError { address: options.listen.clone(), option: "--listen", cause };
         let listener = options.listen.bind().await.map_err(failed)?;
         let address = listener.address().map_err(failed)?;
         let embedded = options.settings.embedded();
@@ -126,7 +128,7 @@ impl Stack {
         let caveat = Caveat::default();
         let facts = facts(&settings, &address, s3_address, &options.data, &caveat);
         let (callers, public_path) = (configs.status().cloned(), configs.public_path().map(str::to_owned));
-        let unusable = |cause| StackError::DataFolder { folder: options.data.clone(), cause };
+        let unusable = |cause| DataFolderError { folder: options.data.clone(), cause };
         let check = match (options.check, &store) {
             (Some(check), _) => check,
             (None, Some(store)) => storage::check(store),
@@ -271,10 +273,10 @@ impl Stack {
 
 fn facts(settings: &Settings, address: &Address, s3: Option<SocketAddr>, data: &Path, caveat: &Caveat) -> Facts {
     Facts {
-        address: snippet::address(address),
-        store: snippet::store(s3, data, settings),
+        address: shown::address(address),
+        store: shown::store(s3, data, settings),
         caveat: Arc::clone(caveat),
         settings: settings.shown(),
-        pastes: pastes(settings.get("SATCHEL_PUBLIC_URL"), settings, snippet::HIDDEN, snippet::secret_note(settings)),
+        pastes: pastes(settings.get("SATCHEL_PUBLIC_URL"), settings, shown::HIDDEN, shown::secret_note(settings)),
     }
 }

@@ -9,9 +9,10 @@ use satchel_aws::clock::Clock;
 use satchel_listener::{Peer, Terms};
 
 use crate::{
-    gateway::{proxies::TrustedProxies, unreadable},
+    gateway::unreadable,
     journal::Journal,
     limits::{self, Limits},
+    proxies::TrustedProxies,
 };
 
 /// The gateway's.

@@ -15,8 +15,8 @@ use satchel_folder::{
 };
 
 use self::model::{Expected, Growth, KEYS, Model};
-use crate::growing::completion;
 use crate::dice::Dice;
+use crate::growing::completion;
 use crate::memory::Fate;
 use crate::simulated::Simulated;
 use crate::support::{BUCKET, absent, at, get, put_if};

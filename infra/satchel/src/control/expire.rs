@@ -4,16 +4,10 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt, future, stream, stream::BoxStream};
 use http::StatusCode;
-use satchel_core::{
-    expiry::{
-        order::Order,
-        report::{Summary, Tally},
-    },
-    problem::Problem,
-};
+use satchel_core::{expiry::order::Order, problem::Problem};
 use tokio::sync::mpsc;
 
-use super::Said;
+use super::said::Said;
 use crate::housekeeping::Housekeeper;
 
 pub(super) const PATH: &str = "/expire";
@@ -53,16 +47,6 @@ pub(super) fn run(housekeeper: Arc<Housekeeper>, order: Order) -> BoxStream<'sta
     let running = running.into_stream().filter_map(|()| future::ready(None));
     let lines = stream::unfold(lines, |mut lines| async { lines.recv().await.map(|said| (said, lines)) });
     stream::select(running, lines).boxed()
-}
-
-/// All that went, or in a dry run would go.
-pub(crate) fn gone(summary: &Summary) -> Tally {
-    let tallies = [summary.expired, summary.over_limit, summary.abandoned];
-    let sum = |total: Tally, tally: &Tally| Tally {
-        objects: total.objects + tally.objects,
-        bytes: total.bytes.saturating_add(tally.bytes),
-    };
-    tallies.iter().fold(Tally::default(), sum)
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@ use satchel_core::{expiry::report::Fate, object_key::Key, time::Timestamp};
 use satchel_folder::{Address, ObjectHead, Query, Refusal, Store, StoreError as FolderError, UploadAddress};
 use satchel_store::{BATCH, Doomed, Inventory, Listed, Looked, Page, StoreError, Unfinished, Upkeep, report::Report};
 
-use super::{Files, FolderParts, absent, failed, stored};
+use super::{
+    bucket::{Files, absent, failed, stored},
+    report::FolderParts,
+};
 
 impl Inventory for Files {
     async fn list(&self, prefix: &str, from: Option<String>) -> Result<Page<Listed>, StoreError> {

@@ -32,9 +32,9 @@ use satchel_listener::Peer;
 use serde_json::json;
 
 use crate::{
-    gateway::event::request_id,
     health::{Checkup, Health},
     journal::Journal,
+    request_id::request_id,
 };
 use access::AccessError;
 pub use page::Facts;
