@@ -12,6 +12,7 @@ mod programs;
 mod stack;
 mod statistics;
 mod table;
+mod tokens;
 mod units;
 
 fn main() -> std::process::ExitCode {

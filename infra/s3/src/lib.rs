@@ -6,6 +6,7 @@
 mod api;
 mod query;
 mod server;
+mod stalled;
 
 pub use satchel_folder::{
     Clock, CreatedBy, Expired, Health, LifecycleRule, Listed, Listener, Notice, ObjectCreated, OpenError, Rebuilt,
