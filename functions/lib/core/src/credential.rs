@@ -144,6 +144,17 @@ mod tests {
     }
 
     #[test]
+    fn the_token_is_what_follows_the_scheme() {
+        for authorization in ["Bearer x.y.z", "bearer x.y.z", " BEARER   x.y.z "] {
+            let selected = Credential::select(Some(authorization), |_| None);
+            assert_eq!(selected, Ok(Credential::Jwt("x.y.z".to_owned())), "{authorization}");
+        }
+        for other in ["x.y.z", "Bearerx.y.z", "Bearers x.y.z"] {
+            assert_eq!(Credential::select(Some(other), |_| None), Err(CredentialError::OtherScheme), "{other}");
+        }
+    }
+
+    #[test]
     fn only_a_jwt_at_the_end_of_a_path_is_taken_for_one() {
         let found = |path: &str| {
             let (credential, rest) = Credential::in_path(&UploadPath::parse_encoded(path).unwrap())?;

@@ -162,9 +162,60 @@ mod tests {
         // printf %s romeo@montague.example | sha1sum
         let directory = "a5018f8c277bc4e61647c7b631df1c57f1cd4628";
         assert_eq!(OwnerId::of_user_directory(directory, &key), Some(by_jid));
-        assert_ne!(by_jid.to_hex(), directory);
+        // (printf 'owner\0'; printf a5018f… | xxd -r -p) | openssl dgst -sha256 -hmac key, of which 40 digits
+        assert_eq!(by_jid.to_hex(), "6d4da8ae8a1e8cfa213d0fb5b96f73f04b259b88");
         assert_ne!(by_jid, OwnerId::of_bare_jid("romeo@montague.example", &Secret::from("other")));
         assert_eq!(OwnerId::of_user_directory(&directory[1..], &key), None);
+    }
+
+    #[test]
+    fn an_owner_id_is_40_hex_digits_and_half_of_it_begins_slots() {
+        let digits = "6d4da8ae8a1e8cfa213d0fb5b96f73f04b259b88";
+        let owner = OwnerId::parse(digits).unwrap();
+        assert_eq!(owner.to_hex(), digits);
+        assert_eq!(OwnerId::parse(&digits.to_uppercase()), Some(owner));
+        // printf %.24s 6d4da8… | xxd -r -p | basenc --base64url
+        assert_eq!(owner.slot_prefix(), "bU2orooejPohPQ-1.");
+        for other in ["", &digits[1..], &digits[2..], &format!("{digits}00"), &digits.replace('6', "g")] {
+            assert_eq!(OwnerId::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn fields_are_read_as_they_are_written_and_in_no_other_way() {
+        let path = UploadPath::parse_decoded("a").unwrap();
+        let full = "1.AAAAAAAAAAAA.7.1800000000.AAAAAAAAAAAAAAAAAAAAAAAAAAA.aW1hZ2UvcG5n";
+        for written in ["1.AAAAAAAAAAAA.7...aW1hZ2UvcG5n", "1.AAAAAAAAAAAA.0.0..aW1hZ2UvcG5n", full] {
+            let grant = Grant::decode(path.clone(), written).unwrap();
+            assert_eq!(grant.encode_fields(), written);
+        }
+        let grant = Grant::decode(path.clone(), full).unwrap();
+        assert_eq!((grant.size, grant.content_type.as_str()), (7, "image/png"));
+        assert_eq!(grant.expires, Some(Timestamp::from_seconds(1_800_000_000)));
+        assert_eq!((grant.owner, grant.id), (Some(OwnerId([0; 20])), UploadId([0; 9])));
+        for (name, fields) in [
+            ("nothing", ""),
+            ("an unknown version", "2.AAAAAAAAAAAA.7...aW1hZ2UvcG5n"),
+            ("no version", ".AAAAAAAAAAAA.7...aW1hZ2UvcG5n"),
+            ("a field too few", "1.AAAAAAAAAAAA.7..aW1hZ2UvcG5n"),
+            ("a field too many", "1.AAAAAAAAAAAA.7....aW1hZ2UvcG5n"),
+            ("no id", "1..7...aW1hZ2UvcG5n"),
+            ("a short id", "1.AAAAAAAAAAA.7...aW1hZ2UvcG5n"),
+            ("a long id", "1.AAAAAAAAAAAAAA.7...aW1hZ2UvcG5n"),
+            ("no size", "1.AAAAAAAAAAAA....aW1hZ2UvcG5n"),
+            ("a size with a zero before it", "1.AAAAAAAAAAAA.07...aW1hZ2UvcG5n"),
+            ("a size with a sign", "1.AAAAAAAAAAAA.+7...aW1hZ2UvcG5n"),
+            ("2 to the 64 bytes", "1.AAAAAAAAAAAA.18446744073709551616...aW1hZ2UvcG5n"),
+            ("an expiry with a sign", "1.AAAAAAAAAAAA.7.+1..aW1hZ2UvcG5n"),
+            ("a short owner", "1.AAAAAAAAAAAA.7..AAAAAAAAAAAAAAAAAAAAAAAAAA.aW1hZ2UvcG5n"),
+            ("an owner whose last bits are lost", "1.AAAAAAAAAAAA.7..AAAAAAAAAAAAAAAAAAAAAAAAAAB.aW1hZ2UvcG5n"),
+            ("no type", "1.AAAAAAAAAAAA.7..."),
+            ("a type that is none", "1.AAAAAAAAAAAA.7...cG5n"),
+            ("a type with padding", "1.AAAAAAAAAAAA.7...dGV4dC9jc3M="),
+            ("a type between spaces", "1.AAAAAAAAAAAA.7...IGltYWdlL3BuZyA"),
+        ] {
+            assert_eq!(Grant::decode(path.clone(), fields), None, "{name}");
+        }
     }
 
     fn grants() -> impl Strategy<Value = Grant> {

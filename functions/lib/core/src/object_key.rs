@@ -193,6 +193,26 @@ mod tests {
     }
 
     #[test]
+    fn all_files_of_an_owner_and_all_grants_of_a_path_have_one_beginning() {
+        let owner = OwnerId::parse(&"0".repeat(40)).unwrap();
+        for (purpose, prefix) in [
+            (Purpose::Message, "uploads/AAAAAAAAAAAAAAAA."),
+            (Purpose::Profile, "uploads-profile/AAAAAAAAAAAAAAAA."),
+            (Purpose::Ephemeral, "uploads-ephemeral/AAAAAAAAAAAAAAAA."),
+            (Purpose::Permanent, "uploads-permanent/AAAAAAAAAAAAAAAA."),
+        ] {
+            assert_eq!(StoredObject::owner_prefix(purpose, owner), prefix);
+        }
+        let begins = |path: &str, of: &str| {
+            let prefix = StoredObject::incoming_prefix(&UploadPath::parse_decoded(of).unwrap());
+            Key::of_grant(&grant(path)).unwrap().as_str().strip_prefix(&prefix).map(|rest| rest.contains('/'))
+        };
+        assert_eq!(begins("a/b.c", "a/b.c"), Some(false), "its own");
+        assert_eq!(begins("a/b.c/d", "a/b.c"), Some(true), "a longer one's, behind a delimiter");
+        assert_eq!(begins("a/b.cd", "a/b.c"), None);
+    }
+
+    #[test]
     fn a_report_is_found_by_its_date() {
         let key = Key::of_report(Timestamp::from_seconds(1_512_344_525), "a_-b");
         assert_eq!(key.as_str(), "reports/2017-12-03/234205-a_-b.jsonl");

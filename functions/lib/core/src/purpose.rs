@@ -86,6 +86,22 @@ mod tests {
     }
 
     #[test]
+    fn a_purpose_is_known_by_its_name_and_by_no_other() {
+        for (name, purpose) in [
+            ("message", Some(Purpose::Message)),
+            ("profile", Some(Purpose::Profile)),
+            ("ephemeral", Some(Purpose::Ephemeral)),
+            ("permanent", Some(Purpose::Permanent)),
+            ("Permanent", None),
+            (".permanent", None),
+            ("", None),
+        ] {
+            assert_eq!(Purpose::named(name), purpose, "{name}");
+            assert!(purpose.is_none_or(|purpose| purpose.as_str() == name), "{name}");
+        }
+    }
+
+    #[test]
     fn no_prefix_begins_another() {
         for (at, purpose) in Purpose::ALL.into_iter().enumerate() {
             let others = Purpose::ALL.into_iter().enumerate().filter(|(other, _)| *other != at);

@@ -233,11 +233,36 @@ mod tests {
             ("a/100%", Encoding),
             ("a/%zz", Encoding),
             ("a/%4", Encoding),
+            ("a/%4z", Encoding),
+            ("a/%z4", Encoding),
         ] {
             assert_eq!(UploadPath::parse_encoded(raw), Err(cause), "{raw}");
         }
         assert_eq!(UploadPath::parse_encoded(&"a".repeat(1_017)), Err(TooLong));
         assert!(UploadPath::parse_encoded(&"a".repeat(1_016)).is_ok());
+    }
+
+    #[test]
+    fn a_path_is_slot_and_name_and_what_is_between() {
+        for (raw, slot, before, name) in [
+            ("a", "a", None, "a"),
+            ("a/b.c", "a", Some("a"), "b.c"),
+            ("a.profile/b/c d", "a.profile", Some("a.profile/b"), "c d"),
+        ] {
+            let path = UploadPath::parse_decoded(raw).unwrap();
+            assert_eq!((path.slot(), path.file_name(), path.to_string().as_str()), (slot, name, raw));
+            assert_eq!(path.segments().collect::<Vec<_>>().join("/"), raw);
+            let split = path.split_last().map(|(before, last)| (before.to_string(), last));
+            assert_eq!(split, before.map(|before| (before.to_owned(), name)));
+        }
+        assert_eq!(UploadPath::parse_decoded("a.profile/b").unwrap().purpose(), Purpose::Profile);
+        assert_eq!(UploadPath::parse_decoded("a/b.profile").unwrap().purpose(), Purpose::Message);
+        assert_eq!(UploadPath::from_segments([]), Err(PathError::EmptySegment));
+    }
+
+    #[test]
+    fn all_but_unreserved_characters_and_slashes_are_escaped() {
+        assert_eq!(encode_path("aZ09-._~/b c+è%"), "aZ09-._~/b%20c%2B%C3%A8%25");
     }
 
     #[test]
