@@ -2,7 +2,10 @@
 
 use lambda_http::{Body, Response, request};
 use satchel_aws::{clock::Clock, state::State};
-use satchel_core::config::{DownloadConfig, SealConfig, UploadConfig};
+use satchel_core::config::FromEnvironment;
+use satchel_download::DownloadConfig;
+use satchel_seal::SealConfig;
+use satchel_upload::UploadConfig;
 use serde_json::{Value, json};
 
 use crate::support::{PlainS3, Request, World, follow_with, tokens};

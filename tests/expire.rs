@@ -10,15 +10,12 @@ use std::{
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use satchel_aws::{invocation::Invocation, log::Seen};
-use satchel_core::{
-    expiry::{
-        order::Order,
-        report::{Summary, Tally},
-    },
-    object_key::Key,
-    time::Timestamp,
+use satchel_core::{object_key::Key, time::Timestamp};
+use satchel_expire::{
+    ExpireError, Options,
+    order::Order,
+    report::{Summary, Tally},
 };
-use satchel_expire::{ExpireError, Options};
 use satchel_store::Upkeep as _;
 use serde_json::json;
 use tokio::task::JoinSet;

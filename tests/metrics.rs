@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use satchel_core::metrics::{METRICS, Metric, Unit};
+use satchel_telemetry::metrics::{METRICS, Metric, Unit};
 use serde_json::Value;
 
 use crate::support::{

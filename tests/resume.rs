@@ -6,12 +6,9 @@ mod protocol;
 mod races;
 mod refusals;
 
-use satchel_aws::storage::resumable::{incomplete::Draft, multipart::Multipart, pieces::Pieces};
-use satchel_core::{
-    resume::{progress::Progress, session::Session},
-    secret::Secrets,
-    time::Timestamp,
-};
+use satchel_aws::storage::resumable::{incomplete::Draft, multipart::Multipart, pieces::Pieces, progress::Progress};
+use satchel_core::{secret::Secrets, time::Timestamp};
+use satchel_resume::session::Session;
 use serde_json::json;
 
 use crate::support::{

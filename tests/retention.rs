@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use satchel_core::expiry::report::Tally;
+use satchel_expire::report::Tally;
 use serde_json::json;
 
 use crate::support::{

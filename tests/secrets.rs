@@ -14,7 +14,8 @@ use satchel_aws::{
     live::{Live, Variables},
     sdk,
 };
-use satchel_core::{config::UploadConfig, secret::Secret};
+use satchel_core::{config::FromEnvironment, secret::Secret};
+use satchel_upload::UploadConfig;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},

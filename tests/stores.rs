@@ -4,9 +4,10 @@ use std::{cell::RefCell, path::Path};
 
 use satchel::{any_store::AnyStore, files::Files};
 use satchel_aws::{clock::Clock, sdk, storage::Storage};
-use satchel_core::config::{S3Config, UploadConfig};
+use satchel_core::config::{FromEnvironment, S3Config};
 use satchel_s3::Store;
 use satchel_store::conformance::{self, Has};
+use satchel_upload::UploadConfig;
 
 use crate::support::{BUCKET, PlainS3, World, elsewhere};
 

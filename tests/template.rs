@@ -8,15 +8,19 @@ use satchel::{
     settings::Settings,
 };
 use satchel_aws::{clock::Clock, storage::Storage};
+use satchel_component::ComponentConfig;
 use satchel_core::{
-    config::{
-        self, ComponentConfig, DownloadConfig, ExpireConfig, ResumeConfig, RosterFetchConfig, RosterRefreshConfig,
-        SealConfig, UploadConfig,
-    },
+    config::{self, FromEnvironment},
     cors,
-    resume::limits::EVENT_BODY_BYTES,
     secret_reference::SecretReference,
 };
+use satchel_download::DownloadConfig;
+use satchel_expire::ExpireConfig;
+use satchel_resume::{ResumeConfig, limits::EVENT_BODY_BYTES};
+use satchel_roster_fetch::RosterFetchConfig;
+use satchel_roster_refresh::RosterRefreshConfig;
+use satchel_seal::SealConfig;
+use satchel_upload::UploadConfig;
 use serde_json::{Value, json};
 
 use crate::support::{

@@ -2,7 +2,8 @@
 
 use lambda_http::request;
 use satchel_aws::{clock::Clock, state::State};
-use satchel_core::config::ResumeConfig;
+use satchel_core::config::FromEnvironment;
+use satchel_resume::ResumeConfig;
 use serde_json::Value;
 
 use super::{CHUNK_TYPE, MIB, create, everywhere, post, resolved, send, send_rest, target, tus};

@@ -2,7 +2,8 @@
 
 use lambda_http::{Body, request::from_str};
 use satchel_aws::clock::Clock;
-use satchel_core::config::RosterFetchConfig;
+use satchel_core::config::FromEnvironment;
+use satchel_roster_fetch::RosterFetchConfig;
 use serde_json::{Value, json};
 
 use crate::support::{

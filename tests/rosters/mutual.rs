@@ -3,8 +3,8 @@
 use futures_util::future::join_all;
 use lambda_http::request::from_str;
 use satchel_aws::clock::Clock;
-use satchel_core::config::RosterFetchConfig;
-use satchel_roster_fetch::State;
+use satchel_core::config::FromEnvironment;
+use satchel_roster_fetch::{RosterFetchConfig, State};
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 

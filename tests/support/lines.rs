@@ -7,7 +7,7 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use satchel::{journal::Sink, settings::Settings, terminal::LogFormat};
-use satchel_core::line::Line;
+use satchel_telemetry::line::Line;
 use serde_json::Value;
 use tokio::sync::Notify;
 use url::Url;

@@ -37,11 +37,12 @@ use satchel_aws::{
     storage::{PATIENCE, Storage},
 };
 use satchel_core::{
-    config::{S3Config, UploadConfig},
+    config::{FromEnvironment, S3Config},
     upload_path::UploadPath,
 };
 use satchel_folder::Query;
 use satchel_listener::Address;
+use satchel_upload::UploadConfig;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

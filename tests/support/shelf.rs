@@ -11,14 +11,8 @@ use std::{
 use aws_sdk_s3::Client;
 use futures_util::{StreamExt, stream};
 use satchel_aws::{clock::Clock, sdk, state::State};
-use satchel_core::{
-    config::ExpireConfig,
-    date_time,
-    expiry::{order::Order, report::Summary},
-    object_key::Key,
-    time::Timestamp,
-};
-use satchel_expire::Options;
+use satchel_core::{config::FromEnvironment, date_time, object_key::Key, time::Timestamp};
+use satchel_expire::{ExpireConfig, Options, order::Order, report::Summary};
 use satchel_s3::{Requests, Server, ServerOptions, Store, StoreOptions};
 use serde_json::Value;
 use tempfile::TempDir;

@@ -3,9 +3,9 @@
 use http::{Method, StatusCode, header::WWW_AUTHENTICATE};
 use lambda_http::{Body, Response};
 use satchel_aws::{answer, log, presign::PresignError};
-use satchel_core::{component::EnvelopeError, problem::Problem, slot::SlotRefusal};
+use satchel_core::problem::Problem;
 
-use crate::quota::QuotaError;
+use crate::{decision::EnvelopeError, quota::QuotaError, slot::SlotRefusal};
 
 /// Why a request is not answered with a stanza or slot. (A stanza that is refused is answered with a stanza.)
 #[derive(Debug, thiserror::Error)]

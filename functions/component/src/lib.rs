@@ -1,41 +1,45 @@
 //! `component`: stanzas as Prosody's mod_component_http posts them to `/component`, and slot requests of ejabberd's
 //! mod_http_upload, which asks `/slot`. A slot carries a presigned S3 URL; without quotas nothing is looked up for it.
 
+mod answers;
 mod chat;
+mod config;
+mod decision;
 mod entry;
 mod error;
+mod ledger;
 mod quota;
+mod reply;
+mod slot;
+mod stanza;
 mod state;
 
-use http::{
-    HeaderValue, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
-};
+use answers::{JSON, PLAIN_TEXT, ok};
+use entry::Entry;
+use http::StatusCode;
 use lambda_http::{Body, Request, RequestExt, Response};
+use quota::QuotaError;
 use satchel_aws::{
     answer,
     clock::fresh_upload_id,
     event, log,
     presign::{PresignedUrl, Validity},
 };
-use satchel_core::{
-    component::{self, Decision, Envelope, GrantedSlot, PutAddress, RefusedSlot, Reply},
-    line::{CAUSE, REASON},
-    purpose::Purpose,
+use satchel_core::{grant::PUT_URL_LIFE, purpose::Purpose};
+use satchel_telemetry::line::{CAUSE, REASON};
+
+use crate::{
+    decision::{Decision, Envelope},
+    reply::Reply,
     slot::{
-        self, Attempt, Chance, PUT_URL_LIFE, Service, Slot, SlotRefusal, SlotRequest,
+        Attempt, Chance, GrantedSlot, PutAddress, RefusedSlot, Service, Slot, SlotRefusal, SlotRequest,
         front::{self, PutTarget},
     },
 };
 
-use entry::Entry;
+pub use config::ComponentConfig;
 pub use error::ComponentError;
-use quota::QuotaError;
 pub use state::{Shelf, State};
-
-/// mod_component_http drops an answer of any other type, parameters included, in silence.
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// Answers one request.
 pub async fn handle<S: Shelf>(state: &State<S>, request: Request) -> Response<Body> {
@@ -63,7 +67,7 @@ async fn stanza<S: Shelf>(state: &State<S>, request: Request) -> Result<Response
     }
     let public_url = state.public_url(&request)?;
     let envelope = Envelope::parse(&event::into_bytes(request.into_body()))?;
-    match component::decide(&envelope, &state.config.policy, state.clock.now(), &chance()?)? {
+    match decision::decide(&envelope, &state.config.policy, state.clock.now(), &chance()?)? {
         Decision::Silence => Ok(answer::empty(StatusCode::NO_CONTENT, "no_reply")),
         Decision::Reply(reply) => Ok(posted(&reply)),
         Decision::Grant(granted) => grant(state, &granted, &public_url).await,
@@ -194,15 +198,6 @@ fn chance() -> Result<Chance, getrandom::Error> {
     let mut slot = [0; 18];
     getrandom::fill(&mut slot)?;
     Ok(Chance { slot, upload: fresh_upload_id()? })
-}
-
-/// 200, with a body that holds a presigned URL or somebody's list of files, and therefore is kept nowhere.
-fn ok(code: &'static str, content_type: HeaderValue, body: String) -> Response<Body> {
-    let mut response = answer::empty(StatusCode::OK, code);
-    *response.body_mut() = Body::Text(body);
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 #[cfg(test)]

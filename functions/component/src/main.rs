@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use satchel_aws::{bootstrap, live::Live};
-use satchel_component::{State, handle};
-use satchel_core::config::ComponentConfig;
+use satchel_component::{ComponentConfig, State, handle};
+use satchel_core::config::FromEnvironment;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use satchel_core::{
-    grant::OwnerId,
-    object_key::Key,
-    quota::{self, Ledger, QuotaReached},
-    slot::Slot,
-};
+use satchel_core::{grant::OwnerId, object_key::Key};
 use satchel_store::{Condition, StoreError, Written};
 
-use crate::{Shelf, State};
+use crate::{
+    ledger::{self, Ledger, QuotaReached},
+    slot::Slot,
+    state::{Shelf, State},
+};
 
 /// In each round of a race one request gets through: this is for more at once than a person's devices send.
 const TRIES: u32 = 50;
@@ -43,7 +42,7 @@ pub(crate) async fn reserve<S: Shelf>(state: &State<S>, slot: &Slot) -> Result<(
         pause(attempt).await?;
         let found = state.store.get(&key).await?;
         let ledger = found.as_ref().and_then(|object| Ledger::parse(&object.body));
-        let reserved = quota::reserve(ledger, slot.grant.size, quota, state.clock.now())?;
+        let reserved = ledger::reserve(ledger, slot.grant.size, quota, state.clock.now())?;
         let condition = found.as_ref().map_or(Condition::Absent, |object| Condition::Matches(&object.etag));
         if state.store.put(&key, reserved.to_json().into(), condition).await? == Written::Done {
             return Ok(());
@@ -58,7 +57,7 @@ pub(crate) async fn spent<S: Shelf>(state: &State<S>, owner: OwnerId) -> Result<
         return Ok(0);
     }
     let ledger = state.store.get(&Key::of_ledger(owner)).await?.and_then(|object| Ledger::parse(&object.body));
-    Ok(quota::spent(ledger, state.clock.now()))
+    Ok(ledger::spent(ledger, state.clock.now()))
 }
 
 /// None before the first attempt, then a random one, longer from round to round (AWS: "Exponential backoff and jitter").

@@ -9,10 +9,10 @@ use satchel_aws::{
     sdk::{SdkConfig, SdkError},
     storage::Storage,
 };
-use satchel_core::config::{ComponentConfig, ConfigError};
+use satchel_core::config::ConfigError;
 use satchel_store::{Documents, Inventory};
 
-use crate::{ComponentError, entry::Entry};
+use crate::{config::ComponentConfig, entry::Entry, error::ComponentError};
 
 /// What is asked of a store: ledgers, and lists of files.
 pub trait Shelf: Documents + Inventory {}

@@ -1,9 +1,9 @@
 //! Both doors, from event to answer.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use satchel_aws::{clock::Clock, sdk};
-use satchel_core::{config::ComponentConfig, time::Timestamp};
+use satchel_core::{config::FromEnvironment, time::Timestamp};
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,7 +1,10 @@
 //! `download`: GET and HEAD below `/upload/` redirect to a URL presigned for that very method; S3 then
 //! serves the bytes, ranges and conditions included.
 
+mod config;
+pub mod disposition;
 mod error;
+pub mod window;
 
 use http::{
     HeaderName, Method,
@@ -13,11 +16,12 @@ use satchel_aws::{
     presign::{Headers, PresignedUrl, Validity},
     storage::Storage,
 };
-use satchel_core::{
-    config::DownloadConfig, object_key::Key, time::Timestamp, upload_path::UploadPath, window::SigningWindow,
-};
+use satchel_core::{object_key::Key, time::Timestamp, upload_path::UploadPath};
 use satchel_store::{Found, Objects, Stored};
 
+use crate::window::SigningWindow;
+
+pub use config::DownloadConfig;
 pub use error::DownloadError;
 
 /// mod_http_file_share's own: a file never changes.

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use satchel_aws::{bootstrap, sdk};
-use satchel_core::config::DownloadConfig;
-use satchel_download::{State, handle};
+use satchel_core::config::FromEnvironment;
+use satchel_download::{DownloadConfig, State, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

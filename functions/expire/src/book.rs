@@ -5,10 +5,12 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
-use satchel_core::expiry::report::{Fate, Item, Reason, Summary};
-use satchel_store::{StoreError, Upkeep, report::Report};
+use satchel_store::{Fate, StoreError, Upkeep, report::Report};
 
-use crate::run::{Run, is_enough};
+use crate::{
+    report::{Item, Reason, Summary},
+    run::{Run, is_enough},
+};
 
 pub(crate) struct Book<'a, S: Upkeep> {
     report: Report<S::Parts>,

@@ -11,18 +11,16 @@ use futures_util::{
     stream::{self, FuturesUnordered},
 };
 use satchel_core::{
-    expiry::{
-        entry::{Entry, PREFIX},
-        report::{Fate, Item, Reason},
-        verdict::{Verdict, judge},
-    },
+    expiry::{Entry, PREFIX},
     object_key::Key,
 };
-use satchel_store::{Listed, Looked, Page, StoreError, Upkeep};
+use satchel_store::{Fate, Listed, Looked, Page, StoreError, Upkeep};
 
 use crate::{
     book::Book,
+    report::{Item, Reason},
     run::{BATCHES, Candidate, Run, doomed},
+    verdict::{Verdict, judge},
 };
 
 /// Objects of one page looked at at once.

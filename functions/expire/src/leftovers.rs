@@ -3,17 +3,15 @@
 
 use futures_util::{StreamExt, stream};
 use satchel_core::{
-    expiry::{
-        ABANDONED_AFTER,
-        report::{Fate, Item, Reason, Tally},
-    },
+    expiry::ABANDONED_AFTER,
     object_key::{INCOMING, RESUMING},
     time::Timestamp,
 };
-use satchel_store::{Listed, StoreError, Unfinished, Upkeep};
+use satchel_store::{Fate, Listed, StoreError, Unfinished, Upkeep};
 
 use crate::{
     book::Book,
+    report::{Item, Reason, Tally},
     run::{Candidate, Run, doomed},
 };
 

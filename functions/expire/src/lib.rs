@@ -3,24 +3,28 @@
 //! goes on.
 
 mod book;
+mod config;
+mod cutoff;
 mod due;
 mod leftovers;
+pub mod order;
+pub mod report;
 mod room;
 mod run;
+mod verdict;
 
 use std::time::{Duration, Instant};
 
 use satchel_aws::{invocation::Invocation, log::EventFailure, storage::Storage};
-use satchel_core::{
-    config::ExpireConfig,
-    expiry::{
-        order::{Order, OrderError},
-        report::Summary,
-    },
-};
 use satchel_store::Upkeep;
 use serde_json::{Value, json};
 
+use crate::{
+    order::{Order, OrderError},
+    report::Summary,
+};
+
+pub use config::ExpireConfig;
 pub use run::{Options, run};
 
 /// Everything an event needs, built once per cold start.

@@ -1,17 +1,13 @@
 //! Room under `SATCHEL_MAX_TOTAL_BYTES`. S3 does not tell how much a bucket holds, so this lists all files: once where
 //! they fit, three times where they do not. Memory does not grow with their number.
 
-use satchel_core::{
-    expiry::{
-        report::{Reason, Tally},
-        room::{Ages, Cut, Sieve},
-    },
-    purpose::Purpose,
-};
+use satchel_core::purpose::Purpose;
 use satchel_store::{Listed, StoreError, Upkeep};
 
 use crate::{
     book::{Book, Spared},
+    cutoff::{Ages, Cut, Sieve},
+    report::{Reason, Tally},
     run::{Candidate, Run, doomed},
 };
 

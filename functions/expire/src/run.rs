@@ -4,17 +4,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use satchel_aws::clock::fresh_upload_id;
-use satchel_core::{
-    expiry::{
-        order::Order,
-        report::{Fate, Item, Reason, Summary},
-    },
-    object_key::Key,
-    time::Timestamp,
-};
-use satchel_store::{BATCH, Listed, StoreError, Upkeep};
+use satchel_core::{object_key::Key, time::Timestamp};
+use satchel_store::{BATCH, Fate, Listed, StoreError, Upkeep};
 
-use crate::{State, book::Book, due, leftovers, room};
+use crate::{
+    State,
+    book::Book,
+    due, leftovers,
+    order::Order,
+    report::{Item, Reason, Summary},
+    room,
+};
 
 /// Batches of objects under way at once.
 pub(crate) const BATCHES: usize = 4;

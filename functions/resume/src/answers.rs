@@ -3,12 +3,13 @@
 use http::{HeaderName, StatusCode, header};
 use lambda_http::{Body, Response};
 use satchel_aws::answer::{empty, set};
-use satchel_core::{
-    cors,
-    resume::{
-        self, checksum, http_date, limits::Limits, request::ID_HEADER, session::Session,
-        upload_metadata::UploadMetadata,
-    },
+use satchel_core::{checksum, cors, upload_metadata::UploadMetadata};
+
+use crate::{
+    limits::Limits,
+    request::ID_HEADER,
+    session::Session,
+    tus::{self, http_date},
 };
 
 const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
@@ -28,8 +29,8 @@ const SESSION_TOKEN: HeaderName = HeaderName::from_static(ID_HEADER);
 #[must_use]
 pub fn of_tus(mut response: Response<Body>, limits: Limits) -> Response<Body> {
     set(&mut response, UPLOAD_LIMIT, &limits.to_header());
-    set(&mut response, RESUMABLE, resume::VERSION);
-    set(&mut response, VERSION, resume::VERSION);
+    set(&mut response, RESUMABLE, tus::VERSION);
+    set(&mut response, VERSION, tus::VERSION);
     set(&mut response, header::CACHE_CONTROL, "no-store");
     cors::tus::allow_any_origin(response.headers_mut());
     response
@@ -38,7 +39,7 @@ pub fn of_tus(mut response: Response<Body>, limits: Limits) -> Response<Body> {
 /// What this server can do: OPTIONS, a browser's preflight included.
 pub fn capabilities(max_size: u64) -> Response<Body> {
     let mut response = empty(StatusCode::NO_CONTENT, "capabilities");
-    set(&mut response, EXTENSION, resume::EXTENSIONS);
+    set(&mut response, EXTENSION, tus::EXTENSIONS);
     set(&mut response, MAX_SIZE, &max_size.to_string());
     set(&mut response, CHECKSUM_ALGORITHM, checksum::ALGORITHMS);
     response

@@ -3,13 +3,9 @@
 use http::Method;
 use lambda_http::{Body, Request, RequestExt, Response};
 use satchel_aws::{event, log};
-use satchel_core::{
-    config::ResumeConfig,
-    grant::Grant,
-    resume::{limits::Limits, request},
-};
+use satchel_core::grant::Grant;
 
-use crate::{ResumeError, answers::of_tus, text};
+use crate::{ResumeConfig, ResumeError, answers::of_tus, limits::Limits, request, text};
 
 /// What a request has tried.
 #[derive(Debug, Clone)]

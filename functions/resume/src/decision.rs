@@ -4,21 +4,20 @@ use http::Method;
 use lambda_http::{Request, RequestExt};
 use satchel_aws::{clock::fresh_upload_id, event};
 use satchel_core::{
-    config::ResumeConfig,
     grant::Grant,
     put::{self, PutRequest},
-    resume::{
-        self,
-        refusal::ResumeRefusal,
-        request::{self, Creation, ID_HEADER, ID_PARAMETER},
-        session::Session,
-    },
     route::{RouteError, resume_url},
     time::Timestamp,
     upload_path::UploadPath,
 };
 
-use crate::{Attempt, ResumeError, text};
+use crate::{
+    Attempt, ResumeConfig, ResumeError,
+    refusal::ResumeRefusal,
+    request::{self, Creation, ID_HEADER, ID_PARAMETER},
+    session::Session,
+    text, tus,
+};
 
 /// What is to be done.
 #[derive(Debug, Clone)]
@@ -102,7 +101,7 @@ fn beginning(config: &ResumeConfig, request: &Request, now: Timestamp) -> Result
     let asked_at = event::resume_paths(request, config.public_path.as_deref())?;
     let base = base(config, request)?;
     let grant = authorize(config, request, asked_at.clone(), &creation, now)?;
-    Ok(Beginning { expires: resume::expiry(now, grant.expires), creation, grant, asked_at, base })
+    Ok(Beginning { expires: tus::expiry(now, grant.expires), creation, grant, asked_at, base })
 }
 
 /// What the token grants.

@@ -1,17 +1,19 @@
 //! Everything that can go wrong with a resumable upload. What the protocol refuses has its answers in
-//! `satchel_core::resume::refusal`.
+//! `crate::refusal`.
 
 use http::{Method, StatusCode};
 use lambda_http::{Body, Response};
 use satchel_aws::{answer, log};
 use satchel_core::{
+    checksum::ChecksumError,
     credential::{Credential, CredentialError},
     problem::Problem,
     put::PutRefusal,
-    resume::refusal::ResumeRefusal,
     route::RouteError,
 };
 use satchel_store::{BodyError, ChunkError, StoreError};
+
+use crate::refusal::ResumeRefusal;
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +65,7 @@ impl ResumeError {
         match error {
             ChunkError::Store(error) => error.into(),
             ChunkError::Body(error) => error.into(),
-            ChunkError::Mismatch => ResumeRefusal::ChecksumMismatch.into(),
+            ChunkError::Mismatch => ResumeRefusal::Checksum(ChecksumError::Mismatch).into(),
             ChunkError::TooLong => ResumeRefusal::TooLong { length }.into(),
         }
     }

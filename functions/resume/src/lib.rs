@@ -4,27 +4,27 @@
 
 mod answers;
 mod attempt;
+mod config;
 mod decision;
 mod error;
+pub mod limits;
+pub mod refusal;
+pub mod request;
+pub mod session;
+pub mod tus;
 
 use std::time::Duration;
 
 use lambda_http::{Body, Request, Response};
 use satchel_aws::{answer, event, log, storage::Storage};
-use satchel_core::{
-    config::ResumeConfig,
-    grant::Grant,
-    resume::{
-        checksum::Checksum,
-        refusal::ResumeRefusal,
-        request::{self, Place},
-        session::Session,
-    },
-};
+use satchel_core::{checksum::Checksum, grant::Grant};
 use satchel_store::{Abandoned, Appended, Begun, Chunk, Partial, Resumable, Standing};
+
+use crate::{refusal::ResumeRefusal, request::Place, session::Session};
 
 pub use answers::of_tus;
 pub use attempt::Attempt;
+pub use config::ResumeConfig;
 pub use decision::{Beginning, Decision, decide};
 pub use error::ResumeError;
 

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use satchel_aws::{bootstrap, live::Live};
-use satchel_core::config::ResumeConfig;
-use satchel_resume::{State, handle};
+use satchel_core::config::FromEnvironment;
+use satchel_resume::{ResumeConfig, State, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

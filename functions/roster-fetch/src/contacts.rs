@@ -1,16 +1,20 @@
 //! Rosters: fetching one, editing one.
 
-use satchel_core::roster::{
-    address::{Address, AddressError, Target},
+use satchel_core::precondition::{ETag, Preconditions};
+use satchel_rosters::{
     contact::{self, Contact},
     document::Roster,
     edit::{EditRefusal, Edited, RosterEdit},
-    precondition::{ETag, Preconditions},
     username::{NameError, Username},
 };
 use satchel_store::Documents;
 
-use crate::{Edit, RosterFetchError, State, error::MutualProblem, mutual};
+use crate::{
+    Edit, RosterFetchError, State,
+    address::{Address, AddressError, Target},
+    error::MutualProblem,
+    mutual,
+};
 
 /// The roster of a user, `{}` for one who has none: a 404 would end their session.
 pub(crate) async fn fetch<D: Documents>(state: &State<D>, address: &Address<'_>) -> Result<String, RosterFetchError> {

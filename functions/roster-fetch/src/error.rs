@@ -6,19 +6,16 @@ use http::{
 };
 use lambda_http::{Body, Response};
 use satchel_aws::{answer, log};
-use satchel_core::{
-    jid::BareJid,
-    problem::Problem,
-    roster::{
-        address::AddressError,
-        contact::EntriesError,
-        edit::EditRefusal,
-        group::{GroupName, GroupRefusal},
-        precondition::PreconditionFailed,
-        username::Username,
-    },
+use satchel_core::{jid::BareJid, precondition::PreconditionFailed, problem::Problem};
+use satchel_rosters::{
+    contact::EntriesError,
+    edit::EditRefusal,
+    group::{GroupName, GroupRefusal},
+    username::Username,
 };
 use satchel_store::editor::DocumentError;
+
+use crate::address::AddressError;
 
 /// Why a roster is not fetched or edited.
 #[derive(Debug, thiserror::Error)]

@@ -1,21 +1,19 @@
 //! Shared groups: whoever edits one writes its members' rosters, so that fetching a roster stays one request.
 
 use futures_util::{StreamExt, stream};
-use satchel_core::{
-    jid::BareJid,
-    object_key::Key,
-    roster::{
-        address::{Address, Target},
-        document::Roster,
-        edit::RosterEdit,
-        group::{self, Group, GroupEdit, GroupName, GroupRefusal},
-        precondition::ETag,
-        username::Username,
-    },
+use satchel_core::{jid::BareJid, object_key::Key, precondition::ETag};
+use satchel_rosters::{
+    document::Roster,
+    edit::RosterEdit,
+    group::{self, Group, GroupEdit, GroupName, GroupRefusal},
+    username::Username,
 };
 use satchel_store::{Documents, editor::Found};
 
-use crate::{Edit, RosterFetchError, State};
+use crate::{
+    Edit, RosterFetchError, State,
+    address::{Address, Target},
+};
 
 /// Rosters that are written at the same time.
 const WRITERS: usize = 16;
@@ -23,7 +21,7 @@ const WRITERS: usize = 16;
 /// The members of a group.
 pub(crate) async fn fetch<D: Documents>(state: &State<D>, address: &Address<'_>) -> Result<String, RosterFetchError> {
     let name = address.fetched_group()?;
-    let found: Found<Group> = state.documents.read(&Key::of_group(&name)).await?;
+    let found: Found<Group> = state.documents.read(&name.key()).await?;
     if found.value.exists() { Ok(found.value.to_json()) } else { Err(RosterFetchError::NoGroup(name)) }
 }
 
@@ -41,7 +39,7 @@ pub(crate) async fn edit<D: Documents>(
         (Some(jid), false) => GroupEdit::Put(jid, group::member(edit.body)?),
         (Some(jid), true) => GroupEdit::Remove(jid),
     };
-    let key = Key::of_group(&name);
+    let key = name.key();
     let mut was_there = false;
     let step = |group: &mut Group| {
         let exists = match &change {

@@ -1,6 +1,8 @@
 //! `roster-fetch`: rosters below `/contacts/`, in the shape that Prosody's mod_http_roster_admin reads, and shared groups
 //! below `/groups/`; both can be edited. `/raw/contacts/` is for that module alone, which encodes nothing.
 
+pub mod address;
+mod config;
 mod contacts;
 mod error;
 mod groups;
@@ -14,13 +16,13 @@ use lambda_http::{Body, Request, RequestExt, Response};
 use satchel_aws::{answer, event, log};
 use satchel_core::{
     cors,
-    roster::{
-        address::{Address, Resource},
-        precondition::{ETag, Preconditions},
-    },
+    precondition::{ETag, Preconditions},
 };
 use satchel_store::Documents;
 
+use crate::address::{Address, Resource};
+
+pub use config::RosterFetchConfig;
 pub use error::RosterFetchError;
 pub use state::State;
 

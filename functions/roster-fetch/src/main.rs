@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use satchel_aws::{bootstrap, live::Live};
-use satchel_core::config::RosterFetchConfig;
-use satchel_roster_fetch::{State, handle};
+use satchel_core::config::FromEnvironment;
+use satchel_roster_fetch::{RosterFetchConfig, State, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -4,12 +4,12 @@
 
 use satchel_core::{
     jid::BareJid,
-    roster::{
-        document::Roster,
-        edit::{Edited, RosterEdit},
-        precondition::{ETag, Preconditions},
-        username::Username,
-    },
+    precondition::{ETag, Preconditions},
+};
+use satchel_rosters::{
+    document::Roster,
+    edit::{Edited, RosterEdit},
+    username::Username,
 };
 use satchel_store::{Documents, editor::pause};
 

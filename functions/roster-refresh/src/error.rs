@@ -5,12 +5,12 @@ use lambda_http::{Body, Response};
 use satchel_aws::{
     answer,
     log::{self, EventFailure},
+    s3_event::S3EventError,
 };
-use satchel_core::{problem::Problem, roster::refresh::UsernamesError, s3_event::S3EventError};
-
+use satchel_core::problem::Problem;
 use satchel_store::editor::DocumentError;
 
-use crate::prosody::Broken;
+use crate::{prosody::Broken, refresh::UsernamesError};
 
 /// Why Prosody is not told. (Where it was to be told and could not, the answer has the shape of its own.)
 #[derive(Debug, thiserror::Error)]

@@ -1,29 +1,32 @@
 //! `roster-refresh`: tells Prosody's mod_http_roster_admin whose rosters have changed, as somebody asks for it at
 //! `/contacts/refresh`, or as S3 says that a roster has been written.
 
+mod config;
 mod error;
 mod prosody;
+mod prosody_url;
+mod refresh;
 mod replace;
 mod state;
 
 use std::time::Duration;
 
-use http::{HeaderValue, Method, StatusCode, header::CACHE_CONTROL, header::CONTENT_TYPE};
-use lambda_http::{Body, Request, RequestExt, Response};
-use satchel_aws::{answer, event, log};
-use satchel_core::{
-    roster::{
-        refresh::{self, Report},
-        username::Username,
-    },
-    s3_event,
+use http::{
+    HeaderValue, Method, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
 };
+use lambda_http::{Body, Request, RequestExt, Response};
+use prosody::Broken;
+use satchel_aws::{answer, event, log, s3_event};
+use satchel_rosters::username::Username;
 use satchel_store::Documents;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::refresh::Report;
+
+pub use config::RosterRefreshConfig;
 pub use error::RosterRefreshError;
-use prosody::Broken;
 pub use state::State;
 
 /// All of a request together: API Gateway waits 29 s, and its 504 says less than our report.

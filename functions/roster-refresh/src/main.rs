@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use satchel_aws::{bootstrap, live::Live};
-use satchel_core::config::RosterRefreshConfig;
-use satchel_roster_refresh::{State, handle, handle_event};
+use satchel_core::config::FromEnvironment;
+use satchel_roster_refresh::{RosterRefreshConfig, State, handle, handle_event};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -10,14 +10,13 @@ use reqwest::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
     redirect::Policy,
 };
-use satchel_core::{
-    config::ProsodyUrl,
-    roster::{
-        refresh::{self, ATTEMPTS, BATCH, BatchFailure, Report, Tally},
-        username::Username,
-    },
-};
+use satchel_rosters::username::Username;
 use tokio::time::Instant;
+
+use crate::{
+    prosody_url::ProsodyUrl,
+    refresh::{self, ATTEMPTS, BATCH, BatchFailure, Report, Tally},
+};
 
 /// One attempt. Prosody answers once it has fetched every roster of the batch.
 const ATTEMPT: Duration = Duration::from_secs(8);

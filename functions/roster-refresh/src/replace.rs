@@ -2,17 +2,16 @@
 //! go, for as long as one refresh takes, and come again with another.
 
 use futures_util::{StreamExt, stream};
-use satchel_aws::rosters::Rosters;
-use satchel_core::roster::{
+use satchel_rosters::{
     document::Roster,
     edit::{EditRefusal, RosterEdit},
-    refresh::Report,
+    stored::Rosters,
     username::Username,
 };
 use satchel_store::{Documents, editor::DocumentError};
 use tokio::time::Instant;
 
-use crate::{RosterRefreshError, State, prosody::Broken};
+use crate::{RosterRefreshError, State, prosody::Broken, refresh::Report};
 
 /// Seconds after which hidden contacts are shown again by themselves, should this function not get to it: longer than it
 /// may run.

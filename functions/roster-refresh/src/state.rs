@@ -3,14 +3,14 @@
 use satchel_aws::{
     bootstrap::StartError,
     clock::Clock,
-    rosters::Rosters,
     sdk::{SdkConfig, SdkError},
     storage::Storage,
 };
-use satchel_core::config::{ConfigError, RosterRefreshConfig};
+use satchel_core::config::ConfigError;
+use satchel_rosters::stored::Rosters;
 use satchel_store::{Documents, editor::Editor};
 
-use crate::prosody::Prosody;
+use crate::{RosterRefreshConfig, prosody::Prosody};
 
 /// Everything a request needs, built once per cold start.
 #[derive(Debug, Clone)]

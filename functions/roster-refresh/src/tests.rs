@@ -9,14 +9,16 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use http::header::AUTHORIZATION;
 use lambda_http::RequestExt;
 use satchel_aws::clock::Clock;
-use satchel_core::config::RosterRefreshConfig;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
     task::JoinHandle,
 };
 
+use satchel_core::config::FromEnvironment;
+
 use super::*;
+use crate::RosterRefreshConfig;
 
 const CREDENTIALS: &str = "app:secret";
 

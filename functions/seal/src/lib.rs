@@ -1,24 +1,25 @@
 //! `seal`: S3 says that something has arrived under `incoming/`; it becomes an object under `uploads/`, exactly
 //! once. Safe when an event comes twice, late, or together with an on-demand seal.
 
+mod config;
+
 use std::time::Duration;
 
 use satchel_aws::{
     bootstrap::StartError,
     log::EventFailure,
+    s3_event::{self, ObjectCreated, S3EventError},
     sdk::{SdkConfig, SdkError},
     storage::Storage,
 };
-use satchel_core::{
-    config::SealConfig,
-    object_key::StoredObject,
-    s3_event::{self, ObjectCreated, S3EventError},
-};
+use satchel_core::{config::FromEnvironment, object_key::StoredObject};
 use satchel_store::{
     Incoming, Sealing, StoreError,
     sealing::{Sealed, seal},
 };
 use serde_json::{Value, json};
+
+pub use config::SealConfig;
 
 /// Everything an event needs, built once per cold start.
 pub type State<S = Storage> = satchel_aws::state::State<SealConfig, S>;

@@ -2,9 +2,11 @@
 //! request; without one, the client or the front before us is sent to a presigned URL. The program decides by the same
 //! [`decide`], and carries out by itself.
 
+mod config;
 mod error;
 mod front;
 
+use front::Target;
 use http::{Method, StatusCode};
 use lambda_http::{Body, Request, Response};
 use satchel_aws::{
@@ -15,18 +17,16 @@ use satchel_aws::{
     storage::Storage,
 };
 use satchel_core::{
-    config::UploadConfig,
-    grant::Grant,
+    grant::{Grant, PUT_URL_LIFE},
     object_key::Key,
     put::{self, PutRequest},
     route::Resource,
-    slot::PUT_URL_LIFE,
     time::Timestamp,
 };
 use satchel_store::{Body as StoredBody, CreateError, Creation, NewUpload, Objects};
 
+pub use config::UploadConfig;
 pub use error::UploadError;
-use front::Target;
 
 /// Everything a request needs, built once per cold start.
 pub type State<S = Storage> = satchel_aws::state::State<UploadConfig, S>;

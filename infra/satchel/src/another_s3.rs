@@ -6,7 +6,7 @@ use std::{
 };
 
 use satchel_aws::{sink::Sink, storage::Storage};
-use satchel_core::{level::Level, line::REASON};
+use satchel_telemetry::{level::Level, line::REASON};
 use tokio::{task::JoinHandle, time::timeout};
 use url::Url;
 

@@ -4,13 +4,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use satchel_aws::storage::{Storage, objects::S3Reader, report::S3Parts};
-use satchel_core::{
-    expiry::report::Fate, grant::Grant, object_key::Key, resume::upload_metadata::UploadMetadata,
-    upload_path::UploadPath,
-};
+use satchel_core::{grant::Grant, object_key::Key, upload_metadata::UploadMetadata, upload_path::UploadPath};
 use satchel_store::{
     Abandoned, Appended, Begun, Body, Chunk, ChunkError, Condition, CreateError, Creation, Document, Documents, Doomed,
-    Found, Incoming, Inventory, Listed, Looked, NewUpload, Objects, Page, Partial, Pieces, Promotion, Reader,
+    Fate, Found, Incoming, Inventory, Listed, Looked, NewUpload, Objects, Page, Partial, Pieces, Promotion, Reader,
     Resumable, Sealing, Standing, StoreError, Stored, Unfinished, Upkeep, Written,
     report::{Report, TextParts},
 };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use satchel_core::line::{CAUSE, Line};
+use satchel_telemetry::line::{CAUSE, Line};
 
 /// Hours that are remembered.
 pub const HOURS: u64 = 24;

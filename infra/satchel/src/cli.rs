@@ -9,7 +9,7 @@ use satchel_aws::{
     log,
     storage::PATIENCE,
 };
-use satchel_core::level::Level;
+use satchel_telemetry::level::Level;
 use sd_notify::NotifyState;
 use tokio::{
     runtime::Runtime,

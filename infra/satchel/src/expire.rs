@@ -14,14 +14,12 @@ use satchel_aws::{
     sdk::SdkError,
     state::State,
 };
-use satchel_core::{
-    config::{ConfigError, ExpireConfig},
-    expiry::{
-        order::Order,
-        report::{Summary, Tally},
-    },
+use satchel_core::config::{ConfigError, FromEnvironment};
+use satchel_expire::{
+    ExpireConfig, Options,
+    order::Order,
+    report::{Summary, Tally},
 };
-use satchel_expire::Options;
 use satchel_folder::{OpenError, StoreError};
 use satchel_store::Upkeep;
 

@@ -8,11 +8,11 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{self, Registry},
 };
-use satchel_core::{
+use satchel_folder::Stock;
+use satchel_telemetry::{
     line::Line,
     metrics::{METRICS, Metric, Unit},
 };
-use satchel_folder::Stock;
 
 /// Content-Type and body.
 pub type Exposition = (&'static str, String);

@@ -4,16 +4,18 @@ use futures_util::future::BoxFuture;
 use http::{Method, request::Parts};
 use lambda_http::{Body, Request, Response};
 use satchel_aws::{clock::Clock, log::Seen, presign::Presigner, sdk::SdkConfig, state::State};
+use satchel_component::ComponentConfig;
 use satchel_core::{
     basic::Callers,
-    config::{
-        ComponentConfig, ConfigError, ConfigProblem, DownloadConfig, ExpireConfig, ResumeConfig, S3Config, SealConfig,
-        UploadConfig,
-    },
-    resume::limits::Limits,
+    config::{ConfigError, ConfigProblem, FromEnvironment, S3Config},
     route::{Resource, Route},
     time::Timestamp,
 };
+use satchel_download::DownloadConfig;
+use satchel_expire::ExpireConfig;
+use satchel_resume::{ResumeConfig, limits::Limits};
+use satchel_seal::SealConfig;
+use satchel_upload::UploadConfig;
 
 use crate::{
     any_store::AnyStore,

@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use satchel_aws::log::{EventFailure, Seen};
-use satchel_core::expiry::{
+use satchel_expire::{
+    Options,
     order::Order,
     report::{Summary, Tally},
 };
-use satchel_expire::Options;
 use satchel_folder::{Expired, Store, StoreError};
 
 use crate::{

@@ -6,13 +6,14 @@ use std::{
 };
 
 use satchel_aws::log::Seen;
-pub use satchel_aws::sink::Sink;
-use satchel_core::line::Line;
+use satchel_telemetry::line::Line;
 
 use crate::{
     chronicle::{Chronicle, Counts, Refusal},
     exporter::Exporter,
 };
+
+pub use satchel_aws::sink::Sink;
 
 /// The one place that lines are written to.
 #[derive(Debug)]

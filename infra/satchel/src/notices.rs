@@ -1,7 +1,7 @@
 //! What the process says besides the lines of requests and events: for people as it always was, for programs as lines.
 
 use satchel_aws::log::{self, Seen};
-use satchel_core::{
+use satchel_telemetry::{
     level::Level,
     line::{self, Line, REASON},
 };

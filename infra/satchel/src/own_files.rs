@@ -2,10 +2,10 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use satchel_core::{level::Level, line::REASON};
 use satchel_folder::Store;
 use satchel_listener::{Address, Terms};
 use satchel_s3::{Credentials, Requests, Server, ServerOptions};
+use satchel_telemetry::{level::Level, line::REASON};
 use tokio::task::JoinHandle;
 
 use crate::{

@@ -3,10 +3,9 @@
 use http::{Method, header::AUTHORIZATION, request::Parts};
 use lambda_http::{Body, Request, Response};
 use satchel_aws::{clock::Clock, log::Seen};
-use satchel_core::{
-    config::{ConfigError, RosterFetchConfig, RosterRefreshConfig},
-    roster::address::Address,
-};
+use satchel_core::config::{ConfigError, FromEnvironment};
+use satchel_roster_fetch::{RosterFetchConfig, address::Address};
+use satchel_roster_refresh::RosterRefreshConfig;
 
 use crate::{any_store::AnyStore, settings::Settings};
 

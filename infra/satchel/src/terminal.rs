@@ -7,7 +7,7 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use satchel_core::{
+use satchel_telemetry::{
     level::Level,
     line::{Line, milliseconds, timestamp},
 };

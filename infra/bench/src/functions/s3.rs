@@ -11,7 +11,7 @@ use satchel_aws::{
     presign::{Presigner, Validity},
     sdk,
 };
-use satchel_core::{config::S3Config, object_key::Key, slot::Retention, time::Timestamp};
+use satchel_core::{config::S3Config, object_key::Key, retention::Retention, time::Timestamp};
 use satchel_s3::{Credentials, Requests, Server, ServerOptions, Store};
 use tempfile::TempDir;
 use tokio::{net::TcpStream, runtime::Runtime, sync::oneshot, task::JoinHandle};

@@ -5,9 +5,9 @@ use satchel_core::{
     content_type::ContentType,
     grant::{Grant, UploadId},
     object_key::Key,
-    roster::username::Username,
     upload_path::UploadPath,
 };
+use satchel_rosters::username::Username;
 use serde_json::{Value, json};
 
 use super::{
@@ -184,7 +184,7 @@ fn begun(_: &S3<'_>, invokes: usize) -> Result<Script, BenchError> {
 
 fn fetched(s3: &S3<'_>, invokes: usize) -> Result<Script, BenchError> {
     let username = |number| format!("user{number}");
-    let key = |number| Username::parse(&username(number)).map(|username| Key::of_roster(&username));
+    let key = |number| Username::parse(&username(number)).map(|username| username.key());
     let keys: Vec<Key> =
         (0..invokes).map(key).collect::<Result<_, _>>().map_err(|error| BenchError::S3(error.into()))?;
     s3.put(&keys, &events::roster().into())?;

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use futures_util::{FutureExt, StreamExt, future, stream, stream::BoxStream};
+use futures_util::{
+    FutureExt, StreamExt, future,
+    stream::{self, BoxStream},
+};
 use http::StatusCode;
-use satchel_core::{expiry::order::Order, problem::Problem};
+use satchel_core::problem::Problem;
+use satchel_expire::order::Order;
 use tokio::sync::mpsc;
 
 use super::said::Said;

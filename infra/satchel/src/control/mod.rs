@@ -9,20 +9,23 @@ mod socket;
 use std::{convert::Infallible, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream, stream::BoxStream};
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use http::{
     Method, StatusCode,
     header::{ALLOW, CONTENT_TYPE, HeaderValue},
     request::Parts,
 };
 use http_body_util::StreamBody;
-use hyper::{Request, Response, body::Frame, body::Incoming};
-use satchel_core::{
-    level::Level,
-    line::REASON,
-    problem::{PROBLEM_JSON, Problem},
+use hyper::{
+    Request, Response,
+    body::{Frame, Incoming},
 };
+use satchel_core::problem::{PROBLEM_JSON, Problem};
 use satchel_listener::{Listener, Patience, Terms};
+use satchel_telemetry::{level::Level, line::REASON};
 
 use crate::{housekeeping::Housekeeper, journal::Journal, notices::notice, running::Running};
 

@@ -1,6 +1,6 @@
 //! What is said of a command that is being carried out: a line of JSON each.
 
-use satchel_core::expiry::report::{Summary, Tally};
+use satchel_expire::report::{Summary, Tally};
 use serde::{Deserialize, Serialize};
 
 /// One line.

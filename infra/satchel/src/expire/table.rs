@@ -1,10 +1,7 @@
 //! A run's summary as a table for a person.
 
-use satchel_core::{
-    date_time,
-    expiry::report::{Summary, Tally},
-    object_key::Key,
-};
+use satchel_core::{date_time, object_key::Key};
+use satchel_expire::report::{Summary, Tally};
 
 /// The table, and what does not fit into one.
 pub(super) fn of(summary: &Summary) -> String {

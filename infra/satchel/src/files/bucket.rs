@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures_util::stream;
 use satchel_aws::clock::Clock;
 use satchel_core::{
-    config::S3Config, content_type::ContentType, expiry::entry::Entry, grant::Grant, metadata::Metadata,
-    object_key::Key, slot::Retention, time::Timestamp, upload_path::UploadPath,
+    config::S3Config, content_type::ContentType, expiry::Entry, grant::Grant, metadata::Metadata, object_key::Key,
+    retention::Retention, time::Timestamp, upload_path::UploadPath,
 };
 use satchel_folder::{Address, Body, ObjectHead, Refusal, Store, StoreError as FolderError};
 use satchel_store::{Kind, StoreError, Stored};
@@ -40,7 +40,7 @@ impl Files {
 
     /// Where the entry of a file in the index of expiries is, if it needs one.
     pub(super) fn entry_of(&self, grant: &Grant) -> Option<Address> {
-        Entry::of(grant, &self.retention, self.clock.now()).map(|entry| self.at(&Key::of_entry(&entry)))
+        Entry::of(grant, &self.retention, self.clock.now()).map(|entry| self.at(&entry.key()))
     }
 
     /// Asks the index for much, on a thread that may block.

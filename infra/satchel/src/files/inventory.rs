@@ -1,8 +1,10 @@
 //! What is in the folder: listed, looked at, deleted; reports, and what interrupted uploads have left.
 
-use satchel_core::{expiry::report::Fate, object_key::Key, time::Timestamp};
+use satchel_core::{object_key::Key, time::Timestamp};
 use satchel_folder::{Address, ObjectHead, Query, Refusal, Store, StoreError as FolderError, UploadAddress};
-use satchel_store::{BATCH, Doomed, Inventory, Listed, Looked, Page, StoreError, Unfinished, Upkeep, report::Report};
+use satchel_store::{
+    BATCH, Doomed, Fate, Inventory, Listed, Looked, Page, StoreError, Unfinished, Upkeep, report::Report,
+};
 
 use super::{
     bucket::{Files, absent, failed, stored},

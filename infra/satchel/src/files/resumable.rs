@@ -2,22 +2,19 @@
 
 use futures_util::stream;
 use satchel_core::{
+    checksum::{Checking, Checksum},
     grant::Grant,
     metadata::Metadata,
     object_key::Key,
-    resume::{
-        checksum::{Checking, Checksum},
-        session::PartialName,
-        upload_metadata::UploadMetadata,
-    },
+    upload_metadata::UploadMetadata,
 };
 use satchel_folder::{
     Completion, Described, Digest, Ended, Growing, Grown, Observer, PartRecord, Received, Refusal, Room,
     StoreError as FolderError, UploadAddress,
 };
 use satchel_store::{
-    Abandoned, Appended, Begun, Body, BodyError, Chunk, ChunkError, Creation, Partial, Pieces, Resumable, Standing,
-    StoreError, Stored,
+    Abandoned, Appended, Begun, Body, BodyError, Chunk, ChunkError, Creation, Partial, PartialName, Pieces, Resumable,
+    Standing, StoreError, Stored,
 };
 
 use super::{

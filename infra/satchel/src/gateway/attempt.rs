@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use http::{Method, request::Parts};
 use lambda_http::{Body, Response};
 use satchel_aws::log;
-use satchel_core::{credential::Credential, resume::request};
+use satchel_core::credential::Credential;
+use satchel_resume::request;
 use url::form_urlencoded;
 
 use super::body;

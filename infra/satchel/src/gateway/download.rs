@@ -15,8 +15,8 @@ use http::{
 use hyper::Response;
 use lambda_http::Body;
 use satchel_aws::answer;
-use satchel_core::{config::DownloadConfig, cors, problem::Problem};
-use satchel_download::{DownloadError, File};
+use satchel_core::{cors, problem::Problem};
+use satchel_download::{DownloadConfig, DownloadError, File};
 use satchel_store::{Objects, Pieces, Reader, StoreError};
 
 use super::{

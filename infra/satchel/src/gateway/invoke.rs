@@ -7,7 +7,8 @@ use http::request::Parts;
 use hyper::{Response, body::Incoming};
 use lambda_http::Body;
 use satchel_aws::log::{self, Seen};
-use satchel_core::{resume::limits::EVENT_BODY_BYTES, time::Timestamp};
+use satchel_core::time::Timestamp;
+use satchel_resume::limits::EVENT_BODY_BYTES;
 
 use super::{
     answer::GatewayError,

@@ -7,12 +7,8 @@ use bytes::Bytes;
 use http::request::Parts;
 use hyper::{Response, body::Incoming};
 use lambda_http::Body;
-use satchel_core::resume::{
-    checksum::{Checking, Checksum},
-    refusal::ResumeRefusal,
-    request::Place,
-};
-use satchel_resume::{Attempt, Decision, ResumeError};
+use satchel_core::checksum::{Checking, Checksum};
+use satchel_resume::{Attempt, Decision, ResumeError, refusal::ResumeRefusal, request::Place};
 use satchel_store::{Body as Streamable, Chunk};
 
 use super::{
@@ -198,6 +194,6 @@ impl Gateway {
             checking.update(&self.spool.load(chunk.slice(at..next)).await?);
             at = next;
         }
-        Ok(checking.finish())
+        Ok(checking.finish().map_err(ResumeRefusal::from))
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use percent_encoding::percent_decode_str;
-use satchel_core::{purpose::Purpose, slot::Retention};
+use satchel_core::{purpose::Purpose, retention::Retention};
 use satchel_folder::{Listed, Stock, Store, StoreError, Usage};
 use tokio::sync::Mutex;
 
