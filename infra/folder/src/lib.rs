@@ -14,6 +14,13 @@
 //! process that is killed, or a machine that loses power, at any instant leaves each object whole or absent. No file name
 //! is used twice. Nothing is deleted because the index does not know it. What the disk has changed is noticed when it is
 //! read, and is an error, never other bytes and never "not found".
+//!
+//! Where to begin, from the ground up: `disk.rs` is all that is asked of a file system, `blob_id.rs`, `footer.rs` and
+//! `blobs.rs` are the files, `record.rs`, `rows.rs` and `index.rs` the index. `writer.rs` makes one commit of many writes,
+//! with what takes effect only then in `tables.rs`; `epoch.rs` keeps what is being read. `folder.rs` holds all of these
+//! together as [`Store`] and knows no operation. Each operation is a file above it: `objects.rs`, `finding.rs`, `read.rs`,
+//! `deleting.rs`, `listing.rs`, `uploads.rs`, `growing.rs`, `lifecycle.rs`, `scrub.rs`. `opening.rs` and `start.rs` are the
+//! beginning, `sweep.rs` and `rebuild.rs` come after an end that was none.
 
 mod address;
 mod blob_id;
