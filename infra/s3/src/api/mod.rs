@@ -1,4 +1,4 @@
-//! S3's operations on a [`Store`], in s3s's types. What is not here answers `NotImplemented`.
+//! S3's operations on a store, in s3s's types. What is not here answers `NotImplemented`.
 
 mod buckets;
 mod conditions;
