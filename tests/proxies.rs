@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use satchel::{
+    listen_error::ListenError,
     settings::Settings,
     stack::{Options, Stack, StackError},
 };
@@ -81,7 +82,7 @@ async fn a_socket_in_use_or_without_a_url_is_refused_with_what_to_do() {
     fs::hard_link(&socket, second.path().join("gateway.sock")).unwrap();
     let (_, refused) = on_socket(&second, &[URL, SECRETS]).await;
     let error = refused.unwrap_err();
-    assert!(matches!(error, StackError::Listen { option: "--listen", .. }), "{error}");
+    assert!(matches!(error, StackError::Listen(ListenError { option: "--listen", .. })), "{error}");
     assert!(error.to_string().contains("gateway.sock"), "{error}");
     assert_eq!(send(&socket, &Request::new("GET", "/upload/u/none")).await.status, 404);
     first.unwrap().stop().await;

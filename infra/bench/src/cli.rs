@@ -18,11 +18,6 @@ use crate::{
     table,
 };
 
-/// Makes this program play the function that is none.
-pub const FLOOR: &str = "--floor";
-/// Makes this program play the server that does nothing but write and sync.
-pub const DURABLE: &str = "--durable";
-
 /// Measures Satchel's release binaries: every function on a Lambda runtime API of its own, next to a bare
 /// `lambda_http` function, and the stack over HTTP beside its peers.
 #[derive(Debug, Parser)]

@@ -1,16 +1,17 @@
 //! The figures as people read them: Markdown, for the terminal and the README alike.
 
+mod cells;
 mod peers;
 mod stack;
 
 use std::{fs, path::Path};
 
 use crate::{
-    budgets::Verdict,
     error::BenchError,
     figures::{CountFigures, Figures, FunctionFigures, Kind, Round, bare},
     units::{duration, mebibytes},
 };
+use cells::{package, requests};
 
 /// Between these lines of a page the tables are put.
 const MARKS: (&str, &str) = ("<!-- figures: begin -->\n", "<!-- figures: end -->\n");
@@ -110,28 +111,6 @@ fn count(row: &CountFigures, bare: Option<&CountFigures>) -> String {
         requests(row.s3_requests()),
     ];
     format!("| {} |\n", cells.join(" | "))
-}
-
-fn package(bytes: u64) -> String {
-    if bytes == 0 { String::new() } else { format!("{:.2} MB", bytes as f64 / 1e6) }
-}
-
-fn verdicts(verdicts: &[Verdict]) -> String {
-    let mut text = String::from("\n| budget | |\n|---|---|\n");
-    for Verdict { text: budget, met } in verdicts {
-        let met = match met {
-            Some(true) => "met",
-            Some(false) => "**missed**",
-            None => "not measured",
-        };
-        text += &format!("| {budget} | {met} |\n");
-    }
-    text
-}
-
-fn requests(requests: f64) -> String {
-    // Once a process, not once an invoke: shown as what it is.
-    if (requests - requests.round()).abs() < 0.005 { format!("{requests:.0}") } else { format!("{requests:.2}") }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Buckets: creating, finding, configuring.
 
-use crate::Store;
 use crate::error::{Refusal, StoreError};
+use crate::folder::Store;
 use crate::record::BucketRecord;
 use crate::tables::Tables;
 

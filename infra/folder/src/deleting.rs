@@ -1,12 +1,12 @@
 //! Objects: deleting, alone or many in one transaction.
 
-use crate::Store;
+use crate::address::Address;
 use crate::condition::WriteCondition;
 use crate::error::{Refusal, StoreError};
-use crate::objects::Address;
+use crate::folder::Store;
 use crate::rows::Stored;
 use crate::tables::Tables;
-use crate::usage::Change;
+use crate::totals::Change;
 
 impl Store {
     /// Deletes an object; one that is not there is deleted already, unless a condition asks for it.

@@ -6,7 +6,7 @@
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::blobs::BlobId;
+use crate::blob_id::BlobId;
 use crate::reaper::Order;
 
 #[derive(Debug)]

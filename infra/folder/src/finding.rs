@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::Store;
+use crate::address::Address;
 use crate::error::{Refusal, StoreError};
-use crate::objects::{Address, Found};
+use crate::folder::Store;
+use crate::found::Found;
 use crate::read::ObjectStream;
 use crate::record::{ObjectHead, Place};
 

@@ -1,28 +1,25 @@
-//! The store as a whole: opened, asked how it is, closed.
+//! The store as a whole: what its operations work with, and its end. Nothing here knows an operation.
 
 use std::fmt;
-use std::io;
-use std::path::Path;
 use std::sync::mpsc::{Sender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use crate::blobs::Blobs;
-use crate::disk::{Disk, FileSystem};
+use crate::disk::Disk;
 use crate::epoch::{Epochs, ReadGuard};
-use crate::error::{OpenError, StoreError};
+use crate::error::StoreError;
 use crate::events::{Receiver, Subscribers};
 use crate::identity::{Identity, State};
 use crate::index::{self, Readers, Snapshot};
 use crate::intake::Shares;
-use crate::opening::{self, Opened};
-use crate::options::{Clock, StoreOptions};
-use crate::reaper::{self, Order};
+use crate::options::Clock;
+use crate::reaper::Order;
 use crate::room::Room;
-use crate::usage::Usages;
-use crate::watch::{Notice, Watch};
-use crate::writer::{Shared, Writer, WriterThread};
-use crate::{scrub, sweep};
+use crate::stop::Stop;
+use crate::totals::Usages;
+use crate::watch::Watch;
+use crate::writer::{Writer, WriterThread};
 
 /// Buckets and objects in one folder, owned by one process. Clones share it.
 ///
@@ -31,25 +28,26 @@ use crate::{scrub, sweep};
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
-struct Inner {
-    disk: Arc<dyn Disk>,
-    readers: Arc<Readers>,
-    blobs: Blobs,
-    epochs: Arc<Epochs>,
-    subscribers: Arc<Subscribers>,
-    usages: Arc<Usages>,
-    room: Arc<Room>,
-    shares: Shares,
-    watch: Arc<Watch>,
-    writer: Writer,
-    writer_thread: Mutex<Option<WriterThread>>,
-    reaper: Sender<Order>,
-    scrubber: Mutex<Option<JoinHandle<()>>>,
-    sweeper: Mutex<Option<JoinHandle<()>>>,
-    stop_scrub: Arc<scrub::Stop>,
-    identity: Identity,
-    inside: u64,
-    clock: Clock,
+/// What a store consists of.
+pub(crate) struct Inner {
+    pub disk: Arc<dyn Disk>,
+    pub readers: Arc<Readers>,
+    pub blobs: Blobs,
+    pub epochs: Arc<Epochs>,
+    pub subscribers: Arc<Subscribers>,
+    pub usages: Arc<Usages>,
+    pub room: Arc<Room>,
+    pub shares: Shares,
+    pub watch: Arc<Watch>,
+    pub writer: Writer,
+    pub writer_thread: Mutex<Option<WriterThread>>,
+    pub reaper: Sender<Order>,
+    pub scrubber: Mutex<Option<JoinHandle<()>>>,
+    pub sweeper: Mutex<Option<JoinHandle<()>>>,
+    pub stop_scrub: Arc<Stop>,
+    pub identity: Identity,
+    pub inside: u64,
+    pub clock: Clock,
 }
 
 impl fmt::Debug for Store {
@@ -59,104 +57,24 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the store in `dir`, creating both where missing. Waits up to five seconds for a predecessor that is
-    /// still shutting down.
-    ///
-    /// # Errors
-    /// See [`OpenError`]; nothing is changed then.
-    pub async fn open(dir: &Path) -> Result<Self, OpenError> {
-        Self::open_with(dir, StoreOptions::default()).await
+    pub(crate) fn of(inner: Inner) -> Self {
+        Self(Arc::new(inner))
     }
 
-    /// The same with other options than the usual ones.
-    ///
-    /// # Errors
-    /// As [`Store::open`].
-    pub async fn open_with(dir: &Path, options: StoreOptions) -> Result<Self, OpenError> {
-        let (disk, was_open) =
-            FileSystem::open(dir).map_err(|source| OpenError::Io { folder: dir.to_owned(), source })?;
-        let listener = Arc::clone(&options.listener);
-        let store = Self::open_on(Arc::new(disk), dir, options).await?;
-        if was_open {
-            listener(&Notice::FolderWasOpen);
-        }
-        Ok(store)
+    /// Gives the store as long as somebody has it, so that one that nobody has any more ends without being closed.
+    pub(crate) fn while_it_lives(&self) -> impl Fn() -> Option<Self> + Send + use<> {
+        let weak = Arc::downgrade(&self.0);
+        move || weak.upgrade().map(Self)
     }
 
-    /// The same on any disk. `name` is for errors.
-    ///
-    /// # Errors
-    /// As [`Store::open`].
-    pub async fn open_on(disk: Arc<dyn Disk>, name: &Path, options: StoreOptions) -> Result<Self, OpenError> {
-        opening::lock(&*disk, name).await?;
-        let opened = opening::open(&*disk, name).and_then(|opened| {
-            let (is_unclean, is_suspect) = (opened.is_unclean, opened.identity.is_suspect);
-            let started = Self::start(Arc::clone(&disk), opened, &options);
-            let store = started.map_err(|source| OpenError::Io { folder: name.to_owned(), source })?;
-            Ok((store, is_unclean, is_suspect))
-        });
-        let (store, is_unclean, is_suspect) = opened.inspect_err(|_| disk.unlock())?;
-        if is_unclean && !is_suspect {
-            store.sweep();
-        }
-        Ok(store)
-    }
-
-    fn start(disk: Arc<dyn Disk>, opened: Opened, options: &StoreOptions) -> io::Result<Self> {
-        let Opened { connection, identity, log_is_gone, identity_was_gone, .. } = opened;
-        let blobs = Blobs::open(Arc::clone(&disk), identity.generation)?;
-        let reaper = reaper::start(blobs.clone())?;
-        let epochs = Arc::new(Epochs::new(reaper.clone()));
-        let (subscribers, usages) = (Arc::<Subscribers>::default(), Arc::<Usages>::default());
-        let room = Arc::new(Room::new(Arc::clone(&disk), options.floor, options.reserve));
-        let watch = Arc::new(Watch::new(Arc::clone(&options.listener)));
-        let said = [(log_is_gone, Notice::LogGone), (identity_was_gone, Notice::IdentityGone)];
-        said.iter().filter(|(is_so, _)| *is_so).for_each(|(_, notice)| watch.say(notice));
-        room.restore();
-        let shared = Shared {
-            disk: Arc::clone(&disk),
-            epochs: Arc::clone(&epochs),
-            subscribers: Arc::clone(&subscribers),
-            usages: Arc::clone(&usages),
-            blobs: blobs.clone(),
-            room: Arc::clone(&room),
-            watch: Arc::clone(&watch),
-        };
-        let (writer, thread) = Writer::start(shared, connection)?;
-        let readers = Arc::new(Readers::new(Arc::clone(&disk)).map_err(io::Error::other)?);
-        let store = Self(Arc::new(Inner {
-            disk,
-            readers,
-            blobs,
-            epochs,
-            subscribers,
-            usages,
-            room,
-            shares: Shares::default(),
-            watch,
-            writer,
-            writer_thread: Mutex::new(Some(thread)),
-            reaper,
-            scrubber: Mutex::new(None),
-            sweeper: Mutex::new(None),
-            stop_scrub: Arc::default(),
-            identity,
-            inside: options.inside,
-            clock: Arc::clone(&options.clock),
-        }));
-        if options.scrubs {
-            store.start_scrubbing()?;
-        }
-        Ok(store)
-    }
-
-    /// Weak, so that a store that nobody has any more ends without being closed.
-    fn start_scrubbing(&self) -> io::Result<()> {
-        let (weak, stop) = (Arc::downgrade(&self.0), Arc::clone(&self.0.stop_scrub));
-        let run = move || scrub::run(|| weak.upgrade().map(Self), &stop);
-        let thread = thread::Builder::new().name("store-scrub".into()).spawn(run)?;
+    /// The thread that looks for damage; closing waits for it.
+    pub(crate) fn scrubs_in(&self, thread: JoinHandle<()>) {
         *self.0.scrubber.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
-        Ok(())
+    }
+
+    /// The thread that moves files aside; settling waits for it.
+    pub(crate) fn sweeps_in(&self, thread: Option<JoinHandle<()>>) {
+        *self.0.sweeper.lock().unwrap_or_else(PoisonError::into_inner) = thread;
     }
 
     /// Tells of every object created from now on, in the order of the commits, losing none while the receiver lives.
@@ -179,29 +97,6 @@ impl Store {
         let store = self.clone();
         // A thread that has failed has settled.
         let _ = tokio::task::spawn_blocking(move || store.0.settle()).await;
-    }
-
-    /// Moves what nobody names aside, in the background; nobody waits for it.
-    fn sweep(&self) {
-        let (blobs, watch, now) = (self.blobs().clone(), Arc::clone(&self.0.watch), self.now());
-        // Taken here, not in the thread: the names must not be younger than the first write of this opening.
-        let Ok(snapshot) = self.snapshot() else { return };
-        if snapshot.rows().get::<i64>("generation").is_err() {
-            return;
-        }
-        // Until this is done there may be files that the index does not name, so the next opening has to look again.
-        blobs.adopt(1);
-        let run = move || match sweep::sweep_with(&blobs, snapshot, now) {
-            Ok(notice) => {
-                blobs.settle(1);
-                notice.iter().for_each(|notice| watch.say(notice));
-            }
-            // Nothing is moved on the word of an index that cannot be read.
-            Err(error) => watch.failed(&error),
-        };
-        // Without a thread the next opening does it.
-        let thread = thread::Builder::new().name("store-sweep".into()).spawn(run).ok();
-        *self.0.sweeper.lock().unwrap_or_else(PoisonError::into_inner) = thread;
     }
 
     /// Passes a result on, after taking note of what its error says about the disk.
@@ -248,6 +143,10 @@ impl Store {
 
     pub(crate) fn watch(&self) -> &Arc<Watch> {
         &self.0.watch
+    }
+
+    pub(crate) fn stop_scrub(&self) -> &Arc<Stop> {
+        &self.0.stop_scrub
     }
 
     pub(crate) fn blobs(&self) -> &Blobs {

@@ -9,10 +9,9 @@
 use std::io;
 use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
-
+use crate::damage::{Damage, ReadError};
 use crate::disk::DiskFile;
-use crate::record::{ObjectHead, Segment};
+use crate::label::Label;
 
 /// Bytes that one checksum covers.
 pub(crate) const BLOCK: u64 = 64 * 1024;
@@ -23,48 +22,6 @@ const GLANCE: u64 = 4096;
 const SUM: u64 = 4;
 /// Longer labels are not believed: names and metadata of S3 have limits.
 const MAX_LABEL: u32 = 8 << 20;
-
-/// What a blob is, told by the file itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(clippy::large_enum_variant, reason = "most are objects")]
-pub(crate) enum Label {
-    /// It makes an object, alone or with other blobs.
-    Object {
-        bucket: String,
-        key: String,
-        head: ObjectHead,
-        /// Empty: the blob alone.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        segments: Vec<Segment>,
-    },
-    /// It is a part of a multipart upload.
-    Part { upload: String, number: u32 },
-}
-
-/// What is wrong with a file.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Damage {
-    #[error("the file {0} is missing")]
-    Missing(String),
-    #[error("the file {file} has {found} bytes for the object, {expected} were stored")]
-    Length { file: String, found: u64, expected: u64 },
-    #[error("the end of the file {0} is not as it was written")]
-    Footer(String),
-    #[error("the file {file} is not as it was written, in the 64 KiB from byte {start}")]
-    Block { file: String, start: u64 },
-    #[error("the bytes do not have the SHA-256 that they were stored with")]
-    Digest,
-}
-
-/// Why bytes cannot be had: the disk fails, or what it gives is not what was written.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReadError {
-    #[error(transparent)]
-    Damaged(#[from] Damage),
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
 
 /// The checksums of a file's blocks, taken as it is written.
 #[derive(Debug, Default)]

@@ -7,19 +7,21 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tokio::task::spawn_blocking;
 
-use crate::Store;
+use crate::address::{Address, UploadAddress};
 use crate::blobs::{Blobs, Draft, Loose};
 use crate::condition::WriteCondition;
+use crate::damage::ReadError;
 use crate::epoch::ReadGuard;
 use crate::error::{Refusal, StoreError};
 use crate::events::CreatedBy;
-use crate::footer::ReadError;
+use crate::folder::Store;
 use crate::multipart::{MIN_PART_BYTES, assemble};
-use crate::objects::{Address, Described};
-use crate::receive::{Body, Observer, Received, Room};
+use crate::objects::Described;
+use crate::observer::Observer;
+use crate::receive::{Body, Received, Room};
 use crate::record::{Headers, ObjectHead, ObjectRecord, PartRecord, Segment, UploadRecord};
 use crate::tables::Tables;
-use crate::uploads::{UploadAddress, fresh_id};
+use crate::uploads::fresh_id;
 
 /// Bytes of a part that are copied at once.
 const COPIED_BYTES: u64 = 1 << 20;

@@ -2,9 +2,9 @@
 
 use tokio::task::spawn_blocking;
 
-use crate::Store;
 use crate::error::StoreError;
-use crate::footer::Label;
+use crate::folder::Store;
+use crate::label::Label;
 use crate::watch::{Part, Trouble};
 
 /// Whether the store can do its work.

@@ -9,7 +9,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::blobs::{Blobs, Draft};
 use crate::error::StoreError;
-use crate::receive::Observer;
+use crate::observer::Observer;
 use crate::room::Promise;
 
 /// Bytes that all large bodies have in memory, each in two batches: one that is gathered, and one that is written. Bodies that

@@ -1,40 +1,17 @@
-//! Lifecycle rules, applied: expiring objects, and aborting uploads that nobody finishes (AWS: "Lifecycle
-//! configuration elements").
+//! Lifecycle rules, applied: expiring objects, and aborting uploads that nobody finishes.
 
-use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use crate::Store;
+use crate::address::{Address, UploadAddress};
 use crate::error::{Refusal, StoreError};
+use crate::folder::Store;
 use crate::listing::{Page, Query};
-use crate::objects::Address;
-use crate::record::{ObjectHead, UploadRecord};
+use crate::record::{BucketRecord, ObjectHead};
+use crate::rule::LifecycleRule;
 use crate::tables::Tables;
-use crate::uploads::UploadAddress;
 
-const MILLIS_PER_DAY: u64 = 86_400_000;
 /// Objects that one transaction looks at.
 const PAGE: usize = 1000;
-
-/// A rule of a bucket, enabled; times count from an object's last modification, or an upload's initiation.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct LifecycleRule {
-    /// Its name.
-    pub id: String,
-    /// What the keys begin with that it is about; empty for all.
-    pub prefix: String,
-    /// It is about larger objects only, in bytes.
-    pub larger_than: Option<u64>,
-    /// It is about smaller objects only, in bytes.
-    pub smaller_than: Option<u64>,
-    /// Objects expire after so many days.
-    pub expire_after_days: Option<u32>,
-    /// Objects expire at this time, in milliseconds since 1970.
-    pub expire_at: Option<u64>,
-    /// Multipart uploads that are not complete are aborted after so many days.
-    pub abort_after_days: Option<u32>,
-}
 
 /// What applying the rules of a bucket came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,26 +24,6 @@ pub struct Expired {
     pub uploads: u64,
 }
 
-impl LifecycleRule {
-    fn expires(&self, object: &ObjectHead, now: u64) -> bool {
-        let sized = self.larger_than.is_none_or(|above| object.size > above)
-            && self.smaller_than.is_none_or(|below| object.size < below);
-        let by_age = self.expire_after_days.is_some_and(|days| is_over(object.modified, days.into(), now));
-        sized && (by_age || self.expire_at.is_some_and(|date| now >= date))
-    }
-
-    fn aborts(&self, upload: &UploadRecord, now: u64) -> bool {
-        self.abort_after_days.is_some_and(|days| is_over(upload.initiated, days.into(), now))
-    }
-}
-
-/// Whether so many days have passed since `start`, rounded up to the next midnight, UTC, as S3 does: what was created on
-/// January 15 at 10:30 and expires after 3 days goes on January 19 at 00:00.
-fn is_over(start: u64, days: u64, now: u64) -> bool {
-    let full = start.saturating_add(days.saturating_mul(MILLIS_PER_DAY));
-    now / MILLIS_PER_DAY > full / MILLIS_PER_DAY
-}
-
 impl Store {
     /// Gives a bucket these rules instead of those it has.
     ///
@@ -74,7 +31,7 @@ impl Store {
     /// No such bucket; the index cannot be written.
     pub async fn set_lifecycle(&self, bucket: &str, rules: &[LifecycleRule]) -> Result<(), StoreError> {
         let rules = rules.to_vec();
-        let change = |record: &mut crate::record::BucketRecord| (record.rules, record.lifecycle) = (rules, None);
+        let change = |record: &mut BucketRecord| (record.rules, record.lifecycle) = (rules, None);
         self.configure_bucket(bucket, change).await
     }
 
@@ -106,7 +63,7 @@ impl Store {
         loop {
             let (store, name, asked) = (self.clone(), bucket.to_owned(), query.clone());
             let page: Page<ObjectHead> = spawn_blocking(move || store.list_objects(&name, &asked)).await??;
-            let due = page.entries.into_iter().filter(|(_, object)| rule.expires(object, now));
+            let due = page.entries.into_iter().filter(|(_, object)| rule.expires(object.size, object.modified, now));
             let gone = self.delete_unchanged(bucket, due.map(|(key, object)| (key, object.modified)).collect()).await?;
             expired.objects += gone.objects;
             expired.bytes += gone.bytes;
@@ -155,7 +112,8 @@ impl Store {
             let (store, name, asked, id) = (self.clone(), bucket.to_owned(), query.clone(), after_id.take());
             let page = spawn_blocking(move || store.list_uploads(&name, &asked, id.as_deref())).await??;
             after_id = page.entries.last().map(|(_, (id, _))| id.clone());
-            for (key, (id, _)) in page.entries.into_iter().filter(|(_, (_, upload))| rule.aborts(upload, now)) {
+            for (key, (id, _)) in page.entries.into_iter().filter(|(_, (_, upload))| rule.aborts(upload.initiated, now))
+            {
                 let object = Address { bucket: bucket.to_owned(), key };
                 match self.abort_upload(UploadAddress { object, id }).await {
                     Ok(()) => expired.uploads += 1,
@@ -169,24 +127,5 @@ impl Store {
                 None => return Ok(()),
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_end_at_the_midnight_after() {
-        // AWS's own example: 2014-01-15T10:30Z and 3 days are 2014-01-19T00:00Z.
-        let created = 1_389_781_800_000;
-        let end = 1_390_089_600_000;
-        for (name, now, over) in [("before", end - 1, false), ("at", end, true), ("after", end + 1, true)] {
-            assert_eq!(is_over(created, 3, now), over, "{name}");
-        }
-        let midnight = 1_389_744_000_000;
-        assert!(!is_over(midnight, 1, midnight + 2 * MILLIS_PER_DAY - 1), "at midnight: the next one");
-        assert!(is_over(midnight, 1, midnight + 2 * MILLIS_PER_DAY));
-        assert!(!is_over(created, u64::MAX, u64::MAX - 1));
     }
 }

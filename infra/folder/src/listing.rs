@@ -1,7 +1,7 @@
 //! Listings: pages over sorted keys with prefix and delimiter, seeking past what is rolled up.
 
-use crate::Store;
 use crate::error::{Refusal, StoreError};
+use crate::folder::Store;
 use crate::record::{ObjectHead, UploadRecord};
 
 /// Entries that are read at once.

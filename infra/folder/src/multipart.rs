@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::Store;
+use crate::address::UploadAddress;
 use crate::condition::WriteCondition;
 use crate::error::{Refusal, StoreError};
 use crate::events::CreatedBy;
+use crate::folder::Store;
 use crate::objects::Described;
 use crate::record::{ObjectHead, ObjectRecord, PartRecord, Place, UploadRecord};
 use crate::tables::Tables;
-use crate::uploads::UploadAddress;
 
 /// S3's lower limit for all parts but the last, in bytes.
 pub const MIN_PART_BYTES: u64 = 5 << 20;

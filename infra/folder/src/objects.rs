@@ -1,36 +1,22 @@
 //! Objects: storing, copying, deleting, finding. Conditions are decided inside the write transaction.
 
-use std::fmt;
-
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
-use crate::Store;
+use crate::address::Address;
 use crate::blobs::Loose;
 use crate::condition::WriteCondition;
+use crate::damage::ReadError;
 use crate::epoch::ReadGuard;
 use crate::error::{Refusal, StoreError};
 use crate::events::{CreatedBy, ObjectCreated};
-use crate::footer::{Label, ReadError};
+use crate::folder::Store;
+use crate::found::Found;
+use crate::label::Label;
 use crate::receive::{Body, Content};
 use crate::record::{Checksum, Headers, ObjectHead, ObjectRecord, Place, Segment};
 use crate::tables::Tables;
-use crate::usage::Change;
-
-/// Where an object is or is to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
-    /// The bucket's name.
-    pub bucket: String,
-    /// UTF-8, as S3's keys are.
-    pub key: String,
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.bucket, self.key)
-    }
-}
+use crate::totals::Change;
 
 /// What is stored with a body.
 #[derive(Debug, Clone, Default)]
@@ -41,24 +27,6 @@ pub struct Described {
     pub checksum: Option<Checksum>,
     /// Given back with it.
     pub headers: Headers,
-}
-
-/// An object found, with its bytes held in place.
-#[derive(Debug, Clone)]
-pub struct Found {
-    pub(crate) at: Address,
-    pub(crate) record: ObjectRecord,
-    /// Where the bytes are in the index.
-    pub(crate) body: Bytes,
-    pub(crate) guard: ReadGuard,
-}
-
-impl Found {
-    /// What is known of it.
-    #[must_use]
-    pub fn head(&self) -> &ObjectHead {
-        &self.record.head
-    }
 }
 
 impl Tables<'_> {

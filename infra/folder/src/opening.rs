@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::blobs::{BLOBS, generation_of};
+use crate::blob_id::{BLOBS, generation_of};
 use crate::disk::Disk;
 use crate::error::OpenError;
 use crate::identity::{FORMAT, Identity, State};

@@ -14,10 +14,11 @@ use futures_util::Stream;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::blobs::Blobs;
+use crate::damage::{Damage, ReadError};
 use crate::epoch::ReadGuard;
 use crate::error::StoreError;
-use crate::footer::{BLOCK, Checked, Damage, ReadError};
-use crate::objects::Found;
+use crate::footer::{BLOCK, Checked};
+use crate::found::Found;
 use crate::record::{Digest, Place, Segment};
 use crate::watch::Watch;
 
@@ -273,7 +274,7 @@ impl Stream for ObjectStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blobs::BlobId;
+    use crate::blob_id::BlobId;
 
     #[test]
     fn a_range_is_cut_from_the_segments_it_touches() {

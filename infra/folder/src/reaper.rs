@@ -3,7 +3,8 @@
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel};
 use std::thread;
 
-use crate::blobs::{BlobId, Blobs};
+use crate::blob_id::BlobId;
+use crate::blobs::Blobs;
 
 /// What the thread is told.
 #[derive(Debug)]

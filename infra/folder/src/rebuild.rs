@@ -8,12 +8,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::address::Address;
 use crate::disk::{Disk, FileSystem};
 use crate::error::{OpenError, StoreError};
 use crate::identity::{FORMAT, Identity, State};
 use crate::index::{self, Kind};
-use crate::labels::{Files, has};
-use crate::objects::Address;
+use crate::inventory::{Files, has};
 use crate::opening::{self, log_of};
 use crate::record::{BucketRecord, Digest, ObjectRecord, Place};
 use crate::rows::Rows;

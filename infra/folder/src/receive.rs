@@ -4,27 +4,17 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use sha2::{Digest as _, Sha256};
 
-use crate::Store;
 use crate::blobs::{Blobs, Draft};
 use crate::error::{Refusal, StoreError};
+use crate::folder::Store;
 use crate::intake::{Gathering, Intake, Sink};
+use crate::observer::Observer;
 use crate::record::Digest;
 use crate::room::Promise;
 
 /// Bodies of up to so many bytes are in memory until they are put: to hand them to threads that may block, and back, piece by
 /// piece, takes longer than to write them.
 const GATHERED_BYTES: u64 = 128 * 1024;
-
-/// Sees the bytes of a body as they pass, to make digests of its own.
-pub trait Observer: Send + 'static {
-    /// The next bytes.
-    fn update(&mut self, bytes: &[u8]);
-}
-
-/// For those who need no digest but the store's own.
-impl Observer for () {
-    fn update(&mut self, _: &[u8]) {}
-}
 
 /// A body that is here as a whole; gone when it is dropped without being stored.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::blobs::BlobId;
-use crate::lifecycle::LifecycleRule;
+use crate::blob_id::BlobId;
+use crate::rule::LifecycleRule;
 
 /// A SHA-256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

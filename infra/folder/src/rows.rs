@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::address::Address;
 use crate::error::StoreError;
-use crate::objects::Address;
 use crate::record::{BucketRecord, ObjectHead, ObjectRecord, PartRecord, Place, Segment};
 
 /// The rows, as a connection or its transaction sees them.

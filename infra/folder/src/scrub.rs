@@ -1,15 +1,17 @@
 //! Reads all that is stored, slowly, to notice damage before somebody asks for the file.
 
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::Store;
+use crate::address::Address;
+use crate::damage::{Damage, ReadError};
 use crate::error::StoreError;
-use crate::footer::{BLOCK, Checked, Damage, ReadError};
-use crate::objects::{Address, Found};
+use crate::folder::Store;
+use crate::footer::{BLOCK, Checked};
+use crate::found::Found;
 use crate::record::{Digest, Place, Segment};
+use crate::stop::Stop;
 
 /// A pass begins so long after the one before has ended.
 const EVERY_MILLIS: u64 = 30 * 86_400_000;
@@ -37,27 +39,6 @@ pub struct Scrubbed {
     pub bytes: u64,
     /// Objects that are not.
     pub damaged: u64,
-}
-
-/// Tells the thread to end, at once.
-#[derive(Debug, Default)]
-pub(crate) struct Stop {
-    stopped: Mutex<bool>,
-    told: Condvar,
-}
-
-impl Stop {
-    pub(crate) fn stop(&self) {
-        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.told.notify_all();
-    }
-
-    /// Sleeps; `true`: it is to end.
-    fn sleep(&self, time: Duration) -> bool {
-        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        let slept = self.told.wait_timeout_while(stopped, time, |stopped| !*stopped);
-        *slept.unwrap_or_else(PoisonError::into_inner).0
-    }
 }
 
 impl Store {

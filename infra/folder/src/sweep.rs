@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 
-use crate::Store;
-use crate::blobs::{BLOBS, BlobId, Blobs, LABEL, generation_of};
+use crate::blob_id::{BLOBS, BlobId, LABEL, generation_of};
+use crate::blobs::Blobs;
 use crate::disk::Disk;
 use crate::error::StoreError;
+use crate::folder::Store;
 use crate::index::Snapshot;
 use crate::watch::Notice;
 

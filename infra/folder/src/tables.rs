@@ -1,11 +1,12 @@
 //! What a mutation works with: the index in a transaction, and what takes effect only with its commit.
 
-use crate::blobs::{BlobId, Loose};
+use crate::blob_id::BlobId;
+use crate::blobs::Loose;
 use crate::events::ObjectCreated;
-use crate::footer::Label;
+use crate::label::Label;
 use crate::record::Segment;
 use crate::rows::Rows;
-use crate::usage::Change;
+use crate::totals::Change;
 
 /// The index in a write transaction, and what to do once it is committed.
 pub(crate) struct Tables<'txn> {

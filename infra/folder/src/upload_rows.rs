@@ -2,11 +2,10 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use crate::address::{Address, UploadAddress};
 use crate::error::StoreError;
-use crate::objects::Address;
 use crate::record::{PartRecord, UploadRecord};
 use crate::rows::{Rows, Text, damaged, decode, encode, rows_limit, sum, text};
-use crate::uploads::UploadAddress;
 
 impl Rows<'_> {
     pub(crate) fn upload(&self, at: &UploadAddress) -> Result<Option<UploadRecord>, StoreError> {

@@ -2,26 +2,18 @@
 
 use tokio::task::spawn_blocking;
 
-use crate::Store;
+use crate::address::{Address, UploadAddress};
 use crate::blobs::Loose;
 use crate::error::{Refusal, StoreError};
-use crate::footer::Label;
-use crate::objects::{Address, Described};
+use crate::folder::Store;
+use crate::label::Label;
+use crate::objects::Described;
 use crate::receive::Body;
 use crate::record::{ChecksumAlgorithm, Digest, Headers, PartRecord, Segment, UploadRecord};
 use crate::tables::Tables;
 
 /// More than S3 has.
 const ALL_PARTS: usize = 100_000;
-
-/// Names an upload under way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UploadAddress {
-    /// What it will be.
-    pub object: Address,
-    /// Given out when it began.
-    pub id: String,
-}
 
 /// Unguessable, and later ones sort after earlier ones.
 pub(crate) fn fresh_id(now: u64) -> Result<String, StoreError> {

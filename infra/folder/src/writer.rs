@@ -16,7 +16,7 @@ use crate::index;
 use crate::room::Room;
 use crate::rows::Rows;
 use crate::tables::{AfterCommit, Tables};
-use crate::usage::Usages;
+use crate::totals::Usages;
 use crate::watch::{Part, Watch};
 
 /// Mutations per commit at most, so that the first of a flood does not wait for the last.

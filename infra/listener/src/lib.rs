@@ -1,5 +1,12 @@
-//! Accepting HTTP connections until told to stop, then letting the requests under way finish. Who is served what is for
-//! others to say.
+//! Accepting HTTP/1.1 connections until told to stop, then letting the requests under way finish.
+//!
+//! What it knows: TCP addresses and Unix sockets ([`Address`], [`Listener`]), who is at the other end ([`Peer`]), how many
+//! connections there may be ([`Room`]) and how long they may take ([`Patience`]). What it must not know: what is served,
+//! which is a function from a request to an answer; configuration; logs.
+//!
+//! Where to begin: [`serve`] below is all of it at a glance. `crowd.rs` says who makes room for whom, `unix.rs` how a
+//! socket takes the place of one that nobody listens on, `idle.rs` when a reader has died, `unreadable.rs` what is said to
+//! what is no request.
 
 mod address;
 mod busy;

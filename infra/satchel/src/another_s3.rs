@@ -11,7 +11,7 @@ use satchel_telemetry::{level::Level, sink::Sink};
 use tokio::{task::JoinHandle, time::timeout};
 use url::Url;
 
-use crate::{gateway::event::request_id, notices::notice};
+use crate::{notices::notice, request_id::request_id};
 
 /// How long a start waits for the answer; the search goes on beside it.
 const FIRST_WAIT: Duration = Duration::from_secs(3);

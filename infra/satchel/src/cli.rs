@@ -1,13 +1,15 @@
 //! The command line: start, print what to paste, stop on a signal.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{io, process::ExitCode, time::Duration};
 
-use clap::{Parser, Subcommand};
 use rustix::{fs::Mode, process::umask};
-use satchel_aws::{log, storage::PATIENCE};
-use satchel_lambda::BAD_CONFIGURATION;
-use satchel_listener::Address;
-use satchel_telemetry::{clock::Clock, environment::environment, level::Level};
+use satchel_aws::{
+    bootstrap::{BAD_CONFIGURATION, environment},
+    clock::Clock,
+    log,
+    storage::PATIENCE,
+};
+use satchel_telemetry::level::Level;
 use sd_notify::NotifyState;
 use tokio::{
     runtime::Runtime,
@@ -15,13 +17,15 @@ use tokio::{
 };
 
 use crate::{
-    expire::expire,
+    arguments::{Arguments, Command},
+    expire::{ExpireError, expire},
     journal::Sink,
     limits::raise_files,
-    settings::Settings,
+    settings::{Settings, SettingsError},
     snippet,
     stack::{Options, Stack, StackError},
-    storage, systemd,
+    storage::{self, FilesError},
+    systemd,
     terminal::{LogFormat, shows_colours},
 };
 
@@ -30,52 +34,28 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(3_600);
 /// What a shell reports for a process that Ctrl-C has ended.
 const INTERRUPTED: i32 = 130;
 
-/// File sharing for an XMPP server, on this machine: the functions of the Satchel bundle behind one address, with all
-/// files in one folder.
-#[derive(Debug, Parser)]
-#[command(name = "satchel", version, after_help = AFTER_HELP)]
-pub struct Arguments {
-    /// What to do instead of serving
-    #[command(subcommand)]
-    pub command: Option<Command>,
-    /// Where the gateway listens; XMPP clients upload and download here. `unix:PATH` is a Unix socket for a reverse proxy
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    pub listen: Address,
-    /// Where an S3 server on the folder listens, for S3 tools and for slots that lead to S3; without it there is none
-    #[arg(long, value_name = "ADDR")]
-    pub s3_listen: Option<SocketAddr>,
-    /// The folder that keeps files, index and secrets
-    #[arg(long, value_name = "DIR", default_value = ".satchel", global = true)]
-    pub data: PathBuf,
-    /// Do as on AWS: refuse bodies that no Lambda event can hold (413), redirect downloads to S3, which listens on a free port
-    /// of 127.0.0.1 unless --s3-listen names another address
-    #[arg(long)]
-    pub strict_aws: bool,
-    /// How the line of each request is printed, and all else that standard output gets
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t, global = true)]
-    pub log_format: LogFormat,
+/// Why a command is not carried out.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    #[error(transparent)]
+    Expire(#[from] ExpireError),
+    #[error(transparent)]
+    Repair(#[from] FilesError),
+    /// No signals.
+    #[error("signals cannot be received: {0}")]
+    Signals(io::Error),
 }
 
-/// What can be done besides serving.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Make the index of the data folder again, from what of it can be read and from the files beside it. Nothing is
-    /// deleted; stop the stack first
-    Repair,
-    /// Delete now what has expired, what is over SATCHEL_MAX_TOTAL_BYTES, and what interrupted work has left; a running
-    /// stack does so every hour
-    Expire {
-        /// Write the report of what would be deleted, and delete nothing
-        #[arg(long)]
-        dry_run: bool,
-    },
+impl CliError {
+    fn is_about_configuration(&self) -> bool {
+        use {ExpireError as Expire, StackError as Stack};
+        matches!(self, Self::Stack(Stack::Config(_) | Stack::Sdk(_)) | Self::Expire(Expire::Config(_) | Expire::Sdk(_)))
+    }
 }
-
-const AFTER_HELP: &str = "Environment: SATCHEL_UPLOAD_SECRETS (one per line, made and kept in the data folder where \
-missing), SATCHEL_PUBLIC_URL, SATCHEL_MAX_SIZE, SATCHEL_RETENTION_DAYS, SATCHEL_MAX_TOTAL_BYTES, SATCHEL_SAFE_TYPES, \
-SATCHEL_METRONOME_DELETE_SECRET, SATCHEL_S3_PUBLIC_URL, SATCHEL_TRUSTED_PROXIES, SATCHEL_MIN_FREE_BYTES, SATCHEL_MAX_CONNECTIONS, \
-SATCHEL_MAX_CONNECTIONS_PER_CLIENT, SATCHEL_HEADER_TIMEOUT; AWS_ENDPOINT_URL_S3 with SATCHEL_BUCKET and AWS \
-credentials uses another S3 instead of the folder. README.md explains each.";
 
 /// Does what the command line says: without a command it runs the stack until SIGTERM or Ctrl-C, which let running
 /// requests finish; a second signal does not wait.
@@ -99,8 +79,8 @@ async fn carry_out(arguments: Arguments) -> ExitCode {
         None => ("stack", "not_started"),
     };
     let done = match arguments.command {
-        Some(Command::Expire { dry_run }) => expire(&arguments, dry_run).await,
-        Some(Command::Repair) => storage::repair(&arguments.data, format).await,
+        Some(Command::Expire { dry_run }) => expire(&arguments, dry_run).await.map_err(CliError::from),
+        Some(Command::Repair) => storage::repair(&arguments.data, format).await.map_err(CliError::from),
         None => serve(arguments).await.map(|()| true),
     };
     match done {
@@ -108,15 +88,12 @@ async fn carry_out(arguments: Arguments) -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             format.fail(function, code, &error.to_string());
-            match error {
-                StackError::Config(_) | StackError::Sdk(_) => ExitCode::from(BAD_CONFIGURATION),
-                _ => ExitCode::FAILURE,
-            }
+            if error.is_about_configuration() { ExitCode::from(BAD_CONFIGURATION) } else { ExitCode::FAILURE }
         }
     }
 }
 
-async fn serve(arguments: Arguments) -> Result<(), StackError> {
+async fn serve(arguments: Arguments) -> Result<(), CliError> {
     let (mut terminated, mut interrupted) = signals()?;
     let format = arguments.log_format;
     let warn = |code, text: &str| format.warn(code, text);
@@ -171,8 +148,8 @@ fn printing(format: LogFormat) -> Sink {
     })
 }
 
-fn signals() -> Result<(Signal, Signal), StackError> {
-    let listen = |kind| signal(kind).map_err(StackError::Signals);
+fn signals() -> Result<(Signal, Signal), CliError> {
+    let listen = |kind| signal(kind).map_err(CliError::Signals);
     Ok((listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?))
 }
 

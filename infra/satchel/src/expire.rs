@@ -3,41 +3,89 @@
 
 mod table;
 
-use std::{io::IsTerminal, path::Path};
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+};
 
-use satchel_aws::{log, state::State};
-use satchel_core::config::FromEnvironment;
+use satchel_aws::{
+    clock::Clock,
+    log::{self, Seen},
+    sdk::SdkError,
+    state::State,
+};
+use satchel_core::config::{ConfigError, FromEnvironment};
 use satchel_expire::{
     ExpireConfig, Options,
     order::Order,
     report::{Summary, Tally},
 };
-use satchel_s3::OpenError;
+use satchel_folder::{OpenError, StoreError};
 use satchel_store::Upkeep;
-use satchel_telemetry::{arrival::Seen, clock::Clock};
 
 use crate::{
-    cli::Arguments,
-    control::{self, RunningStack, Said, gone},
+    arguments::Arguments,
+    control::{
+        self, RunningStack,
+        said::{Said, gone},
+    },
     files::Files,
-    gateway::event::request_id,
     journal::Sink,
-    settings::Settings,
-    stack::StackError,
-    storage,
+    request_id::request_id,
+    settings::{Settings, SettingsError},
+    storage::{self, FilesError},
     terminal::LogFormat,
 };
 
 /// Where nobody watches a terminal, progress is a line for so many objects.
 const LINE_EVERY: u64 = 10_000;
 
+/// Why the command is not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ExpireError {
+    /// There are no settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Variables are malformed.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// AWS's own settings, for another S3.
+    #[error(transparent)]
+    Sdk(#[from] SdkError),
+    /// The files in the data folder cannot be had.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// The lifecycle rules cannot be applied, or the files not be closed.
+    #[error("the bucket cannot be set up: {0}")]
+    Bucket(#[from] StoreError),
+    /// Another process has the files open, and does not listen to commands.
+    #[error("the files in {} are in use, and no stack answers on {}; stop what uses them, or try again once it has started", data.display(), socket.display())]
+    InUse {
+        /// The data folder.
+        data: PathBuf,
+        /// Where a stack was looked for.
+        socket: PathBuf,
+    },
+    /// A stack listens to commands, and does not carry this one out.
+    #[error("the stack that runs on {} did not carry the command out: {problem}", data.display())]
+    Command {
+        /// The data folder.
+        data: PathBuf,
+        /// What went wrong.
+        problem: String,
+    },
+    /// No randomness.
+    #[error("the system gives no random bytes: {0}")]
+    Randomness(#[from] getrandom::Error),
+}
+
 /// Runs once and prints what came of it; says whether nothing failed.
 ///
 /// # Errors
-/// See [`StackError`]; nothing was deleted then, unless by lifecycle rules or before a stack that was asked has ended.
-pub async fn expire(arguments: &Arguments, dry_run: bool) -> Result<bool, StackError> {
+/// See [`ExpireError`]; nothing was deleted then, unless by lifecycle rules or before a stack that was asked has ended.
+pub async fn expire(arguments: &Arguments, dry_run: bool) -> Result<bool, ExpireError> {
     let seen = Seen::of_event("expire", request_id());
-    let settings = Settings::load(&arguments.data, satchel_telemetry::environment::environment)?;
+    let settings = Settings::load(&arguments.data, satchel_aws::bootstrap::environment)?;
     let order = Order { dry_run };
     let config = ExpireConfig::parse(|name| settings.given(name))?;
     let summary = if !settings.embedded() {
@@ -55,9 +103,9 @@ pub async fn expire(arguments: &Arguments, dry_run: bool) -> Result<bool, StackE
 }
 
 /// By the stack that has this data folder open, if there is one.
-async fn in_running_stack(arguments: &Arguments, order: Order) -> Result<Option<Summary>, StackError> {
+async fn in_running_stack(arguments: &Arguments, order: Order) -> Result<Option<Summary>, ExpireError> {
     let (data, format) = (&arguments.data, arguments.log_format);
-    let unable = |problem: String| StackError::Command { data: data.clone(), problem };
+    let unable = |problem: String| ExpireError::Command { data: data.clone(), problem };
     let Some(stack) = RunningStack::find(data).await.map_err(|error| unable(error.to_string()))? else {
         return Ok(None);
     };
@@ -81,7 +129,7 @@ async fn in_own_folder(
     settings: &Settings,
     config: ExpireConfig,
     order: Order,
-) -> Result<Summary, StackError> {
+) -> Result<Summary, ExpireError> {
     let format = arguments.log_format;
     let lines = Sink::new(move |line| log::print(format.render(line, false)));
     let options = storage::options(settings, &Clock::System, lines)?;
@@ -97,12 +145,12 @@ async fn in_own_folder(
     summary
 }
 
-fn in_use(error: StackError, data: &Path) -> StackError {
+fn in_use(error: FilesError, data: &Path) -> ExpireError {
     match error {
-        StackError::Open(OpenError::InUse(_)) => {
-            StackError::InUse { data: data.to_owned(), socket: control::socket(data) }
+        FilesError::Open(OpenError::InUse(_)) => {
+            ExpireError::InUse { data: data.to_owned(), socket: control::socket(data) }
         }
-        other => other,
+        other => other.into(),
     }
 }
 
@@ -112,7 +160,7 @@ fn announce_lifecycle(format: LogFormat, expired: Tally) {
     format.announce("lifecycle_applied", &text, fields);
 }
 
-async fn run<S: Upkeep>(state: &satchel_expire::State<S>, order: Order) -> Result<Summary, StackError> {
+async fn run<S: Upkeep>(state: &satchel_expire::State<S>, order: Order) -> Result<Summary, ExpireError> {
     let mut progress = Progress::default();
     let mut watch = |summary: &Summary| progress.show(gone(summary));
     let options = Options { count_all: true, is_over: &|| false, watch: &mut watch };

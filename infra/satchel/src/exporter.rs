@@ -8,7 +8,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{self, Registry},
 };
-use satchel_s3::Stock;
+use satchel_folder::Stock;
 use satchel_telemetry::{
     line::Line,
     metrics::{METRICS, Metric, Unit},

@@ -2,20 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use satchel_core::outcome::EventFailure;
+use satchel_aws::log::{EventFailure, Seen};
 use satchel_expire::{
     Options,
     order::Order,
     report::{Summary, Tally},
 };
-use satchel_s3::{Expired, Store, StoreError};
-use satchel_telemetry::arrival::Seen;
+use satchel_folder::{Expired, Store, StoreError};
 
 use crate::{
-    control::{Said, gone},
+    control::said::{Said, gone},
     functions::Functions,
-    gateway::event::request_id,
     journal::Journal,
+    request_id::request_id,
 };
 
 /// Keeps the files in order.

@@ -1,7 +1,7 @@
 //! The bucket's lifecycle rules: the very ones of template.yaml, which CloudFormation gives to a bucket at AWS.
 
 use saphyr::{LoadableYamlNode, ScanError, Yaml};
-use satchel_s3::LifecycleRule;
+use satchel_folder::LifecycleRule;
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use satchel::cli::{Arguments, run};
+use satchel::{arguments::Arguments, cli::run};
 
 fn main() -> ExitCode {
     run(Arguments::parse())

@@ -9,7 +9,7 @@ use satchel_telemetry::{
 };
 use serde_json::Value;
 
-use crate::{gateway::event::request_id, terminal::LogFormat};
+use crate::{request_id::request_id, terminal::LogFormat};
 
 /// The part of the stack that such lines are of.
 const STACK: &str = "stack";

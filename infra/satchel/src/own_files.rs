@@ -2,21 +2,15 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use satchel_core::outcome::REASON;
+use satchel_folder::Store;
 use satchel_listener::{Address, Terms};
-use satchel_s3::{Credentials, Requests, Server, ServerOptions, Store};
-use satchel_telemetry::level::Level;
+use satchel_s3::{Credentials, Requests, Server, ServerOptions};
+use satchel_telemetry::{level::Level, line::REASON};
 use tokio::task::JoinHandle;
 
 use crate::{
-    functions::Functions,
-    journal::Journal,
-    notices::notice,
-    rosters,
-    running::Running,
-    sealer,
-    settings::Settings,
-    stack::{StackError, listen_error},
+    functions::Functions, journal::Journal, listen_error::ListenError, notices::notice, roster_events,
+    running::Running, sealer, settings::Settings,
 };
 
 /// An S3 server that is bound, and does not serve yet.
@@ -26,12 +20,12 @@ pub(crate) struct BoundS3 {
 }
 
 impl BoundS3 {
-    pub async fn bind(at: SocketAddr, store: Store, settings: &Settings, terms: Terms) -> Result<Self, StackError> {
+    pub async fn bind(at: SocketAddr, store: Store, settings: &Settings, terms: Terms) -> Result<Self, ListenError> {
         let (access_key, secret_key) =
             (settings.get("AWS_ACCESS_KEY_ID").into(), settings.get("AWS_SECRET_ACCESS_KEY").into());
         let credentials = Credentials { access_key, secret_key };
         let choices = ServerOptions { region: settings.get("AWS_REGION").into(), open_cors: true, terms };
-        let failed = |cause| listen_error(Address::Tcp(at), "--s3-listen", cause);
+        let failed = |cause| ListenError { address: Address::Tcp(at), option: "--s3-listen", cause };
         let server = Server::bind(at, store, credentials, choices).await.map_err(failed)?;
         let address = server.local_addr().map_err(failed)?;
         Ok(Self { server, address })
@@ -66,7 +60,7 @@ impl OwnFiles {
     pub fn serve(store: Store, s3: Option<BoundS3>, functions: Arc<Functions>, journal: Arc<Journal>) -> Self {
         let receivers = [
             tokio::spawn(sealer::run(Arc::clone(&functions), store.subscribe(), Arc::clone(&journal))),
-            tokio::spawn(rosters::run(functions, store.subscribe(), Arc::clone(&journal))),
+            tokio::spawn(roster_events::run(functions, store.subscribe(), Arc::clone(&journal))),
         ];
         Self { store, s3: s3.map(BoundS3::serve), receivers, journal }
     }

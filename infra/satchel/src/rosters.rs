@@ -1,26 +1,13 @@
-//! The two roster functions in the stack: switched on by their variables, found by their addresses, told of rosters that
-//! have been written.
-
-use std::sync::Arc;
+//! The two roster functions in the stack: switched on by their variables, found by their addresses.
 
 use http::{Method, header::AUTHORIZATION, request::Parts};
 use lambda_http::{Body, Request, Response};
+use satchel_aws::{clock::Clock, log::Seen};
 use satchel_core::config::{ConfigError, FromEnvironment};
 use satchel_roster_fetch::{RosterFetchConfig, address::Address};
 use satchel_roster_refresh::RosterRefreshConfig;
-use satchel_s3::Receiver;
-use satchel_telemetry::{arrival::Seen, clock::Clock};
-use serde_json::json;
 
-use crate::{
-    any_store::AnyStore, functions::Functions, gateway::event::request_id, journal::Journal, sealer::record,
-    settings::Settings,
-};
-
-/// What the template's rule matches.
-const PREFIX: &str = "rosters/";
-/// Events that are handled together.
-const EVENTS: usize = 1_000;
+use crate::{any_store::AnyStore, settings::Settings};
 
 /// The configurations of those that are switched on.
 #[derive(Debug, Clone)]
@@ -82,6 +69,12 @@ impl Rosters {
         Some(RosterFunction::Fetch(fetch))
     }
 
+    /// The function that tells Prosody, where it is switched on.
+    #[must_use]
+    pub fn refresh(&self) -> Option<&satchel_roster_refresh::State<AnyStore>> {
+        self.refresh.as_ref()
+    }
+
     /// Whether a body is to be read whole before a function sees its head: of requests to these functions, from somebody
     /// who may send them.
     #[must_use]
@@ -103,22 +96,5 @@ impl RosterFunction<'_> {
             Self::Fetch(state) => (seen("roster-fetch"), satchel_roster_fetch::handle(state, request).await),
             Self::Refresh(state) => (seen("roster-refresh"), satchel_roster_refresh::handle(state, request).await),
         }
-    }
-}
-
-/// Tells `roster-refresh` of rosters that have been written, until the store is gone; all that came while it was busy at
-/// once. What fails is told with the user's next edit or login.
-pub async fn run(functions: Arc<Functions>, mut events: Receiver, journal: Arc<Journal>) {
-    let Some(refresh) = &functions.rosters().refresh else { return };
-    let mut pending = Vec::new();
-    while events.recv_many(&mut pending, EVENTS).await > 0 {
-        let written = pending.drain(..).filter(|created| created.key.starts_with(PREFIX));
-        let records: Vec<_> = written.map(|created| record(&created)).collect();
-        if records.is_empty() {
-            continue;
-        }
-        let seen = journal.noting_cold_start(Seen::of_event("roster-refresh", request_id()));
-        let told = satchel_roster_refresh::handle_event(refresh, json!({"Records": records})).await;
-        journal.write(&seen.event_line(&told));
     }
 }

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use satchel_s3::{ObjectCreated, Receiver};
-use satchel_telemetry::arrival::Seen;
+use satchel_aws::log::Seen;
+use satchel_folder::{ObjectCreated, Receiver};
 use serde_json::{Value, json};
 
-use crate::{functions::Functions, gateway::event::request_id, journal::Journal};
+use crate::{functions::Functions, journal::Journal, request_id::request_id};
 
 /// What the template's rule matches.
 const PREFIX: &str = "incoming/";

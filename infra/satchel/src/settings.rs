@@ -11,15 +11,15 @@ use aws_credential_types::Credentials;
 use satchel_aws::sdk::{self, SdkConfig, SdkError};
 use satchel_core::config::{ConfigError, ConfigProblem};
 use satchel_listener::Address;
-use url::Url;
 
 use crate::{
+    data_folder::DataFolderError,
     delivery::Downloads,
-    gateway::proxies::TrustedProxies,
     keys,
-    lifecycle::{Parameter, Template},
+    lifecycle::{Parameter, Template, TemplateError},
     limits::Limits,
-    stack::StackError,
+    proxies::TrustedProxies,
+    variables::{self, Setting},
 };
 
 const SECRET_FILE: &str = "upload-secret";
@@ -30,47 +30,6 @@ const S3_ACCESS_KEY: &str = "satchel";
 const BUCKET: &str = "satchel";
 const REGION: &str = "us-east-1";
 
-/// Every variable that a function or the stack reads.
-const VARIABLES: &[&str] = &[
-    "SATCHEL_BUCKET",
-    "SATCHEL_UPLOAD_SECRETS",
-    "SATCHEL_PUBLIC_URL",
-    "SATCHEL_MAX_SIZE",
-    "SATCHEL_SAFE_TYPES",
-    "SATCHEL_DOWNLOAD_URL_LIFE",
-    "SATCHEL_DOWNLOADS",
-    "SATCHEL_RETENTION_DAYS",
-    "SATCHEL_PROFILE_RETENTION_DAYS",
-    "SATCHEL_EPHEMERAL_RETENTION_DAYS",
-    "SATCHEL_MAX_TOTAL_BYTES",
-    "SATCHEL_PURPOSES",
-    "SATCHEL_DAILY_QUOTA",
-    "SATCHEL_METRONOME_DELETE_SECRET",
-    "SATCHEL_COMPONENT_CREDENTIALS",
-    "SATCHEL_SLOT_CREDENTIALS",
-    "SATCHEL_SLOT_PUT",
-    "SATCHEL_ALLOWED_DOMAINS",
-    "SATCHEL_ROSTER_CREDENTIALS",
-    "SATCHEL_ROSTER_DOMAIN",
-    "SATCHEL_PROSODY_REFRESH_URL",
-    "SATCHEL_STATUS_CREDENTIALS",
-    "SATCHEL_S3_PATH_STYLE",
-    "SATCHEL_S3_PUBLIC_URL",
-    "SATCHEL_TRUSTED_PROXIES",
-    "SATCHEL_MAX_CONNECTIONS",
-    "SATCHEL_MAX_CONNECTIONS_PER_CLIENT",
-    "SATCHEL_HEADER_TIMEOUT",
-    "SATCHEL_MIN_FREE_BYTES",
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_ENDPOINT_URL",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_PROFILE",
-    "AWS_CA_BUNDLE",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-];
-
 /// What must be there once the gateway is bound, and why.
 const URL: (&str, &str) =
     ("SATCHEL_PUBLIC_URL", "clients cannot reach a Unix socket: name the URL of the reverse proxy before it");
@@ -78,44 +37,15 @@ const SLOT_PUT: &str = "SATCHEL_SLOT_PUT";
 /// Said of slots that lead to S3, where there is none.
 const NO_S3: &str = "'s3' needs an S3 that clients can reach: start with --s3-listen, or leave it at 'front'";
 
-/// Those whose values may be seen by whoever sees the status page. All others are secrets, or were not thought about.
-const SHOWN: &[&str] = &[
-    "SATCHEL_BUCKET",
-    "SATCHEL_PUBLIC_URL",
-    "SATCHEL_MAX_SIZE",
-    "SATCHEL_SAFE_TYPES",
-    "SATCHEL_DOWNLOAD_URL_LIFE",
-    "SATCHEL_DOWNLOADS",
-    "SATCHEL_RETENTION_DAYS",
-    "SATCHEL_PROFILE_RETENTION_DAYS",
-    "SATCHEL_EPHEMERAL_RETENTION_DAYS",
-    "SATCHEL_MAX_TOTAL_BYTES",
-    "SATCHEL_PURPOSES",
-    "SATCHEL_DAILY_QUOTA",
-    "SATCHEL_SLOT_PUT",
-    "SATCHEL_ALLOWED_DOMAINS",
-    "SATCHEL_ROSTER_DOMAIN",
-    "SATCHEL_S3_PATH_STYLE",
-    "SATCHEL_S3_PUBLIC_URL",
-    "SATCHEL_TRUSTED_PROXIES",
-    "SATCHEL_MAX_CONNECTIONS",
-    "SATCHEL_MAX_CONNECTIONS_PER_CLIENT",
-    "SATCHEL_HEADER_TIMEOUT",
-    "SATCHEL_MIN_FREE_BYTES",
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_ENDPOINT_URL",
-    "AWS_REGION",
-    "AWS_PROFILE",
-    "AWS_CA_BUNDLE",
-];
-
-/// A variable, as it may be seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
-    /// The variable.
-    pub name: &'static str,
-    /// Its value, or what can be said of it.
-    pub value: String,
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    DataFolder(#[from] DataFolderError),
+    /// The lifecycle rules of the template cannot be followed.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
 }
 
 /// The functions' environment.
@@ -141,9 +71,9 @@ impl Settings {
     ///
     /// # Errors
     /// The data folder cannot be written; the template's lifecycle rules cannot be read.
-    pub fn load(data: &Path, environment: impl Fn(&str) -> Option<String>) -> Result<Self, StackError> {
+    pub fn load(data: &Path, environment: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let given = |name: &&str| Some(((*name).to_owned(), environment(name).filter(|value| !value.is_empty())?));
-        let variables: HashMap<String, String> = VARIABLES.iter().filter_map(given).collect();
+        let variables: HashMap<String, String> = variables::ALL.iter().filter_map(given).collect();
         let embedded = !["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|name| variables.contains_key(*name));
         let session_token = environment("AWS_SESSION_TOKEN");
         let mut settings = Self {
@@ -155,7 +85,7 @@ impl Settings {
             own_public_url: false,
             exposed: false,
         };
-        settings.complete(data).map_err(|cause| StackError::DataFolder { folder: data.to_owned(), cause })?;
+        settings.complete(data).map_err(|cause| DataFolderError { folder: data.to_owned(), cause })?;
         if embedded {
             // The functions must know what the bucket's rules do.
             for Parameter { variable, default } in Template::own()?.parameters()? {
@@ -218,12 +148,7 @@ impl Settings {
     /// All variables, without secrets.
     #[must_use]
     pub fn shown(&self) -> Vec<Setting> {
-        let value = |name: &str| match self.given(name) {
-            None => "not set".to_owned(),
-            Some(value) if SHOWN.contains(&name) => without_userinfo(&value),
-            Some(_) => "set, not shown".to_owned(),
-        };
-        VARIABLES.iter().map(|name| Setting { name, value: value(name) }).collect()
+        variables::shown(|name| self.given(name))
     }
 
     /// Whether files are kept in the data folder rather than in another S3.
@@ -326,16 +251,4 @@ impl Settings {
 
 fn all_there(problems: Vec<ConfigProblem>) -> Result<(), ConfigError> {
     if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
-}
-
-/// URLs may carry a password, whether or not they are meant to.
-fn without_userinfo(value: &str) -> String {
-    match Url::parse(value) {
-        Ok(mut url) if !url.username().is_empty() || url.password().is_some() => {
-            // Fails for URLs that have none.
-            let _ = (url.set_username(""), url.set_password(None));
-            url.to_string()
-        }
-        _ => value.to_owned(),
-    }
 }

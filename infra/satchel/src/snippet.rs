@@ -11,6 +11,7 @@ use satchel_listener::Address;
 use crate::{
     paste::{Paste, pastes},
     settings::Settings,
+    shown::{HIDDEN, address, secret_note, store},
     stack::Stack,
     terminal::LogFormat,
 };
@@ -52,9 +53,6 @@ fn paragraph(Paste { file, note, lines }: &Paste) -> String {
     format!("Paste this into {file}, with a host name of yours; {note}:\n\n{lines}\n")
 }
 
-/// What stands in place of a secret that must not be shown.
-pub const HIDDEN: &str = "...";
-
 /// An address that means "all of this machine's" is none that a client could connect to.
 fn warnings(stack: &Stack, settings: &Settings) -> Vec<String> {
     let gateway = match stack.address() {
@@ -66,24 +64,6 @@ fn warnings(stack: &Stack, settings: &Settings) -> Vec<String> {
         [("SATCHEL_PUBLIC_URL", everywhere(gateway)), ("SATCHEL_S3_PUBLIC_URL", everywhere(stack.s3_address()))];
     let missing = missing.into_iter().filter(|(name, everywhere)| *everywhere && settings.get(name).is_empty());
     missing.map(|(name, _)| format!("Set {name} to the address by which clients reach this machine.")).collect()
-}
-
-/// Where the gateway is, as a URL where it has one.
-pub fn address(address: &Address) -> String {
-    match address {
-        Address::Tcp(address) => format!("http://{address}"),
-        unix @ Address::Unix(_) => unix.to_string(),
-    }
-}
-
-/// Where files are.
-pub fn store(s3: Option<SocketAddr>, data: &Path, settings: &Settings) -> String {
-    let (data, days) = (data.display(), settings.get("SATCHEL_RETENTION_DAYS"));
-    match s3 {
-        Some(address) => format!("{data} (S3 on http://{address}), deleted after {days} days"),
-        None if settings.embedded() => format!("{data}, deleted after {days} days"),
-        None => format!("bucket {} at {}", settings.get("SATCHEL_BUCKET"), settings.get("AWS_ENDPOINT_URL_S3")),
-    }
 }
 
 /// The secret as it is printed.
@@ -101,15 +81,6 @@ impl<'a> Secret<'a> {
             }
             (made, _) => Self { shown: made.unwrap_or(HIDDEN), note: secret_note(settings).to_owned() },
         }
-    }
-}
-
-/// Where the secret is. One from the environment is known to whoever set it, and printing it would put it into
-/// journals.
-pub fn secret_note(settings: &Settings) -> &'static str {
-    match settings.made_secret() {
-        Some(_) => "the secret was made for you and is kept in the data folder",
-        None => "the secret is the first line of SATCHEL_UPLOAD_SECRETS",
     }
 }
 

@@ -1,72 +1,48 @@
 //! The stack as a whole: its servers, the functions behind them, and an orderly end.
 
 mod error;
+mod options;
+mod stores;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
-use satchel_aws::storage::Storage;
+use satchel_folder::Store;
 use satchel_listener::Address;
-use satchel_s3::{Requests, Store};
-use satchel_telemetry::clock::Clock;
+use satchel_s3::Requests;
 use tokio::task::JoinHandle;
 
 use crate::{
-    another_s3::{self, Caveat},
+    another_s3::Caveat,
     any_store::AnyStore,
     control::Control,
     delivery::Delivery,
     files::Files,
     functions::{Configs, Functions},
     gateway::{Doors, Gateway, Spool},
-    health::{Check, Checkup},
+    health::Checkup,
     housekeeping::Housekeeper,
     journal::{Journal, Sink},
-    own_files::{BoundS3, OwnFiles},
+    limits::Limits,
+    listen_error::ListenError,
+    own_files::OwnFiles,
     paste::pastes,
+    proxies::TrustedProxies,
     running::Running,
     settings::Settings,
-    snippet,
-    status::{self, Facts, Status, shelves::Shelves},
-    storage, terms,
+    shown,
+    status::{self, Facts, Status},
+    terms,
 };
 
 pub use error::StackError;
-pub(crate) use error::listen_error;
+pub use options::Options;
 
-/// No API Gateway waits here: a store that copies slowly may take its time.
-const COPY_DEADLINE: Duration = Duration::from_secs(900);
 /// Where S3 listens that nobody has named an address for: for this machine alone, on a free port.
 const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-/// What a stack is started with.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The gateway's address; port 0 takes a free one.
-    pub listen: Address,
-    /// The S3 server's address; port 0 takes a free one. `None`: no S3 server, unless redirects need one.
-    pub s3_listen: Option<SocketAddr>,
-    /// The folder that everything is kept in.
-    pub data: PathBuf,
-    /// Refuse what AWS would refuse.
-    pub strict_aws: bool,
-    /// The functions' environment.
-    pub settings: Settings,
-    /// The functions' time, and the S3 server's.
-    pub clock: Clock,
-    /// How often lifecycle rules are applied and `expire` runs, from the start on; `None`: never by itself.
-    pub expire_every: Option<Duration>,
-    /// Says how the store is; `None`: what the system says of the data folder.
-    pub check: Option<Check>,
-    /// How long another S3 may take or give nothing of a file, and then for its answer.
-    pub s3_patience: Duration,
-    /// Takes the line of each request and event.
-    pub log: Sink,
-}
 
 /// A running stack.
 #[derive(Debug)]
@@ -95,68 +71,36 @@ impl Stack {
         // Before anything is opened, so that all that is wrong is said at once.
         let s3_listen = options.s3_listen.or_else(|| options.strict_aws.then_some(ANYWHERE));
         Configs::parse(&options.settings.clone().listening_on(&options.listen, s3_listen))?;
-        let failed = |cause| listen_error(options.listen.clone(), "--listen", cause);
+        let failed = |cause| ListenError { address: options.listen.clone(), option: "--listen", cause };
         let listener = options.listen.bind().await.map_err(failed)?;
         let address = listener.address().map_err(failed)?;
-        let embedded = options.settings.embedded();
         let (proxies, limits) = (options.settings.trusted_proxies()?, options.settings.limits()?);
-        let journal = Arc::new(Journal::new(options.log));
+        let journal = Arc::new(Journal::new(options.log.clone()));
         let noting = Arc::clone(&journal);
         let notices = Sink::new(move |line| noting.write(line));
-        let store = if embedded {
-            let choices = storage::options(&options.settings, &options.clock, notices.clone())?;
-            Some(storage::open(&options.data, &options.settings, choices).await?)
-        } else {
-            None
-        };
-        let s3 = match (&store, s3_listen) {
-            (Some(store), Some(at)) => {
-                let terms = terms::of_s3(&limits, proxies.clone(), &options.clock);
-                Some(BoundS3::bind(at, store.clone(), &options.settings, terms).await?)
-            }
-            _ => None,
-        };
+        let store = stores::own(&options, &notices).await?;
+        let s3_terms = terms::of_s3(&limits, proxies.clone(), &options.clock);
+        let s3 = stores::s3_server(&options, store.as_ref(), s3_listen, s3_terms).await?;
         let s3_address = s3.as_ref().map(|s3| s3.address);
-        let settings = options.settings.listening_on(&address, s3_address);
+        let settings = options.settings.clone().listening_on(&address, s3_address);
         let configs = Configs::parse(&settings)?;
         let sdk = settings.sdk().await?;
-        let shelves = match &store {
-            Some(store) => Some(Shelves::open(store.clone(), &configs.s3().bucket, configs.s3().retention).await?),
-            None => None,
-        };
         let caveat = Caveat::default();
         let facts = facts(&settings, &address, s3_address, &options.data, &caveat);
+        let checkup = Arc::new(Checkup::new(stores::check(&options, store.as_ref())?));
+        let shelves = stores::shelves(store.as_ref(), configs.s3()).await?;
         let (callers, public_path) = (configs.status().cloned(), configs.public_path().map(str::to_owned));
-        let unusable = |cause| StackError::DataFolder { folder: options.data.clone(), cause };
-        let check = match (options.check, &store) {
-            (Some(check), _) => check,
-            (None, Some(store)) => storage::check(store),
-            (None, None) => Check::of_folder(&options.data).map_err(unusable)?,
-        };
-        let checkup = Arc::new(Checkup::new(check));
         let status = Status::new(Arc::clone(&journal), shelves, callers, public_path, facts, Arc::clone(&checkup));
         let status = Arc::new(status);
         let (kept, probing) = match store.clone() {
             Some(store) => (AnyStore::Folder(Files::new(store, configs.s3(), options.clock.clone())), None),
-            None => {
-                let objects = Storage::new(configs.s3(), &sdk).with_copy_deadline(COPY_DEADLINE);
-                let objects = objects.with_clock(options.clock.clone()).with_notices(notices.clone());
-                let objects = objects.with_patience(options.s3_patience);
-                let objects = another_s3::met(objects, &settings.s3_endpoint().unwrap_or_default());
-                let probing = another_s3::find_out(&objects, notices, caveat, options.s3_patience).await;
-                (AnyStore::S3(Box::new(objects)), probing)
-            }
+            None => stores::another(&options, configs.s3(), &sdk, &settings, notices, caveat).await,
         };
         let functions = Functions::new(configs, &settings, &sdk, &options.clock, &kept);
         let functions = Arc::new(functions.with_chunks_of_any_size(!options.strict_aws));
-        let doors = Doors {
-            proxies: proxies.clone(),
-            of_one_client: limits.of_one_client(),
-            spool: Spool::new(options.data.clone(), limits.min_free_bytes()),
-            delivery: Delivery::of(&kept, options.strict_aws, settings.downloads()?),
-        };
-        let gateway = Gateway::new(Arc::clone(&functions), doors, options.strict_aws, Arc::clone(&status));
-        let gateway = Arc::new(gateway);
+        let delivery = Delivery::of(&kept, options.strict_aws, settings.downloads()?);
+        let doors = doors(&options, proxies.clone(), &limits, delivery);
+        let gateway = Arc::new(Gateway::new(Arc::clone(&functions), doors, options.strict_aws, Arc::clone(&status)));
         let housekeeper = Arc::new(Housekeeper::new(Arc::clone(&functions), store.clone(), Arc::clone(&journal)));
         let schedule = options.expire_every.map(|every| tokio::spawn(Arc::clone(&housekeeper).run(every)));
         let control = match &store {
@@ -169,12 +113,10 @@ impl Stack {
             let answer = move |request, peer| Arc::clone(&gateway).answer(request, peer);
             satchel_listener::serve(listener, answer, terms, async { drop(told.await) })
         });
-        let public_url = settings.get("SATCHEL_PUBLIC_URL").to_owned();
-        let data = options.data;
         Ok(Self {
             address,
-            public_url,
-            data,
+            public_url: settings.get("SATCHEL_PUBLIC_URL").to_owned(),
+            data: options.data,
             status,
             checkup,
             gateway,
@@ -270,12 +212,17 @@ impl Stack {
     }
 }
 
+fn doors(options: &Options, proxies: TrustedProxies, limits: &Limits, delivery: Delivery) -> Doors {
+    let spool = Spool::new(options.data.clone(), limits.min_free_bytes());
+    Doors { proxies, of_one_client: limits.of_one_client(), spool, delivery }
+}
+
 fn facts(settings: &Settings, address: &Address, s3: Option<SocketAddr>, data: &Path, caveat: &Caveat) -> Facts {
     Facts {
-        address: snippet::address(address),
-        store: snippet::store(s3, data, settings),
+        address: shown::address(address),
+        store: shown::store(s3, data, settings),
         caveat: Arc::clone(caveat),
         settings: settings.shown(),
-        pastes: pastes(settings.get("SATCHEL_PUBLIC_URL"), settings, snippet::HIDDEN, snippet::secret_note(settings)),
+        pastes: pastes(settings.get("SATCHEL_PUBLIC_URL"), settings, shown::HIDDEN, shown::secret_note(settings)),
     }
 }

@@ -2,24 +2,45 @@
 
 use std::{path::Path, sync::Arc};
 
-use satchel_core::outcome::REASON;
-use satchel_s3::{Notice, Rebuilt, Store, StoreOptions, Trouble, rebuild};
-use satchel_telemetry::{clock::Clock, level::Level, line::Line};
+use satchel_aws::clock::Clock;
+use satchel_core::config::ConfigError;
+use satchel_folder::{Notice, OpenError, Rebuilt, Store, StoreError, StoreOptions, Trouble, rebuild};
+use satchel_telemetry::{
+    level::Level,
+    line::{Line, REASON},
+};
 use tokio::runtime::Handle;
 
 use crate::{
+    data_folder::DataFolderError,
     health::{Check, Condition, Health},
     journal::Sink,
     keys,
-    lifecycle::Template,
+    lifecycle::{Template, TemplateError},
     notices::notice,
     settings::{STORE, Settings},
-    stack::StackError,
     terminal::LogFormat,
 };
 
+/// Why the files in the data folder cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
+    /// The folder that they are in cannot be used.
+    #[error(transparent)]
+    DataFolder(#[from] DataFolderError),
+    /// The store in it cannot be opened.
+    #[error("the files in the data folder cannot be opened: {0}")]
+    Open(#[from] OpenError),
+    /// The bucket cannot be made, or read.
+    #[error("the bucket cannot be set up: {0}")]
+    Bucket(#[from] StoreError),
+    /// The lifecycle rules of the template cannot be followed.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+}
+
 /// How the store is opened: with the functions' clock, and with `lines` for what it has to say.
-pub(crate) fn options(settings: &Settings, clock: &Clock, lines: Sink) -> Result<StoreOptions, StackError> {
+pub(crate) fn options(settings: &Settings, clock: &Clock, lines: Sink) -> Result<StoreOptions, ConfigError> {
     let clock = clock.clone();
     Ok(StoreOptions {
         clock: Arc::new(move || clock.milliseconds()),
@@ -30,10 +51,10 @@ pub(crate) fn options(settings: &Settings, clock: &Clock, lines: Sink) -> Result
 }
 
 /// Opens the files, and gives the bucket the template's lifecycle rules.
-pub(crate) async fn open(data: &Path, settings: &Settings, options: StoreOptions) -> Result<Store, StackError> {
+pub(crate) async fn open(data: &Path, settings: &Settings, options: StoreOptions) -> Result<Store, FilesError> {
     let rules = Template::own()?.rules(|name| settings.given(name))?;
     let folder = data.join(STORE);
-    keys::create_folder(&folder).map_err(|cause| StackError::DataFolder { folder: folder.clone(), cause })?;
+    keys::create_folder(&folder).map_err(|cause| DataFolderError { folder: folder.clone(), cause })?;
     let store = Store::open_with(&folder, options).await?;
     store.create_bucket(settings.get("SATCHEL_BUCKET")).await?;
     store.set_lifecycle(settings.get("SATCHEL_BUCKET"), &rules).await?;
@@ -53,7 +74,7 @@ fn line_of(said: &Notice) -> Line {
 pub(crate) fn check(store: &Store) -> Check {
     let (store, runtime) = (store.clone(), Handle::current());
     Check::new(move || {
-        let satchel_s3::Health { free, trouble, .. } = runtime.block_on(store.health());
+        let satchel_folder::Health { free, trouble, .. } = runtime.block_on(store.health());
         let condition = match trouble {
             None => Condition::Ok,
             Some((Trouble::Full, _)) => Condition::Full,
@@ -69,7 +90,7 @@ pub(crate) fn check(store: &Store) -> Check {
 ///
 /// # Errors
 /// The folder is in use, is not there, or cannot be read or written.
-pub(crate) async fn repair(data: &Path, format: LogFormat) -> Result<bool, StackError> {
+pub(crate) async fn repair(data: &Path, format: LogFormat) -> Result<bool, FilesError> {
     let Rebuilt { kept, restored, restored_bytes, unreadable, old_index } = rebuild(&data.join(STORE)).await?;
     let mut text = format!("{kept} files were in the index, {restored} were put back ({restored_bytes} bytes).");
     if unreadable > 0 {

@@ -9,9 +9,10 @@ use satchel_listener::{Peer, Terms};
 use satchel_telemetry::clock::Clock;
 
 use crate::{
-    gateway::{proxies::TrustedProxies, unreadable},
+    gateway::unreadable,
     journal::Journal,
     limits::{self, Limits},
+    proxies::TrustedProxies,
 };
 
 /// The gateway's.

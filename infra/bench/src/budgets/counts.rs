@@ -1,7 +1,7 @@
 //! Counts: instructions, bytes, S3 requests. Whoever changes the code so that one of them grows says so by recording it
 //! (`tests/packages --record`).
 
-use super::{Budget, Row};
+use super::budget::{Budget, Row, excesses};
 use crate::figures::{CountFigures, Kind};
 
 /// How many times what it was a number of instructions may be. One process takes up to 0.04 % more than another to its first
@@ -79,7 +79,7 @@ pub fn over(rows: &[CountFigures], earlier: &[CountFigures]) -> Vec<String> {
     let unknown = rows.iter().filter(unknown).map(|row| {
         format!("{}: there is nothing to compare it with; record its counts (tests/packages --record)", row.name())
     });
-    let mut over = super::excesses(BUDGETS, rows, earlier);
+    let mut over = excesses(BUDGETS, rows, earlier);
     over.extend(unknown);
     over
 }

@@ -1,6 +1,6 @@
 //! How far the redirect of `download` is ahead of the same in other languages. Times, so that no test run depends on it.
 
-use super::Verdict;
+use super::verdict::Verdict;
 use crate::figures::{FunctionFigures, Kind};
 
 /// How many times as long as Satchel's the first response of another language takes at least.

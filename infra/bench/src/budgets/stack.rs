@@ -1,6 +1,6 @@
 //! What the program has to reach beside its peers. Times, so that no test run depends on it.
 
-use super::Verdict;
+use super::verdict::Verdict;
 use crate::{
     figures::{
         StackFigures,
@@ -50,7 +50,7 @@ pub fn verdicts(figures: &StackFigures) -> Vec<Verdict> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::missed, *};
+    use super::{super::verdict::missed, *};
     use crate::figures::{Peak, StackLoad, StackRound, peers};
 
     fn load(peer: &str, rates: &[f64]) -> StackLoad {

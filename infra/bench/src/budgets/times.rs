@@ -1,6 +1,6 @@
 //! Times, as ratios to the bare function's in the same round. A busy machine moves them, and no test run depends on them.
 
-use super::{Budget, Row};
+use super::budget::{Budget, Row, excesses};
 use crate::figures::{FunctionFigures, Kind, bare};
 
 /// How many times as long as a warm invoke of the bare function release 0.1 took to store 4 MiB: 24.43 ms where it was recorded.
@@ -62,7 +62,7 @@ pub fn over(rows: &[FunctionFigures], earlier: &[FunctionFigures]) -> Vec<String
     if bare(rows).is_none() {
         return vec!["the bare function was not measured".into()];
     }
-    super::excesses(BUDGETS, rows, earlier)
+    excesses(BUDGETS, rows, earlier)
 }
 
 #[cfg(test)]

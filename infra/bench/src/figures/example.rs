@@ -1,6 +1,6 @@
 //! Figures that nobody has measured, for tests.
 
-use super::{FunctionFigures, Kind, Round};
+use super::function::{FunctionFigures, Kind, Round};
 
 /// A round in which nothing took any time.
 pub fn round() -> Round {

@@ -11,12 +11,16 @@ use std::{
 
 use tokio::runtime::Runtime;
 
-use super::{Machine, callgrind, play, program, under_callgrind};
+use super::{
+    callgrind,
+    machine::{Machine, play, under_callgrind},
+    rounds::program,
+    subjects::{SUBJECTS, Subject},
+};
 use crate::{
     binaries::{Binaries, Binary},
     error::BenchError,
     figures::{CountFigures, Kind},
-    functions::subjects::{SUBJECTS, Subject},
     programs,
     statistics::median,
 };

@@ -1,12 +1,10 @@
-//! Events as a REST API, S3 and mod_component_http make them, and the tokens of uploads.
+//! Events as a REST API, S3 and mod_component_http make them.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value, json};
-use sha2::Sha256;
 
-/// The secret shared with the XMPP server that does not exist.
-pub const SECRET: &str = "measured, not kept";
+use crate::tokens::token;
+
 /// What mod_component_http and mod_http_roster_admin would send.
 pub const CREDENTIALS: &str = "prosody:measured";
 
@@ -82,14 +80,6 @@ fn single(pairs: &[(&str, &str)]) -> Value {
 
 fn multiple(pairs: &[(&str, &str)]) -> Value {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), json!([value]))).collect::<Map<_, _>>().into()
-}
-
-/// mod_http_upload_external's version 1: the MAC of path and size.
-pub fn token(path: &str, size: u64) -> String {
-    // HMAC takes keys of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()) else { return String::new() };
-    mac.update(format!("{path} {size}").as_bytes());
-    hex::encode(mac.finalize().into_bytes())
 }
 
 /// A slot request as mod_component_http posts it, with its credentials.

@@ -5,6 +5,9 @@ use std::{env, io, net::TcpStream};
 
 use super::http1::Connection;
 
+/// Makes this program play the function that is none.
+pub const FLOOR: &str = "--floor";
+
 const ANSWER: &str = r#"{"statusCode":200,"body":"hello"}"#;
 
 /// Answers until the runtime API goes away.

@@ -8,7 +8,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{events::SECRET, http1::Connection};
+use super::http1::Connection;
+use crate::tokens::SECRET;
 
 /// Where they listen.
 #[derive(Debug, Clone, Copy)]

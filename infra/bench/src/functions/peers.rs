@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use tokio::runtime::Runtime;
 
 use super::{
-    Plan, in_rounds, program,
+    rounds::{Plan, in_rounds, program},
     subjects::{DOWNLOAD, Subject},
 };
 use crate::{

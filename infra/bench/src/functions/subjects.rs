@@ -11,11 +11,15 @@ use satchel_rosters::username::Username;
 use serde_json::{Value, json};
 
 use super::{
-    events::{self, CREDENTIALS, SECRET, object_created, rest, slot_request, token},
+    events::{self, CREDENTIALS, object_created, rest, slot_request},
     runtime_api::Script,
     s3::S3,
 };
-use crate::{error::BenchError, figures::Kind};
+use crate::{
+    error::BenchError,
+    figures::Kind,
+    tokens::{SECRET, token},
+};
 
 /// Bytes of the ordinary body.
 const SMALL: usize = 1_024;

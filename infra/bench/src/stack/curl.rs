@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use super::{load::Report, requests::Request};
+use super::{report::Report, requests::Request};
 use crate::{
     error::BenchError,
     statistics::{median, percentile},

@@ -21,6 +21,9 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, runtime::Runtime, task::spawn_blocking};
 
+/// Makes this program play the server that does nothing but write and sync.
+pub const DURABLE: &str = "--durable";
+
 /// Bytes read at once.
 const PIECE: u64 = 256 * 1_024;
 

@@ -7,7 +7,7 @@ use nix::sys::{
     time::TimeValLike,
 };
 
-use super::{curl::Curl, peers::Peer, requests::Request, wrk::Wrk};
+use super::{curl::Curl, peers::Peer, report::Report, requests::Request, wrk::Wrk};
 use crate::error::BenchError;
 
 /// Files that are stored to be read.
@@ -29,19 +29,6 @@ pub enum Load {
     Wrk(Wrk),
     /// A number of times.
     Curl(Curl),
-}
-
-/// What a load was.
-#[derive(Debug)]
-pub struct Report {
-    /// Requests that were answered.
-    pub requests: u64,
-    /// From the start to the end.
-    pub seconds: f64,
-    /// Milliseconds: the median.
-    pub p50_ms: f64,
-    /// The 99th percentile.
-    pub p99_ms: f64,
 }
 
 /// What a load was, and what it took of the processors.

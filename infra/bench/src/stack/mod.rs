@@ -6,6 +6,7 @@ pub mod durable;
 mod load;
 mod peers;
 mod process;
+mod report;
 mod requests;
 mod wrk;
 
@@ -19,8 +20,9 @@ use crate::{
     figures::{Peak, StackFigures, StackLoad, StackRound},
     programs,
 };
-use load::{Done, Loads, Report};
+use load::{Done, Loads};
 use peers::{Kind, PUT, Peer};
+use report::Report;
 
 /// Requests of one size, each by its own connection, one after another.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 
 use serde::Deserialize;
 
-use super::{load::Report, peers::Peer, requests::Request};
+use super::{peers::Peer, report::Report, requests::Request};
 use crate::error::BenchError;
 
 /// In /usr/bin.

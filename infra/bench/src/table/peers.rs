@@ -1,6 +1,6 @@
 //! The table of the redirect in other languages, and what became of its budget.
 
-use super::verdicts;
+use super::cells::{package, verdicts};
 use crate::{
     budgets::peers::{self, ahead},
     figures::{FunctionFigures, Kind},
@@ -30,7 +30,7 @@ fn row(own: &FunctionFigures, row: &FunctionFigures) -> String {
         },
         duration(row.median(|round| round.warm_p50_us)),
         mebibytes(row.median(|round| round.resident_kib as f64)),
-        super::package(row.package_bytes),
+        package(row.package_bytes),
     ];
     format!("| {} |\n", cells.join(" | "))
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::cells;
 use crate::{
     budgets::stack::verdicts,
     figures::{
@@ -33,7 +34,7 @@ pub fn of(figures: &StackFigures) -> String {
     if !figures.missing.is_empty() {
         let _ = writeln!(text, "Not installed here, and not measured: {}.", figures.missing.join(", "));
     }
-    text += &super::verdicts(&verdicts(figures));
+    text += &cells::verdicts(&verdicts(figures));
     text
 }
 

@@ -15,8 +15,10 @@ use satchel_folder::{
 };
 
 use self::model::{Expected, Growth, KEYS, Model};
+use crate::dice::Dice;
 use crate::growing::completion;
-use crate::simulated::{Dice, Fate, Simulated};
+use crate::memory::Fate;
+use crate::simulated::Simulated;
 use crate::support::{BUCKET, absent, at, get, put_if};
 
 const STEPS: usize = 14;

@@ -4,7 +4,9 @@
 
 mod crashes;
 mod damage;
+mod dice;
 mod growing;
+mod memory;
 mod opening;
 mod promises;
 mod quarantine;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use satchel_folder::{Notice, Store, StoreError, StoreOptions, Trouble};
 
-use crate::simulated::{Fate, Simulated};
+use crate::memory::Fate;
+use crate::simulated::Simulated;
 
 use crate::support::*;
 

@@ -2,99 +2,13 @@
 //! last, fails at a chosen operation, and dies at another one. Commits of the index are one operation; SQLite's own file is
 //! a real one, in a folder that outlives the deaths.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use satchel_folder::disk::{Disk, DiskFile};
 
-/// A generator whose numbers can be had again.
-#[derive(Debug, Clone)]
-pub struct Dice(u64);
-
-impl Dice {
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % limit.max(1)
-    }
-
-    pub fn coin(&mut self) -> bool {
-        self.below(2) == 0
-    }
-}
-
-/// What is to go wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// Nothing.
-    Well,
-    /// The machine loses power in the middle of this operation.
-    DiesAt(u64),
-    /// This operation fails; those after it work.
-    FailsAt(u64, ErrorKind),
-    /// Everything that changes something fails, until it is told otherwise.
-    Fails(ErrorKind),
-}
-
-#[derive(Debug, Default, Clone)]
-struct Content {
-    bytes: Vec<u8>,
-    /// So many of them survive.
-    synced: usize,
-}
-
-/// A change of names that is not durable yet.
-#[derive(Debug, Clone)]
-enum Change {
-    Add(PathBuf, usize),
-    Remove(PathBuf),
-    Rename(PathBuf, PathBuf, usize),
-}
-
-impl Change {
-    fn touches(&self, folder: &Path) -> bool {
-        let within = |path: &Path| path.parent() == Some(folder);
-        match self {
-            Self::Add(path, _) | Self::Remove(path) => within(path),
-            Self::Rename(from, to, _) => within(from) || within(to),
-        }
-    }
-
-    fn apply(&self, names: &mut BTreeMap<PathBuf, usize>) {
-        match self {
-            Self::Add(path, content) => drop(names.insert(path.clone(), *content)),
-            Self::Remove(path) => drop(names.remove(path)),
-            Self::Rename(from, to, content) => {
-                names.remove(from);
-                names.insert(to.clone(), *content);
-            }
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-struct State {
-    contents: Vec<Content>,
-    names: BTreeMap<PathBuf, usize>,
-    durable: BTreeMap<PathBuf, usize>,
-    pending: Vec<Change>,
-    folders: BTreeSet<PathBuf>,
-    durable_folders: BTreeSet<PathBuf>,
-    /// Every blob that ever was: no name is given out twice.
-    ever: BTreeSet<PathBuf>,
-    operations: u64,
-    fate: Fate,
-    is_dead: bool,
-    is_locked: bool,
-    dice: Dice,
-}
+use crate::memory::{Change, Content, Fate, State};
 
 #[derive(Debug)]
 pub struct Simulated {
@@ -104,20 +18,7 @@ pub struct Simulated {
 
 impl Simulated {
     pub fn new(index: PathBuf, seed: u64, fate: Fate) -> Self {
-        let state = State {
-            contents: Vec::new(),
-            names: BTreeMap::new(),
-            durable: BTreeMap::new(),
-            pending: Vec::new(),
-            folders: BTreeSet::new(),
-            durable_folders: BTreeSet::new(),
-            ever: BTreeSet::new(),
-            operations: 0,
-            fate,
-            is_dead: false,
-            is_locked: false,
-            dice: Dice::new(seed),
-        };
+        let state = State::new(seed, fate);
         Self { state: Arc::new(Mutex::new(state)), index }
     }
 
@@ -148,84 +49,8 @@ impl Simulated {
     /// What a machine finds that starts again: everything durable, some of the rest, and the end of what was being written
     /// torn.
     pub fn after_power_loss(&self) -> Self {
-        let mut state = self.state().clone();
-        let mut names = state.durable.clone();
-        for change in std::mem::take(&mut state.pending) {
-            if state.dice.coin() {
-                change.apply(&mut names);
-            }
-        }
-        for content in &mut state.contents {
-            let unsynced = content.bytes.len() - content.synced;
-            let kept = usize::try_from(state.dice.below(unsynced as u64 + 1)).unwrap();
-            content.bytes.truncate(content.synced + kept);
-            // A block that was given to the file and never written.
-            if kept > 0 && state.dice.coin() {
-                let from = content.synced + usize::try_from(state.dice.below(kept as u64)).unwrap();
-                content.bytes[from..].fill(0);
-            }
-            content.synced = content.bytes.len();
-        }
-        let mut folders = state.durable_folders.clone();
-        for folder in state.folders.difference(&state.durable_folders) {
-            if state.dice.coin() {
-                folders.insert(folder.clone());
-            }
-        }
-        // A file is there if its folder is.
-        names.retain(|path, _| path.parent().is_none_or(|folder| folder == Path::new("") || folders.contains(folder)));
-        state.durable = names.clone();
-        state.names = names;
-        state.durable_folders = folders.clone();
-        state.folders = folders;
-        state.fate = Fate::Well;
-        state.is_dead = false;
-        state.is_locked = false;
+        let state = self.state().clone().after_power_loss();
         Self { state: Arc::new(Mutex::new(state)), index: self.index.clone() }
-    }
-}
-
-impl State {
-    fn alive(&self) -> io::Result<()> {
-        if self.is_dead { Err(io::Error::from_raw_os_error(5)) } else { Ok(()) }
-    }
-
-    /// Counts an operation that changes something. `Err`: it fails, and whatever of it has happened is up to the dice.
-    fn step(&mut self) -> io::Result<()> {
-        self.alive()?;
-        self.operations += 1;
-        match self.fate {
-            Fate::DiesAt(at) if at == self.operations => {
-                self.is_dead = true;
-                Err(io::Error::from_raw_os_error(5))
-            }
-            Fate::FailsAt(at, kind) if at == self.operations => Err(kind.into()),
-            Fate::Fails(kind) => Err(kind.into()),
-            _ => Ok(()),
-        }
-    }
-
-    fn change(&mut self, change: Change) {
-        change.apply(&mut self.names);
-        self.pending.push(change);
-    }
-
-    /// Does what `step` allows, and, where it fails, does it all the same now and then.
-    fn try_change(&mut self, change: Change) -> io::Result<()> {
-        let step = self.step();
-        if step.is_ok() || self.dice.coin() {
-            self.change(change);
-        }
-        step
-    }
-
-    fn find(&self, path: &Path) -> io::Result<usize> {
-        self.alive()?;
-        self.names.get(path).copied().ok_or_else(|| ErrorKind::NotFound.into())
-    }
-
-    fn has_folder(&self, path: &Path) -> bool {
-        path == Path::new("") || self.folders.contains(path)
     }
 }
 

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use satchel_folder::{Notice, OpenError, Store, StoreOptions};
 use tokio::runtime::Runtime;
 
+use crate::content::Rest;
 use crate::disk::{Cut, Moment};
 use crate::ledger::Ledger;
 use crate::machine::{Machine, alone};
-use crate::medium::Rest;
 use crate::random::Random;
 use crate::support::{BUCKET, Folder, LARGE, get, pattern, put};
 use crate::work::Worker;

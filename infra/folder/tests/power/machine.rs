@@ -17,9 +17,11 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{Cut, Disk, Served};
-use crate::medium::{Medium, Rest};
+use crate::content::Rest;
+use crate::disk::{Cut, Disk};
+use crate::medium::Medium;
 use crate::random::Random;
+use crate::served::Served;
 
 /// Tells the process what it is, and where to mount.
 const FOLDER: &str = "POWER_DISK_FOLDER";

@@ -4,12 +4,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod content;
 mod cuts;
 mod disk;
 mod ledger;
 mod machine;
 mod medium;
 mod random;
+mod served;
 #[allow(dead_code, reason = "shared with the other tests, which use all of it")]
 #[path = "../folder/support.rs"]
 mod support;

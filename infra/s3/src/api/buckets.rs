@@ -5,9 +5,9 @@ use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Api;
 use super::error::OrS3;
 use super::headers::timestamp;
+use super::service::Api;
 use super::tokens::{seal, unseal};
 
 /// The region that `GetBucketLocation` names by an empty answer.

@@ -8,11 +8,12 @@ use s3s::dto::{
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 use satchel_folder::{Address, UploadAddress};
 
+use super::conditions;
 use super::digests::{Announced, Digests};
 use super::error::OrS3;
 use super::headers::{etag, set_checksum, stored, timestamp};
 use super::multipart::part_number;
-use super::{Api, conditions};
+use super::service::Api;
 
 pub(super) async fn copy(api: &Api, request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
     let S3Request { input, headers, .. } = request;

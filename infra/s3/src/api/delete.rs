@@ -7,10 +7,10 @@ use s3s::dto::{
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 use satchel_folder::{Address, Refusal};
 
-use super::Api;
 use super::conditions::strong;
 use super::error::{OrS3, refused};
 use super::get::refuse_version;
+use super::service::Api;
 
 /// S3's limit for one batch.
 const MAX_KEYS: usize = 1000;

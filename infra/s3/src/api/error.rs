@@ -4,6 +4,8 @@ use http::StatusCode;
 use s3s::{S3Error, S3ErrorCode, S3Result, StdError};
 use satchel_folder::{Refusal, StoreError};
 
+use crate::stalled::STALLED;
+
 /// What the store says, as S3 says it.
 pub(crate) trait OrS3<T> {
     fn or_s3(self) -> S3Result<T>;
@@ -69,7 +71,7 @@ fn body(source: StdError) -> S3Error {
         return custom("XAmzContentSHA256Mismatch", StatusCode::BAD_REQUEST, "The body does not match its SHA-256");
     } else if text.contains("SignatureMismatch") {
         S3ErrorCode::SignatureDoesNotMatch
-    } else if text.contains(crate::server::body::STALLED) {
+    } else if text.contains(STALLED) {
         S3ErrorCode::RequestTimeout
     } else {
         S3ErrorCode::IncompleteBody

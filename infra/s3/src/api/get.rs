@@ -14,9 +14,10 @@ use s3s::stream::{ByteStream, RemainingLength};
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, StdError, s3_error};
 use satchel_folder::{Address, Checksum, Found, Headers, ObjectHead, ObjectStream};
 
+use super::conditions;
 use super::error::OrS3;
 use super::headers::{etag, set_checksum, signed, timestamp};
-use super::{Api, conditions};
+use super::service::Api;
 use crate::query::Query;
 
 /// Query parameter and the header it overrides.

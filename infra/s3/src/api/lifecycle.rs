@@ -8,7 +8,8 @@ use satchel_folder::BucketRecord;
 
 use super::buckets::{read, write};
 use super::error::OrS3;
-use super::{Api, rules};
+use super::rules;
+use super::service::Api;
 
 /// S3's limit for a bucket.
 const MAX_RULES: usize = 1000;

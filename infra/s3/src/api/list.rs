@@ -8,9 +8,9 @@ use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 use satchel_folder::{ObjectHead, Page, Query, StoreError, UploadRecord};
 use tokio::task::spawn_blocking;
 
-use super::Api;
 use super::error::OrS3;
 use super::headers::{etag, signed, timestamp};
+use super::service::Api;
 use super::tokens::{Encoding, seal, unseal};
 
 /// S3's limit for a page.

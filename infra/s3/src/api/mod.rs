@@ -1,4 +1,4 @@
-//! S3's operations on a [`Store`], in s3s's types. What is not here answers `NotImplemented`.
+//! S3's operations on a store, in s3s's types. What is not here answers `NotImplemented`.
 
 mod buckets;
 mod conditions;
@@ -13,23 +13,17 @@ mod list;
 mod multipart;
 mod put;
 mod rules;
+mod service;
 mod tokens;
 pub(crate) mod watched;
 
 use async_trait::async_trait;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
-use satchel_folder::Store;
 
 use error::OrS3;
+pub(crate) use service::Api;
 use watched::Watched;
-
-/// The operations. One per server.
-pub(crate) struct Api {
-    pub(crate) store: Store,
-    /// The region `GetBucketLocation` and `HeadBucket` name.
-    pub(crate) region: String,
-}
 
 /// Each operation is a function in the module of its family; this is only the table. None is called for a body that is not
 /// the one that was announced.

@@ -12,12 +12,13 @@ use satchel_folder::{
     Address, ChecksumAlgorithm, NamedPart, ObjectHead, PartRecord, Refusal, UploadAddress, UploadRecord, WriteCondition,
 };
 
+use super::conditions;
 use super::digests::{crc_of, etag_of_parts, header_of, of_parts, verify};
 use super::error::{OrS3, refused};
 use super::headers::{algorithm, checksum_text, etag, set_checksum, signed, stored, timestamp};
 use super::list::limit;
 use super::put::{announced, checksum, take_body};
-use super::{Api, conditions};
+use super::service::Api;
 
 /// S3's highest part number.
 const MAX_PART: u32 = 10_000;

@@ -7,10 +7,11 @@ use s3s::dto::{PutObjectInput, PutObjectOutput, StreamingBlob};
 use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 use satchel_folder::{Address, Body, ChecksumAlgorithm, Described};
 
+use super::conditions;
 use super::digests::{ALGORITHMS, Announced, Digests, header_of};
 use super::error::OrS3;
 use super::headers::{etag, set_checksum, stored};
-use super::{Api, conditions};
+use super::service::Api;
 
 /// S3's limit for a PUT or a part, in bytes.
 const MAX_BODY_BYTES: u64 = 5 << 30;

@@ -11,13 +11,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::rechunk::Rechunk;
 use crate::api::watched::Watched;
-
-/// What the error of a stalled body says; the API answers it with `RequestTimeout`.
-pub(crate) const STALLED: &str = "the client sent nothing for too long";
-
-#[derive(Debug, thiserror::Error)]
-#[error("{STALLED}")]
-struct Stalled;
+use crate::stalled::Stalled;
 
 /// The body of a request.
 pub(crate) struct RequestBody<B> {

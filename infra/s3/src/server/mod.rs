@@ -1,7 +1,7 @@
 //! The HTTP server: connections, limits on slow clients, what comes before and after s3s.
 
 mod answers;
-pub(crate) mod body;
+mod body;
 mod cors;
 pub(crate) mod credentials;
 #[cfg(test)]
@@ -12,27 +12,23 @@ mod lines;
 mod offered;
 mod rechunk;
 pub(crate) mod requests;
+mod service;
 mod signature;
 
 use std::io;
 use std::net::SocketAddr;
 
-use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{Body, StdError};
+use s3s::service::S3ServiceBuilder;
 use satchel_folder::Store;
+use satchel_listener::{Listener, Terms};
 use tokio::net::{TcpListener, ToSocketAddrs};
 
 use crate::api::Api;
-use crate::api::watched::Watched;
-use answers::Asked;
-use body::RequestBody;
-use cors::{Cors, Origin};
+use cors::Cors;
 use credentials::Credentials;
 use gate::Gate;
 use requests::Requests;
-use satchel_listener::{Listener, Patience, Terms};
+use service::Service;
 
 /// What can be chosen about a server.
 #[derive(Debug, Clone)]
@@ -83,8 +79,8 @@ impl Server {
         builder.set_auth(credentials);
         builder.set_access(Gate { requests: requests.clone() });
         let default = if options.open_cors { cors::open_rules() } else { Vec::new() };
-        let patience = options.terms.patience;
-        let service = Service { s3: builder.build(), cors: Cors { store, default }, patience };
+        let idle = options.terms.patience.idle;
+        let service = Service { s3: builder.build(), cors: Cors { store, default }, idle };
         Ok(Self { listener, service, terms: options.terms, requests })
     }
 
@@ -111,56 +107,4 @@ impl Server {
         };
         satchel_listener::serve(Listener::Tcp(listener), answer, terms, shutdown).await;
     }
-}
-
-#[derive(Clone)]
-struct Service {
-    s3: S3Service,
-    cors: Cors,
-    patience: Patience,
-}
-
-impl Service {
-    async fn answer<B>(&self, mut request: Request<B>) -> Response<Body>
-    where
-        B: http_body::Body<Data = Bytes, Error: Into<StdError>> + Send + Sync + Unpin + 'static,
-    {
-        let origin = Origin::of(&request);
-        let asked = Asked::of(&request);
-        if request.method() == Method::OPTIONS {
-            return asked.complete(self.cors.preflight(origin.as_ref()));
-        }
-        let admitted = guard::admit(&mut request).and_then(|()| Watched::of(&request));
-        let response = match admitted {
-            Ok(watched) => self.call(request, watched).await,
-            Err(error) => guard::refusal(error),
-        };
-        let mut response = asked.complete(response);
-        if let Some(origin) = origin {
-            self.cors.mark(&origin, response.headers_mut());
-        }
-        response
-    }
-
-    async fn call<B>(&self, mut request: Request<B>, watched: Option<Watched>) -> Response<Body>
-    where
-        B: http_body::Body<Data = Bytes, Error: Into<StdError>> + Send + Sync + Unpin + 'static,
-    {
-        let chunked = request.headers().get("x-amz-content-sha256");
-        let chunked = chunked.is_some_and(|it| it.as_bytes() == b"STREAMING-UNSIGNED-PAYLOAD-TRAILER");
-        if let Some(watched) = watched.clone() {
-            request.extensions_mut().insert(watched);
-        }
-        let taken = |body| RequestBody::new(body, self.patience.idle, chunked, watched);
-        let request = request.map(|body| Body::http_body(taken(body)));
-        self.s3.call(request).await.unwrap_or_else(|_| internal_error())
-    }
-}
-
-/// s3s could not even write its error.
-fn internal_error() -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
-    response
 }

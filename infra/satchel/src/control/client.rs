@@ -15,7 +15,7 @@ use satchel_listener::connect_private;
 use serde_json::Value;
 use tokio::net::UnixStream;
 
-use super::{Said, socket};
+use super::{said::Said, socket::socket};
 
 /// A stack answers at once, however long it then takes.
 const PATIENCE: Duration = Duration::from_secs(10);

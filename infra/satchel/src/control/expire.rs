@@ -8,13 +8,10 @@ use futures_util::{
 };
 use http::StatusCode;
 use satchel_core::problem::Problem;
-use satchel_expire::{
-    order::Order,
-    report::{Summary, Tally},
-};
+use satchel_expire::order::Order;
 use tokio::sync::mpsc;
 
-use super::Said;
+use super::said::Said;
 use crate::housekeeping::Housekeeper;
 
 pub(super) const PATH: &str = "/expire";
@@ -54,16 +51,6 @@ pub(super) fn run(housekeeper: Arc<Housekeeper>, order: Order) -> BoxStream<'sta
     let running = running.into_stream().filter_map(|()| future::ready(None));
     let lines = stream::unfold(lines, |mut lines| async { lines.recv().await.map(|said| (said, lines)) });
     stream::select(running, lines).boxed()
-}
-
-/// All that went, or in a dry run would go.
-pub(crate) fn gone(summary: &Summary) -> Tally {
-    let tallies = [summary.expired, summary.over_limit, summary.abandoned];
-    let sum = |total: Tally, tally: &Tally| Tally {
-        objects: total.objects + tally.objects,
-        bytes: total.bytes.saturating_add(tally.bytes),
-    };
-    tallies.iter().fold(Tally::default(), sum)
 }
 
 #[cfg(test)]

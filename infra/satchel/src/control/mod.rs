@@ -3,14 +3,10 @@
 
 mod client;
 mod expire;
-mod said;
+pub(crate) mod said;
+mod socket;
 
-use std::{
-    convert::Infallible,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{
@@ -37,10 +33,10 @@ use satchel_telemetry::level::Level;
 use crate::{housekeeping::Housekeeper, journal::Journal, notices::notice, running::Running};
 
 pub(crate) use client::RunningStack;
-pub(crate) use expire::{gone, target as expire_target};
-pub(crate) use said::Said;
+pub(crate) use expire::target as expire_target;
+use said::Said;
+pub(crate) use socket::socket;
 
-const SOCKET: &str = "control.sock";
 /// Lines of JSON, each as soon as there is something to say.
 const JSON_LINES: &str = "application/jsonl";
 
@@ -53,11 +49,6 @@ enum Command {
 }
 
 type Body = StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>;
-
-/// Where a stack on this folder listens to commands.
-pub(crate) fn socket(data: &Path) -> PathBuf {
-    data.join(SOCKET)
-}
 
 /// Listens to commands.
 #[derive(Debug)]

@@ -25,6 +25,16 @@ impl Said {
     }
 }
 
+/// All that went, or in a dry run would go.
+pub(crate) fn gone(summary: &Summary) -> Tally {
+    let tallies = [summary.expired, summary.over_limit, summary.abandoned];
+    let sum = |total: Tally, tally: &Tally| Tally {
+        objects: total.objects + tally.objects,
+        bytes: total.bytes.saturating_add(tally.bytes),
+    };
+    tallies.iter().fold(Tally::default(), sum)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -100,6 +100,6 @@ mod tests {
         ] {
             assert!(table.contains(expected), "{table}");
         }
-        assert_eq!(crate::control::gone(&summary), Tally { objects: 1_234, bytes: 5_000 });
+        assert_eq!(crate::control::said::gone(&summary), Tally { objects: 1_234, bytes: 5_000 });
     }
 }

@@ -6,7 +6,10 @@ use satchel_core::object_key::Key;
 use satchel_folder::{Described, Headers, Refusal, StoreError as FolderError, WriteCondition};
 use satchel_store::{Condition, Document, Documents, StoreError, Written, keys_in};
 
-use super::{Files, absent, failed, objects::tag};
+use super::{
+    bucket::{Files, absent, failed},
+    objects::tag,
+};
 
 impl Documents for Files {
     async fn get(&self, key: &Key) -> Result<Option<Document>, StoreError> {

@@ -6,7 +6,10 @@ use satchel_store::{
     BATCH, Doomed, Fate, Inventory, Listed, Looked, Page, StoreError, Unfinished, Upkeep, report::Report,
 };
 
-use super::{Files, FolderParts, absent, failed, stored};
+use super::{
+    bucket::{Files, absent, failed, stored},
+    report::FolderParts,
+};
 
 impl Inventory for Files {
     async fn list(&self, prefix: &str, from: Option<String>) -> Result<Page<Listed>, StoreError> {

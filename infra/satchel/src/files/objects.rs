@@ -20,7 +20,7 @@ use satchel_store::{
     sealing::{discard_all, seal_on_demand},
 };
 
-use super::{Files, absent, failed, stored};
+use super::bucket::{Files, absent, failed, stored};
 
 impl Objects for Files {
     type Reader = Opened;

@@ -11,7 +11,10 @@ use satchel_store::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{Files, failed, objects::tag};
+use super::{
+    bucket::{Files, failed},
+    objects::tag,
+};
 
 /// One text's. What is not completed goes as other unfinished uploads do.
 #[derive(Debug)]

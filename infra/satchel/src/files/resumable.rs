@@ -18,9 +18,8 @@ use satchel_store::{
 };
 
 use super::{
-    Files, failed,
+    bucket::{Files, failed, stored},
     objects::{headers, may_be_repeated, met_by, tag},
-    stored,
 };
 
 impl Resumable for Files {

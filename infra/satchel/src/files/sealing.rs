@@ -9,7 +9,10 @@ use satchel_core::{
 use satchel_folder::{ObjectHead, Query, Refusal, StoreError as FolderError, WriteCondition};
 use satchel_store::{Incoming, Kind, Promotion, Sealing, StoreError};
 
-use super::{FOLDER, Files, absent, failed, objects::headers};
+use super::{
+    bucket::{FOLDER, Files, absent, failed},
+    objects::headers,
+};
 
 /// As many as S3 lists at once.
 const WAITING: usize = 1_000;

@@ -14,12 +14,8 @@ use satchel_listener::Unreadable;
 use satchel_store::{Pieces, StoreError};
 use satchel_telemetry::arrival::Seen;
 
-use super::{
-    body::BodyError,
-    event::{EventError, request_id},
-    proxies::Client,
-};
-use crate::journal::Journal;
+use super::{body::BodyError, event::EventError};
+use crate::{journal::Journal, proxies::Client, request_id::request_id};
 
 /// An answer to a client.
 pub type Answer = Response<Either<Full<Bytes>, StreamBody<MapOk<Pieces<StoreError>, fn(Bytes) -> Frame<Bytes>>>>>;

@@ -9,7 +9,7 @@ use std::{
 
 use satchel_listener::client_group;
 
-use super::proxies::Client;
+use crate::proxies::Client;
 
 /// The clients whose requests are under way. Clones share them.
 #[derive(Debug, Clone)]

@@ -20,9 +20,9 @@ use satchel_download::{DownloadConfig, DownloadError, File};
 use satchel_store::{Objects, Pieces, Reader, StoreError};
 
 use super::{
-    Gateway,
     answer::{GatewayError, Reply},
-    arrived, event,
+    event,
+    invoke::{Gateway, arrived},
     selection::{Selection, select},
 };
 

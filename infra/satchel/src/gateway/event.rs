@@ -14,7 +14,7 @@ use satchel_telemetry::arrival::Seen;
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
-use super::proxies::Client;
+use crate::{proxies::Client, request_id::request_id};
 
 /// The resource of template.yaml.
 const RESOURCE: &str = "/upload/{path+}";
@@ -126,14 +126,6 @@ fn id(parts: &Parts) -> String {
     parts.extensions.get().map_or_else(request_id, |seen: &Seen| seen.request_id().to_owned())
 }
 
-/// An id for the log.
-pub fn request_id() -> String {
-    let mut bytes = [0; 8];
-    // An id that is not unique confuses a log and nothing else.
-    let _ = getrandom::fill(&mut bytes);
-    hex::encode(bytes)
-}
-
 type Single = BTreeMap<String, String>;
 type Multiple = BTreeMap<String, Vec<String>>;
 
@@ -187,8 +179,8 @@ mod tests {
     use satchel_aws::event as read;
     use satchel_listener::Peer;
 
-    use super::super::proxies::TrustedProxies;
     use super::*;
+    use crate::proxies::TrustedProxies;
 
     /// `requestContext.identity.sourceIp`, and the scheme and authority that the headers tell.
     fn seen(trusted: &str) -> (Value, String) {

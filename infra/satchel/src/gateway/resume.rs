@@ -12,11 +12,11 @@ use satchel_resume::{Attempt, Decision, ResumeError, refusal::ResumeRefusal, req
 use satchel_store::{Body as Streamable, Chunk};
 
 use super::{
-    Answered, BODY_LIMIT, Gateway, READ_FIRST,
     answer::GatewayError,
-    arrived, attempt, body, event,
+    attempt, body, event,
+    invoke::{Answered, BODY_LIMIT, Gateway, arrived},
     pieces::{Left, Source, spooled},
-    spool::{Cut, Whole},
+    spool::{Cut, READ_FIRST, Whole},
 };
 
 /// Bytes of a chunk that are looked at at once.

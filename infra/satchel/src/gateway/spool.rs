@@ -19,11 +19,12 @@ use tokio::{
 };
 
 use super::{
-    READ_FIRST,
     answer::GatewayError,
     body::{self, Arriving, BodyError},
 };
 
+/// Smaller bodies have been sent before any refusal could arrive: they are read first, and wait in memory.
+pub const READ_FIRST: u64 = 64 * 1024;
 /// What is gathered before it goes to the file.
 const PIECE: usize = 16 * 1024;
 /// Pieces that are written at the same time, each on a thread.

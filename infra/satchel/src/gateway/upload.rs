@@ -7,9 +7,9 @@ use satchel_store::{Body, NewUpload, Objects};
 use satchel_upload::{Attempt, Decision, UploadError};
 
 use super::{
-    Answered, Gateway, arrived,
     body::{self, expects_continue},
     event,
+    invoke::{Answered, Gateway, arrived},
 };
 
 impl Gateway {

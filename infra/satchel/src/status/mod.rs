@@ -32,9 +32,9 @@ use serde_json::json;
 use shelves::Shelves;
 
 use crate::{
-    gateway::event::request_id,
     health::{Checkup, Health},
     journal::Journal,
+    request_id::request_id,
 };
 
 pub use page::Facts;

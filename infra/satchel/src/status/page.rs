@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use askama::Template;
 use satchel_core::{date_time, time::Timestamp};
-use satchel_s3::{Stock, StoreError};
+use satchel_folder::{Stock, StoreError};
 
 use super::{
     chart::{self, Chart},
@@ -16,7 +16,7 @@ use crate::{
     health::{Condition, Health},
     journal::Journal,
     paste::Paste,
-    settings::Setting,
+    variables::Setting,
 };
 
 /// The page's style sheet.

@@ -9,7 +9,7 @@ use std::{
 
 use percent_encoding::percent_decode_str;
 use satchel_core::{purpose::Purpose, retention::Retention};
-use satchel_s3::{Listed, Stock, Store, StoreError, Usage};
+use satchel_folder::{Listed, Stock, Store, StoreError, Usage};
 use tokio::sync::Mutex;
 
 /// What the keys of files of all purposes begin with, as opposed to what is on its way or kept beside them; and the area

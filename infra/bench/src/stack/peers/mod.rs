@@ -12,12 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::process::Process;
+use super::{durable::DURABLE, process::Process};
 use crate::{
-    cli::DURABLE,
     error::BenchError,
     figures::peers,
-    functions::{SECRET, token},
+    tokens::{SECRET, token},
 };
 
 /// What the names of files begin with that are stored and not read.

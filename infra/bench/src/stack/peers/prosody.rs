@@ -15,7 +15,7 @@ use serde_json::json;
 use sha2::Sha256;
 
 use super::super::process::{Process, free_address};
-use crate::{error::BenchError, functions::SECRET, programs};
+use crate::{error::BenchError, programs, tokens::SECRET};
 
 /// The component, by which Prosody tells requests apart.
 pub const HOST: &str = "upload.example.org";

@@ -15,13 +15,10 @@ use aws_sigv4::http_request::{
 };
 use http::Request;
 
-use wire::{Dice, Wire, mutate};
-use world::{Answered, Case, World};
+use wire::{BUCKET, Dice, Wire, mutate};
+use world::{Answered, Case, HELLO, World};
 
 const CASES: usize = 100_000;
-const BUCKET: &str = "satchel";
-/// The MD5 of `hello`.
-const HELLO: &str = "5d41402abc4b2a76b9719d911017c592";
 const DISPOSITION: &str = "attachment; filename=\"a, b.png\"";
 
 fn setting(name: &str) -> Option<u64> {

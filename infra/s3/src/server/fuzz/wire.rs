@@ -4,7 +4,8 @@ use aws_sdk_s3::presigning::PresignedRequest;
 use http::{HeaderName, HeaderValue, Request};
 use s3s::Body;
 
-use super::BUCKET;
+/// Where all is that may be asked for.
+pub(super) const BUCKET: &str = "satchel";
 
 /// splitmix64: every seed gives another sequence, and all of them good ones.
 pub(super) struct Dice(pub(super) u64);

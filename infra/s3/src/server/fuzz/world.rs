@@ -10,13 +10,18 @@ use s3s::crypto::{Checksum as _, Md5};
 use s3s::service::S3ServiceBuilder;
 use satchel_folder::{Address, Described, Headers, Query as Listing, Store, WriteCondition};
 
-use super::super::gate::Gate;
-use super::super::{Cors, Credentials, Requests, Service};
-use super::wire::Wire;
-use super::{BUCKET, HELLO};
-use crate::api::Api;
 use satchel_listener::Patience;
 
+use super::wire::{BUCKET, Wire};
+use crate::api::Api;
+use crate::server::cors::Cors;
+use crate::server::credentials::Credentials;
+use crate::server::gate::Gate;
+use crate::server::requests::Requests;
+use crate::server::service::Service;
+
+/// The MD5 of `hello`.
+pub(super) const HELLO: &str = "5d41402abc4b2a76b9719d911017c592";
 const SECRET: &str = "whom the victim knows";
 
 /// A presigned request, and what must be so once it was answered without an error.
@@ -71,7 +76,7 @@ impl World {
         builder.set_auth(Credentials { access_key: "AK".into(), secret_key: "hush".into() });
         builder.set_access(Witness { gate: Gate { requests: Requests::default() }, seen: Arc::clone(&seen) });
         let cors = Cors { store: store.clone(), default: Vec::new() };
-        let service = Service { s3: builder.build(), cors, patience: Patience::default() };
+        let service = Service { s3: builder.build(), cors, idle: Patience::default().idle };
         let world = Self { _dir: dir, store, service, seen };
         for (key, text) in [("uploads/open", "hello"), ("uploads/there", "first"), ("rosters/victim", SECRET)] {
             world.put(key, text).await;

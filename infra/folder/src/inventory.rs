@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::Path;
 
-use crate::blobs::{BLOBS, BlobId, LABEL};
+use crate::blob_id::{BLOBS, BlobId, LABEL};
+use crate::damage::ReadError;
 use crate::disk::{Disk, FileSystem};
 use crate::error::StoreError;
-use crate::footer::{Checked, Label, ReadError};
+use crate::footer::Checked;
+use crate::label::Label;
 use crate::record::{ObjectHead, Segment};
 
 /// What the files say.
