@@ -1,15 +1,14 @@
 //! Every shape of event that a function may be invoked with.
 
-use lambda_http::{Body, Response, request};
 use satchel_aws::state::State;
-use satchel_core::config::FromEnvironment;
+use satchel_core::{answer::Answer, config::FromEnvironment};
 use satchel_download::DownloadConfig;
 use satchel_seal::SealConfig;
 use satchel_telemetry::clock::Clock;
 use satchel_upload::UploadConfig;
 use serde_json::{Value, json};
 
-use crate::support::{PlainS3, Request, World, follow_with, tokens};
+use crate::support::{PlainS3, Request, World, follow_with, invoked, tokens};
 
 struct Functions {
     seal: satchel_seal::State,
@@ -31,12 +30,13 @@ impl Functions {
         }
     }
 
-    async fn put(&self, event: &Value) -> Response<Body> {
-        satchel_upload::handle(&self.upload, request::from_str(&event.to_string()).unwrap()).await
+    async fn put(&self, event: &Value) -> Answer {
+        let (head, body) = invoked(event);
+        satchel_upload::handle(&self.upload, head, body).await
     }
 
-    async fn get(&self, event: &Value) -> Response<Body> {
-        satchel_download::handle(&self.download, request::from_str(&event.to_string()).unwrap()).await
+    async fn get(&self, event: &Value) -> Answer {
+        satchel_download::handle(&self.download, invoked(event).0).await
     }
 }
 
@@ -135,7 +135,7 @@ async fn a_put_without_its_body_is_redirected() {
         event["headers"][header] = "500".into();
         let response = functions.put(&event).await;
         assert_eq!(response.status(), 307, "{header}");
-        let location = response.headers()["location"].to_str().unwrap().to_owned();
+        let location = response.response.headers()["location"].to_str().unwrap().to_owned();
         assert!(location.contains("/incoming/u/a/") && location.contains("content-length%3Bhost"), "{header}");
     }
     assert!(world.is_empty().await);

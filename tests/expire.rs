@@ -15,10 +15,9 @@ use satchel_expire::{
     order::Order,
     report::{Summary, Tally},
 };
-use satchel_lambda::Invocation;
 use satchel_store::Upkeep as _;
-use satchel_telemetry::arrival::Seen;
-use serde_json::json;
+use satchel_telemetry::{arrival::Seen, metrics};
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::support::{
@@ -385,10 +384,10 @@ async fn an_s3_that_refuses_is_never_taken_for_one_that_has_done_it() {
         let proxy = Proxy::start(shelf.address, shelf.client.clone(), script).await;
         let state = shelf.state(proxy.address, &[]);
         let deadline = Instant::now() + Duration::from_secs(900);
-        let outcome = satchel_expire::handle(&state, Invocation { event: json!({}), deadline }).await;
+        let outcome = satchel_expire::handle(&state, &json!({}), deadline).await;
         let line = Seen::of_event("expire", String::new()).event_line(&outcome);
         let Err(ExpireError::Incomplete(summary)) = outcome else { panic!("{name}: {outcome:?}") };
-        let counted = line.measures().find(|measure| measure.metric.name == "expired_objects");
+        let counted = metrics::measures(&line).find(|measure| measure.metric.name == "expired_objects");
         #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
         let deleted = (summary.expired.objects + summary.over_limit.objects) as f64;
         assert_eq!(counted.map_or(0.0, |measure| measure.value), deleted, "{name}");
@@ -407,9 +406,9 @@ async fn an_event_says_whether_it_is_a_dry_run() {
     let shelf = mixed().await;
     shelf.set_clock(NOW + HOUR);
     let state = shelf.state(shelf.address, &[]);
-    let handle = async |event| {
+    let handle = async |event: Value| {
         let deadline = Instant::now() + Duration::from_secs(900);
-        satchel_expire::handle(&state, Invocation { event, deadline }).await
+        satchel_expire::handle(&state, &event, deadline).await
     };
     let before = shelf.requests.total();
     for unclear in [json!({"dry_run": "yes"}), json!({"dry_run": 1})] {

@@ -4,6 +4,7 @@ use futures_util::StreamExt;
 use satchel_core::{
     content_type::ContentType,
     grant::{Grant, UploadId},
+    outcome::Failure,
 };
 use satchel_store::{Body, NewUpload, Objects};
 use tokio::{
@@ -188,10 +189,9 @@ async fn a_body_over_5_gib_for_another_s3_is_refused_before_it_is_read() {
     };
     let never = Body::Streamed(futures_util::stream::pending().boxed());
     let created = Objects::create(&world.storage(), &NewUpload { grant, digest: None }, never).await;
-    let refused = satchel_upload::stored(created).unwrap_err().answer(&lambda_http::http::Method::PUT);
-    assert_eq!(refused.status(), 413);
-    let lambda_http::Body::Text(problem) = refused.body() else { panic!("{refused:?}") };
-    assert!(problem.contains("body_too_large") && problem.contains("tus"), "{problem}");
+    let problem = satchel_upload::stored(created).unwrap_err().problem();
+    assert_eq!((problem.status.as_u16(), problem.code), (413, "body_too_large"));
+    assert!(problem.detail.contains("tus"), "{problem:?}");
     world.stop().await;
 }
 

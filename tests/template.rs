@@ -25,7 +25,7 @@ use satchel_upload::UploadConfig;
 use serde_json::{Value, json};
 
 use crate::support::{
-    PlainS3,
+    PlainS3, invoked,
     template::{Function, Template, entries, matches as path_matches},
 };
 
@@ -185,11 +185,10 @@ async fn the_api_and_the_stack_send_requests_to_the_same_functions() {
     for (method, path, name) in ADDRESSES {
         let event =
             json!({"httpMethod": method, "path": path, "headers": {}, "requestContext": {"httpMethod": method}});
-        let request = lambda_http::request::from_str(&event.to_string()).unwrap();
-        let (seen, response) = functions.answer(request, path, None).await;
-        let line: Value = serde_json::from_str(&seen.line(&response).to_json(None)).unwrap();
-        assert_eq!(line["function"], name, "{method} {path} in the stack");
-        assert_ne!(line["code"], "no_such_address", "{method} {path}");
+        let (head, body) = invoked(&event);
+        let (function, answer) = functions.answer(head, body, None).await;
+        assert_eq!(function, name, "{method} {path} in the program");
+        assert_ne!(answer.outcome.code, "no_such_address", "{method} {path}");
         let deployed = template.route(method, path).map(|function| function.name());
         assert_eq!(deployed, Some(name), "{method} {path} in template.yaml");
     }

@@ -1,6 +1,5 @@
 //! What the protocol promises of an upload beyond its bytes: what its client has said, where it is, and its end.
 
-use lambda_http::request;
 use satchel_aws::state::State;
 use satchel_core::config::FromEnvironment;
 use satchel_resume::ResumeConfig;
@@ -8,7 +7,7 @@ use satchel_telemetry::clock::Clock;
 use serde_json::Value;
 
 use super::{CHUNK_TYPE, MIB, create, everywhere, post, resolved, send, send_rest, target, tus};
-use crate::support::{PlainS3, Request, Setup, World, bytes, tokens};
+use crate::support::{PlainS3, Request, Setup, World, bytes, invoked, tokens};
 
 fn public(url: &str) -> Setup {
     Setup { variables: vec![("SATCHEL_PUBLIC_URL", url.into())], ..Setup::default() }
@@ -141,7 +140,10 @@ async fn behind_an_api_the_first_address_is_the_apis() {
         for (public_url, base) in [(None, base.as_str()), (Some(public_url), "https://files.example.org/resume/")] {
             let state = State::new(config(public_url).unwrap(), &world.sdk(), Clock::System);
             let event: Value = serde_json::from_str(event).unwrap();
-            let created = satchel_resume::handle(&state, request::from_str(&event.to_string()).unwrap()).await;
+            let created = {
+                let (head, body) = invoked(&event);
+                satchel_resume::handle(&state, head, body).await.response
+            };
             assert_eq!(created.status(), 201, "{kind}");
             let header = |name: &str| created.headers()[name].to_str().unwrap().to_owned();
             let location = header("location");

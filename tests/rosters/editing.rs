@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use lambda_http::request::from_str;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::fetching::{rest, state};
 use crate::support::{
-    PlainS3, Request,
+    PlainS3, Request, invoked,
     rosters::{GatedS3, delete, put, request, roster, store, with_json, world, world_at, world_over_s3},
 };
 
@@ -182,8 +181,8 @@ async fn a_hundred_edits_of_twenty_processes_all_survive() {
         let state = state(&world);
         for number in 0..5 {
             let event = rest("PUT", &format!("/contacts/john/u{process}-{number}@x"), Some("e30="));
-            let (state, request) = (state.clone(), from_str(&event.to_string()).unwrap());
-            edits.spawn(async move { satchel_roster_fetch::handle(&state, request).await.status().as_u16() });
+            let (state, (head, body)) = (state.clone(), invoked(&event));
+            edits.spawn(async move { satchel_roster_fetch::handle(&state, head, body).await.status().as_u16() });
         }
     }
     assert!(edits.join_all().await.into_iter().all(|status| status == 201));

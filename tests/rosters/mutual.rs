@@ -1,7 +1,6 @@
 //! Edits with `mutual=true` at the same time: every request to S3 waits for its turn, and the turns are drawn.
 
 use futures_util::future::join_all;
-use lambda_http::request::from_str;
 use satchel_core::config::FromEnvironment;
 use satchel_roster_fetch::{RosterFetchConfig, State};
 use satchel_telemetry::clock::Clock;
@@ -10,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::fetching::rest;
 use crate::support::{
-    PlainS3, World,
+    PlainS3, World, invoked,
     rosters::{Turn, Turnstile, delete, put, roster, store, world_at},
 };
 
@@ -31,8 +30,9 @@ async fn edit(state: State, method: &'static str, path: String, body: Option<&'s
     let mut event = rest(method, &path, body);
     event["queryStringParameters"] = json!({"mutual": "true"});
     event["multiValueQueryStringParameters"] = json!({"mutual": ["true"]});
-    let answer = satchel_roster_fetch::handle(&state, from_str(&event.to_string()).unwrap()).await;
-    (answer.status().as_u16(), String::from_utf8(answer.body().as_ref().to_vec()).unwrap())
+    let (head, body) = invoked(&event);
+    let answer = satchel_roster_fetch::handle(&state, head, body).await;
+    (answer.status().as_u16(), String::from_utf8(answer.response.into_body().to_vec()).unwrap())
 }
 
 /// Numbers that look drawn, and are the same every time.
@@ -191,8 +191,8 @@ async fn a_store_that_hangs_is_unavailable() {
     let mut turnstile = Turnstile::before(s3.address()).await;
     let state = state(&world, &turnstile);
     let mut fetched = tokio::spawn(async move {
-        let event = rest("GET", "/contacts/john", None).to_string();
-        satchel_roster_fetch::handle(&state, from_str(&event).unwrap()).await
+        let (head, body) = invoked(&rest("GET", "/contacts/john", None));
+        satchel_roster_fetch::handle(&state, head, body).await
     });
     let mut unanswered = Vec::new();
     let answer = loop {
@@ -201,9 +201,9 @@ async fn a_store_that_hangs_is_unavailable() {
             answered = &mut fetched => break answered.unwrap(),
         }
     };
-    let said = String::from_utf8(answer.body().as_ref().to_vec()).unwrap();
+    let said = String::from_utf8(answer.response.body().as_ref().to_vec()).unwrap();
     assert!(answer.status() == 503 && said.contains("\"storage_unavailable\""), "{said}");
-    assert!(answer.headers().contains_key("retry-after"));
+    assert!(answer.response.headers().contains_key("retry-after"));
     assert!(!unanswered.is_empty());
     turnstile.stop();
     world.stop().await;

@@ -7,7 +7,7 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use satchel::{journal::Sink, settings::Settings, terminal::LogFormat};
-use satchel_telemetry::line::Line;
+use satchel_telemetry::{emf::json, line::Line};
 use serde_json::Value;
 use tokio::sync::Notify;
 use url::Url;
@@ -60,7 +60,7 @@ impl Lines {
     }
 
     pub fn all(&self) -> Vec<Value> {
-        self.seen.lines.lock().unwrap().iter().map(|line| parsed(&line.to_json(Some(NAMESPACE)))).collect()
+        self.seen.lines.lock().unwrap().iter().map(|line| parsed(&json(line, Some(NAMESPACE)))).collect()
     }
 
     /// The last line.
@@ -95,7 +95,7 @@ impl Lines {
 
     fn assert_clean(&self) {
         for line in self.seen.lines.lock().unwrap().iter() {
-            let json = line.to_json(Some(NAMESPACE));
+            let json = json(line, Some(NAMESPACE));
             assert_eq!(json.lines().count(), 1, "{json}");
             emf::assert_valid(&parsed(&json));
             for rendered in [&json, &LogFormat::Text.render(line, false), &LogFormat::Text.render(line, true)] {

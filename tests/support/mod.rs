@@ -24,6 +24,7 @@ use aws_sdk_s3::{
     Client,
     config::{BehaviorVersion, Credentials, Region},
 };
+use bytes::Bytes;
 use lines::Lines;
 use satchel::{
     health::Check,
@@ -37,12 +38,14 @@ use satchel_aws::{
 };
 use satchel_core::{
     config::{FromEnvironment, S3Config},
+    head::RawHead,
     upload_path::UploadPath,
 };
 use satchel_folder::Query;
 use satchel_listener::Address;
 use satchel_telemetry::clock::Clock;
 use satchel_upload::UploadConfig;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -51,6 +54,11 @@ use tokio::{
 
 pub const SECRET: &str = "it-is-secret";
 pub const BUCKET: &str = "satchel";
+
+/// What a function gets to see of an event.
+pub fn invoked(event: &Value) -> (RawHead, Bytes) {
+    satchel_lambda::event::read(satchel_lambda::received::request(&event.to_string()).unwrap())
+}
 
 /// A running stack in a folder that goes with it.
 pub struct World {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use satchel_core::outcome::CAUSE;
-use satchel_telemetry::line::Line;
+use satchel_telemetry::{line::Line, metrics};
 
 /// Hours that are remembered.
 pub const HOURS: u64 = 24;
@@ -95,7 +95,8 @@ impl Chronicle {
 /// What a line adds to the chart, by the same rules as metrics.
 fn counts(line: &Line) -> Counts {
     let of = |name: &str| {
-        let values = line.measures().filter(|measure| measure.metric.name == name).map(|measure| measure.value);
+        let values =
+            metrics::measures(&line).filter(|measure| measure.metric.name == name).map(|measure| measure.value);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts, which are neither")]
         let count = values.sum::<f64>() as u64;
         count
@@ -133,7 +134,7 @@ fn reason(line: &Line) -> String {
 mod tests {
     use super::*;
     use http::{Method, StatusCode};
-    use satchel_aws::{answer, log};
+    use satchel_core::answer::Answer;
     use satchel_telemetry::arrival::Seen;
 
     const DAY: u64 = HOURS * HOUR;
@@ -156,9 +157,9 @@ mod tests {
     }
 
     fn refusal(code: &'static str, reason: &str) -> Line {
-        let mut response = answer::empty(StatusCode::FORBIDDEN, code);
-        log::note(&mut response, "reason", reason);
-        Seen::at_gateway("upload", Method::PUT, String::new()).line(&response)
+        let mut response = Answer::empty(StatusCode::FORBIDDEN, code);
+        response.note("reason", reason);
+        Seen::of_request("upload", Method::PUT, String::new()).line(&response)
     }
 
     #[test]
@@ -167,8 +168,8 @@ mod tests {
         for number in 0..REFUSALS + 5 {
             chronicle.note(&refusal("refused", &number.to_string()));
         }
-        let stored = answer::empty(StatusCode::CREATED, "stored");
-        chronicle.note(&Seen::at_gateway("upload", Method::PUT, String::new()).line(&stored));
+        let stored = Answer::empty(StatusCode::CREATED, "stored");
+        chronicle.note(&Seen::of_request("upload", Method::PUT, String::new()).line(&stored));
         let reasons: Vec<String> = chronicle.refusals().into_iter().map(|refusal| refusal.reason).collect();
         assert_eq!((reasons.len(), reasons[0].as_str(), reasons[REFUSALS - 1].as_str()), (REFUSALS, "54", "5"));
         assert_eq!(chronicle.refused(), REFUSALS as u64 + 5);

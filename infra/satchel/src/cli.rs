@@ -3,13 +3,9 @@
 use std::{io, process::ExitCode, time::Duration};
 
 use rustix::{fs::Mode, process::umask};
-use satchel_aws::{
-    bootstrap::{BAD_CONFIGURATION, environment},
-    clock::Clock,
-    log,
-    storage::PATIENCE,
-};
-use satchel_telemetry::level::Level;
+use satchel_aws::storage::PATIENCE;
+use satchel_core::config::BAD_CONFIGURATION;
+use satchel_telemetry::{clock::Clock, environment::environment, level::Level, stdout};
 use sd_notify::NotifyState;
 use tokio::{
     runtime::Runtime,
@@ -143,7 +139,7 @@ fn printing(format: LogFormat) -> Sink {
     let (wanted, colours) = (Level::wanted(environment("AWS_LAMBDA_LOG_LEVEL").as_deref()), shows_colours());
     Sink::new(move |line| {
         if line.level >= wanted {
-            log::print(format.render(line, colours));
+            stdout::print(format.render(line, colours));
         }
     })
 }

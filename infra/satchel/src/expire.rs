@@ -8,12 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use satchel_aws::{
-    clock::Clock,
-    log::{self, Seen},
-    sdk::SdkError,
-    state::State,
-};
+use satchel_aws::{sdk::SdkError, state::State};
 use satchel_core::config::{ConfigError, FromEnvironment};
 use satchel_expire::{
     ExpireConfig, Options,
@@ -22,6 +17,7 @@ use satchel_expire::{
 };
 use satchel_folder::{OpenError, StoreError};
 use satchel_store::Upkeep;
+use satchel_telemetry::{arrival::Seen, clock::Clock, emf, stdout};
 
 use crate::{
     arguments::Arguments,
@@ -85,7 +81,7 @@ pub enum ExpireError {
 /// See [`ExpireError`]; nothing was deleted then, unless by lifecycle rules or before a stack that was asked has ended.
 pub async fn expire(arguments: &Arguments, dry_run: bool) -> Result<bool, ExpireError> {
     let seen = Seen::of_event("expire", request_id());
-    let settings = Settings::load(&arguments.data, satchel_aws::bootstrap::environment)?;
+    let settings = Settings::load(&arguments.data, satchel_telemetry::environment::environment)?;
     let order = Order { dry_run };
     let config = ExpireConfig::parse(|name| settings.given(name))?;
     let summary = if !settings.embedded() {
@@ -96,8 +92,8 @@ pub async fn expire(arguments: &Arguments, dry_run: bool) -> Result<bool, Expire
         in_own_folder(arguments, &settings, config, order).await?
     };
     match arguments.log_format {
-        LogFormat::Text => log::print(table::of(&summary)),
-        LogFormat::Json => log::print(seen.event_line(&satchel_expire::outcome(&summary)).to_json(None)),
+        LogFormat::Text => stdout::print(table::of(&summary)),
+        LogFormat::Json => stdout::print(emf::json(&seen.event_line(&satchel_expire::outcome(&summary)), None)),
     }
     Ok(summary.errors == 0)
 }
@@ -131,7 +127,7 @@ async fn in_own_folder(
     order: Order,
 ) -> Result<Summary, ExpireError> {
     let format = arguments.log_format;
-    let lines = Sink::new(move |line| log::print(format.render(line, false)));
+    let lines = Sink::new(move |line| stdout::print(format.render(line, false)));
     let options = storage::options(settings, &Clock::System, lines)?;
     let store =
         storage::open(&arguments.data, settings, options).await.map_err(|error| in_use(error, &arguments.data))?;

@@ -11,7 +11,7 @@ use prometheus_client::{
 use satchel_folder::Stock;
 use satchel_telemetry::{
     line::Line,
-    metrics::{METRICS, Metric, Unit},
+    metrics::{self, METRICS, Metric, Unit},
 };
 
 /// Content-Type and body.
@@ -67,7 +67,7 @@ impl Exporter {
 
     /// Counts a line.
     pub fn observe(&self, line: &Line) {
-        for measure in line.measures() {
+        for measure in metrics::measures(&line) {
             match self.recorders.get(measure.metric.name) {
                 Some(Recorder::Seconds(histogram)) => histogram.observe(measure.value / 1_000.0),
                 Some(Recorder::Sum(counter)) => {
@@ -168,15 +168,15 @@ fn signed(value: u64) -> i64 {
 mod tests {
     use super::*;
     use http::{Method, StatusCode};
-    use satchel_aws::answer;
+    use satchel_core::answer::Answer;
     use satchel_telemetry::arrival::Seen;
 
     #[test]
     fn every_metric_is_exposed_in_both_formats() {
         let exporter = Exporter::new();
         // Families are exposed from their first label on.
-        let refused = answer::empty(StatusCode::FORBIDDEN, "mac_mismatch");
-        exporter.observe(&Seen::at_gateway("upload", Method::PUT, String::new()).line(&refused));
+        let refused = Answer::empty(StatusCode::FORBIDDEN, "mac_mismatch");
+        exporter.observe(&Seen::of_request("upload", Method::PUT, String::new()).line(&refused));
         let stored = [("uploads", Stock { objects: 2, bytes: 5_368_709_120 })];
         let (open_type, open) = exporter.expose("application/openmetrics-text; version=1.0.0", &stored, 4_096);
         let (text_type, text) = exporter.expose("*/*", &stored, 4_096);

@@ -1,13 +1,16 @@
 //! The functions behind the gateway: configured together, and found by method and path as the API's routes do it.
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Method, request::Parts};
-use lambda_http::{Body, Request, Response};
 use satchel_aws::{presign::Presigner, sdk::SdkConfig, state::State};
 use satchel_component::ComponentConfig;
 use satchel_core::{
+    answer::Answer,
     basic::Callers,
     config::{ConfigError, ConfigProblem, FromEnvironment, S3Config},
+    head::RawHead,
+    moment::Moment,
     route::{Resource, Route},
     time::Timestamp,
 };
@@ -15,7 +18,7 @@ use satchel_download::DownloadConfig;
 use satchel_expire::ExpireConfig;
 use satchel_resume::{ResumeConfig, limits::Limits};
 use satchel_seal::SealConfig;
-use satchel_telemetry::{arrival::Seen, clock::Clock};
+use satchel_telemetry::clock::Clock;
 use satchel_upload::UploadConfig;
 
 use crate::{
@@ -167,6 +170,14 @@ impl Functions {
         self.clock.now()
     }
 
+    /// The same, with chance for what is decided in it.
+    ///
+    /// # Errors
+    /// The operating system has no randomness to give.
+    pub fn moment(&self) -> Result<Moment, getrandom::Error> {
+        self.clock.moment()
+    }
+
     /// The function behind S3's events.
     #[must_use]
     pub fn seal(&self) -> &satchel_seal::State<AnyStore> {
@@ -228,33 +239,27 @@ impl Functions {
     }
 
     /// Hands a request to the function of its route, a resumable upload's as of another moment than now where one is
-    /// given; also gives what the log needs to know. Boxed: the gateway's own future would otherwise hold all of the
-    /// functions', one in the other, more than the compiler lays out.
-    pub fn answer<'a>(
-        &'a self,
-        request: Request,
-        path: &'a str,
-        as_of: Option<Timestamp>,
-    ) -> BoxFuture<'a, (Seen, Response<Body>)> {
-        Box::pin(self.hand_over(request, path, as_of))
+    /// given; also gives the function's name. Boxed: the gateway's own future would otherwise hold all of the functions', one
+    /// in the other, more than the compiler lays out.
+    pub fn answer(&self, raw: RawHead, body: Bytes, as_of: Option<Timestamp>) -> BoxFuture<'_, (&'static str, Answer)> {
+        Box::pin(self.hand_over(raw, body, as_of))
     }
 
-    async fn hand_over(&self, request: Request, path: &str, as_of: Option<Timestamp>) -> (Seen, Response<Body>) {
-        let seen = |function| Seen::of(function, String::new(), &request);
-        if let Some(component) = self.component.as_ref().filter(|_| is_component(path)) {
-            return (seen("component"), satchel_component::handle(component, request).await);
+    async fn hand_over(&self, raw: RawHead, body: Bytes, as_of: Option<Timestamp>) -> (&'static str, Answer) {
+        if let Some(component) = self.component.as_ref().filter(|_| is_component(&raw.path)) {
+            return ("component", satchel_component::handle(component, raw, body).await);
         }
-        if let Some(function) = self.rosters.at(request.method(), path) {
-            return function.answer(request).await;
+        if let Some(function) = self.rosters.at(&raw.method, &raw.path) {
+            return function.answer(raw, body).await;
         }
-        if self.is_resume(path) {
+        if self.is_resume(&raw.path) {
             let resume = as_of.map_or_else(|| self.resume.clone(), |now| self.resume.as_of(now));
-            return (seen("resume"), satchel_resume::handle(&resume, request).await);
+            return ("resume", satchel_resume::handle(&resume, raw, body).await);
         }
-        if matches!(*request.method(), Method::GET | Method::HEAD) {
-            return (seen("download"), satchel_download::handle(&self.download, request).await);
+        if matches!(raw.method, Method::GET | Method::HEAD) {
+            return ("download", satchel_download::handle(&self.download, raw).await);
         }
-        (seen("upload"), satchel_upload::handle(&self.upload, request).await)
+        ("upload", satchel_upload::handle(&self.upload, raw, body).await)
     }
 }
 

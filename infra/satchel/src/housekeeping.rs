@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use satchel_aws::log::{EventFailure, Seen};
+use satchel_core::outcome::EventFailure;
 use satchel_expire::{
     Options,
     order::Order,
     report::{Summary, Tally},
 };
 use satchel_folder::{Expired, Store, StoreError};
+use satchel_telemetry::arrival::Seen;
 
 use crate::{
     control::said::{Said, gone},

@@ -2,10 +2,11 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use satchel_core::outcome::REASON;
 use satchel_folder::Store;
 use satchel_listener::{Address, Terms};
 use satchel_s3::{Credentials, Requests, Server, ServerOptions};
-use satchel_telemetry::{level::Level, line::REASON};
+use satchel_telemetry::level::Level;
 use tokio::task::JoinHandle;
 
 use crate::{

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use satchel_aws::log::Seen;
 use satchel_folder::Receiver;
+use satchel_telemetry::arrival::Seen;
 use serde_json::json;
 
 use crate::{functions::Functions, journal::Journal, request_id::request_id, sealer::record};

@@ -1,11 +1,15 @@
 //! The two roster functions in the stack: switched on by their variables, found by their addresses.
 
+use bytes::Bytes;
 use http::{Method, header::AUTHORIZATION, request::Parts};
-use lambda_http::{Body, Request, Response};
-use satchel_aws::{clock::Clock, log::Seen};
-use satchel_core::config::{ConfigError, FromEnvironment};
+use satchel_core::{
+    answer::Answer,
+    config::{ConfigError, FromEnvironment},
+    head::RawHead,
+};
 use satchel_roster_fetch::{RosterFetchConfig, address::Address};
 use satchel_roster_refresh::RosterRefreshConfig;
+use satchel_telemetry::clock::Clock;
 
 use crate::{any_store::AnyStore, settings::Settings};
 
@@ -89,12 +93,11 @@ impl Rosters {
 }
 
 impl RosterFunction<'_> {
-    /// Answers; also gives what the log needs to know.
-    pub async fn answer(&self, request: Request) -> (Seen, Response<Body>) {
-        let seen = |function| Seen::of(function, String::new(), &request);
+    /// Answers; also gives its name.
+    pub async fn answer(&self, raw: RawHead, body: Bytes) -> (&'static str, Answer) {
         match self {
-            Self::Fetch(state) => (seen("roster-fetch"), satchel_roster_fetch::handle(state, request).await),
-            Self::Refresh(state) => (seen("roster-refresh"), satchel_roster_refresh::handle(state, request).await),
+            Self::Fetch(state) => ("roster-fetch", satchel_roster_fetch::handle(state, raw, body).await),
+            Self::Refresh(state) => ("roster-refresh", satchel_roster_refresh::handle(state, raw, body).await),
         }
     }
 }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use satchel_aws::log::Seen;
 use satchel_folder::{ObjectCreated, Receiver};
+use satchel_telemetry::arrival::Seen;
 use serde_json::{Value, json};
 
 use crate::{functions::Functions, journal::Journal, request_id::request_id};

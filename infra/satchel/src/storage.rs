@@ -2,13 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use satchel_aws::clock::Clock;
-use satchel_core::config::ConfigError;
+use satchel_core::{config::ConfigError, outcome::REASON};
 use satchel_folder::{Notice, OpenError, Rebuilt, Store, StoreError, StoreOptions, Trouble, rebuild};
-use satchel_telemetry::{
-    level::Level,
-    line::{Line, REASON},
-};
+use satchel_telemetry::{clock::Clock, level::Level, line::Line};
 use tokio::runtime::Handle;
 
 use crate::{

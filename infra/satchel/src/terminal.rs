@@ -8,6 +8,7 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 use satchel_telemetry::{
+    emf,
     level::Level,
     line::{Line, milliseconds, timestamp},
 };
@@ -35,7 +36,7 @@ impl LogFormat {
     #[must_use]
     pub fn render(self, line: &Line, colours: bool) -> String {
         match self {
-            Self::Json => line.to_json(None),
+            Self::Json => emf::json(&line, None),
             Self::Text => text(line, colours),
         }
     }
@@ -108,16 +109,16 @@ fn visible(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use http::{Method, StatusCode};
-    use satchel_aws::{answer, log};
+    use satchel_core::answer::Answer;
     use satchel_core::outcome::EventFailure;
     use satchel_telemetry::arrival::Seen;
     use serde_json::json;
 
     fn line(status: StatusCode, name: &str) -> Line {
-        let mut response = answer::empty(status, "a_code");
-        log::note(&mut response, "name", name);
-        log::note(&mut response, "size_bytes", 0);
-        Seen::at_gateway("upload", Method::PUT, "7bed".into()).line(&response)
+        let mut response = Answer::empty(status, "a_code");
+        response.note("name", name);
+        response.note("size_bytes", 0);
+        Seen::of_request("upload", Method::PUT, "7bed".into()).line(&response)
     }
 
     #[test]

@@ -9,6 +9,9 @@ pub use environment::{Environment, FromEnvironment};
 pub use error::{ConfigError, ConfigProblem};
 pub use s3::{Configuration, S3Config};
 
+/// The exit code for a configuration that cannot work.
+pub const BAD_CONFIGURATION: u8 = 2;
+
 /// Seconds after which secrets are read again that are kept elsewhere: one request to Parameter Store in five minutes.
 const DEFAULT_SECRETS_REFRESH: u64 = 300;
 

@@ -13,4 +13,4 @@ pub mod received;
 mod serve;
 
 pub use invocation::Invocation;
-pub use serve::{BAD_CONFIGURATION, serve, serve_both, serve_events, serve_invocations, serve_renewed};
+pub use serve::{serve, serve_both, serve_events, serve_invocations, serve_renewed};

@@ -4,7 +4,7 @@ use std::{fmt::Display, future::ready, process::ExitCode, sync::Arc};
 
 use bytes::Bytes;
 use lambda_http::{LambdaEvent, Service};
-use satchel_core::{answer::Answer, head::RawHead, outcome::EventFailure};
+use satchel_core::{answer::Answer, config::BAD_CONFIGURATION, head::RawHead, outcome::EventFailure};
 use serde_json::Value;
 
 use crate::{
@@ -12,9 +12,6 @@ use crate::{
     invocation::Invocation,
     received::{Received, is_meant_as_request},
 };
-
-/// The exit code for a configuration that cannot work.
-pub const BAD_CONFIGURATION: u8 = 2;
 
 /// Serves HTTP events until the runtime ends. `state` is what loading the function's state gave.
 pub async fn serve<S, B, H, F>(function: &'static str, state: Result<S, B>, handle: H) -> ExitCode

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
-use satchel_aws::clock::Clock;
 use satchel_core::{
     config::S3Config, content_type::ContentType, expiry::Entry, grant::Grant, metadata::Metadata, object_key::Key,
     retention::Retention, time::Timestamp, upload_path::UploadPath,
 };
 use satchel_folder::{Address, Body, ObjectHead, Refusal, Store, StoreError as FolderError};
 use satchel_store::{Kind, StoreError, Stored};
+use satchel_telemetry::clock::Clock;
 use tokio::task::spawn_blocking;
 
 /// The files in one bucket of a folder. What is stored through it is in its place at once: nothing waits to be sealed.

@@ -4,21 +4,23 @@ use std::{io, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream::MapOk};
-use http::{Method, StatusCode};
+use http::{Method, Response, StatusCode};
 use http_body_util::{Either, Full, StreamBody};
-use hyper::{Response, body::Frame};
-use lambda_http::Body;
-use satchel_aws::{answer::refusal, event, log, storage::StorageError};
-use satchel_core::problem::Problem;
+use hyper::body::Frame;
+use satchel_core::{
+    answer::Answer,
+    outcome::{Failure, Field, cause, reason},
+    problem::Problem,
+};
 use satchel_listener::Unreadable;
 use satchel_store::{Pieces, StoreError};
 use satchel_telemetry::arrival::Seen;
 
-use super::{body::BodyError, event::EventError};
+use super::{body::BodyError, head::NotText};
 use crate::{journal::Journal, proxies::Client, request_id::request_id};
 
-/// An answer to a client.
-pub type Answer = Response<Either<Full<Bytes>, StreamBody<MapOk<Pieces<StoreError>, fn(Bytes) -> Frame<Bytes>>>>>;
+/// An answer as it is sent.
+pub type Outgoing = Response<Either<Full<Bytes>, StreamBody<MapOk<Pieces<StoreError>, fn(Bytes) -> Frame<Bytes>>>>>;
 
 /// Why a request reaches no function, or comes back from none.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +28,9 @@ pub enum GatewayError {
     /// The body did not come.
     #[error(transparent)]
     Body(#[from] BodyError),
-    /// No event can be made of it.
+    /// No function can be asked.
     #[error(transparent)]
-    Event(#[from] EventError),
+    Head(#[from] NotText),
     /// Not one Host.
     #[error("the request has no Host header, more than one, or one that is no host name; send exactly one")]
     Host,
@@ -58,12 +60,12 @@ pub enum GatewayError {
     Failed,
 }
 
-impl GatewayError {
-    /// The answer to the client.
-    pub fn answer(&self, method: &Method) -> Response<Body> {
+impl Failure for GatewayError {
+    fn problem(&self) -> Problem {
         let (status, code) = match self {
-            Self::Body(error) => return refuse_with(method, &error.problem()),
-            Self::Event(_) | Self::Unreadable => (StatusCode::BAD_REQUEST, "request_malformed"),
+            Self::Body(error) => return error.problem(),
+            Self::Spool(error) if is_full(error) => return StoreError::full(),
+            Self::Head(_) | Self::Unreadable => (StatusCode::BAD_REQUEST, "request_malformed"),
             Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"),
             Self::Host => (StatusCode::BAD_REQUEST, "host_malformed"),
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
@@ -71,36 +73,20 @@ impl GatewayError {
             Self::Spool(_) => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
             Self::Failed => (StatusCode::BAD_GATEWAY, "function_failed"),
         };
-        let mut response = match self {
-            Self::Spool(cause) if is_full(cause) => refusal(method, &StorageError::full()),
-            other => refuse(method, status, code, other),
-        };
-        if let Self::Spool(cause) = self {
-            log::note(&mut response, "cause", cause.to_string());
+        Problem::new(status, code, self.to_string())
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        match self {
+            Self::Spool(error) if is_full(error) => cause(error),
+            Self::Spool(error) => [reason(self), cause(error)].concat(),
+            other => reason(other),
         }
-        response
     }
 }
 
 fn is_full(cause: &io::Error) -> bool {
     matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-}
-
-/// A refusal whose line says what the client is told.
-pub fn refuse_with(method: &Method, problem: &Problem) -> Response<Body> {
-    let mut response = refusal(method, problem);
-    log::note(&mut response, "reason", problem.detail.clone());
-    response
-}
-
-/// A refusal of the gateway itself.
-pub fn refuse(
-    method: &Method,
-    status: StatusCode,
-    code: &'static str,
-    cause: &dyn std::error::Error,
-) -> Response<Body> {
-    refuse_with(method, &Problem::new(status, code, cause.to_string()))
 }
 
 /// The answers to what cannot be read as a request, in the words and with the line of all other refusals.
@@ -110,24 +96,24 @@ pub fn unreadable(journal: Arc<Journal>) -> Unreadable {
             StatusCode::URI_TOO_LONG | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => GatewayError::HeadTooLarge,
             _ => GatewayError::Unreadable,
         };
-        let mut response = error.answer(&Method::GET);
-        log::note(&mut response, "client", Client::from(peer).to_string());
-        journal.write(&Seen::of_event("gateway", request_id()).line(&response));
-        response.map(event::into_bytes)
+        let mut answer = Answer::refusal(&Method::GET, &error);
+        answer.note("client", Client::from(peer).to_string());
+        journal.write(&Seen::of_event("gateway", request_id()).line(&answer));
+        answer.response
     })
 }
 
 /// An answer whose line is written: what a function says, or the bytes of a file in its place.
 pub struct Reply {
     /// Status, headers, and the body where there is no file.
-    pub response: Response<Body>,
+    pub answer: Answer,
     /// A file's bytes.
     pub bytes: Option<Pieces<StoreError>>,
 }
 
-impl From<Response<Body>> for Reply {
-    fn from(response: Response<Body>) -> Self {
-        Self { response, bytes: None }
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Self { answer, bytes: None }
     }
 }
 
@@ -145,10 +131,10 @@ impl Reply {
     }
 
     /// The answer, as the client gets it.
-    pub fn into_answer(self) -> Answer {
-        let (head, body) = self.response.into_parts();
+    pub fn into_outgoing(self) -> Outgoing {
+        let (head, body) = self.answer.response.into_parts();
         let body = match self.bytes {
-            None => Either::Left(Full::new(event::into_bytes(body))),
+            None => Either::Left(Full::new(body)),
             Some(bytes) => Either::Right(StreamBody::new(bytes.map_ok(Frame::data as fn(Bytes) -> _))),
         };
         Response::from_parts(head, body)

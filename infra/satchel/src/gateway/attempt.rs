@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 
 use http::{Method, request::Parts};
-use lambda_http::{Body, Response};
-use satchel_aws::log;
-use satchel_core::credential::Credential;
+use satchel_core::{credential::Credential, outcome::Outcome};
 use satchel_resume::request;
 use url::form_urlencoded;
 
@@ -14,25 +12,25 @@ use super::body;
 type Query<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
 /// Adds the protocol of a PUT's token and the announced size; nothing to other requests.
-pub fn note_upload(response: &mut Response<Body>, parts: &Parts) {
+pub fn note_upload(outcome: &mut Outcome, parts: &Parts) {
     if parts.method != Method::PUT {
         return;
     }
     let query = query(parts);
     let protocol = Credential::tried(header(parts, "authorization"), |name| of(&query, name), parts.uri.path());
-    log::note_attempt(response, protocol, body::announced_length(&parts.headers).ok().flatten());
+    outcome.note_attempt(protocol, body::announced_length(&parts.headers).ok().flatten());
 }
 
 /// The same of the tus protocol: what a chunk shows, and its announced size.
-pub fn note_chunk(response: &mut Response<Body>, parts: &Parts) {
+pub fn note_chunk(outcome: &mut Outcome, parts: &Parts) {
     let query = query(parts);
     let (header, parameter) = (|name: &str| header(parts, name), |name: &str| of(&query, name));
     let named = request::method(&parts.method, header).unwrap_or_default();
     let protocol = request::protocol_tried(&named, header, parameter, parts.uri.path());
     let size = header("upload-length").and_then(|length| length.parse().ok()).filter(|_| named == Method::POST);
-    log::note_attempt(response, protocol, size);
+    outcome.note_attempt(protocol, size);
     if let Ok(Some(bytes)) = body::announced_length(&parts.headers) {
-        log::note(response, "chunk_bytes", bytes);
+        outcome.note("chunk_bytes", bytes);
     }
 }
 

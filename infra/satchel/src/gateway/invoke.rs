@@ -1,23 +1,15 @@
-//! The gateway's part that is API Gateway's: a request becomes an event, a function answers it, one line is written.
+//! The gateway's part that is API Gateway's: a request goes to a function, which answers it, and one line is written.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use hyper::{Response, body::Incoming};
-use lambda_http::Body;
-use satchel_aws::log::{self, Seen};
-use satchel_core::time::Timestamp;
+use hyper::body::Incoming;
+use satchel_core::{answer::Answer, time::Timestamp};
 use satchel_resume::limits::EVENT_BODY_BYTES;
+use satchel_telemetry::arrival::Seen;
 
-use super::{
-    answer::GatewayError,
-    attempt, body,
-    crowd::Crowd,
-    event,
-    spool::{READ_FIRST, Spool},
-    turns::Turns,
-};
+use super::{answer::GatewayError, attempt, body, crowd::Crowd, event, head, spool::Spool, turns::Turns};
 use crate::{
     delivery::Delivery,
     functions::Functions,
@@ -34,7 +26,7 @@ pub(super) const BODY_LIMIT: u64 = EVENT_BODY_BYTES;
 /// API Gateway's own limit (AWS: "Quotas for REST APIs").
 pub(super) const PAYLOAD_LIMIT: u64 = 10 * 1024 * 1024;
 /// A function's answer, whose line is written.
-pub(super) type Answered = Result<Response<Body>, GatewayError>;
+pub(super) type Answered = Result<Answer, GatewayError>;
 
 /// What is let in.
 #[derive(Debug)]
@@ -49,7 +41,7 @@ pub struct Doors {
     pub delivery: Delivery,
 }
 
-/// Turns HTTP requests into events and the functions' answers back.
+/// Hands requests to functions, and their answers back.
 #[derive(Debug)]
 pub struct Gateway {
     pub(super) functions: Arc<Functions>,
@@ -81,10 +73,10 @@ impl Gateway {
         }
     }
 
-    pub(super) fn refused(&self, parts: &Parts, error: &GatewayError) -> Response<Body> {
-        let mut response = error.answer(&parts.method);
-        attempt::note_upload(&mut response, parts);
-        self.logged(parts, &arrived(parts), response)
+    pub(super) fn refused(&self, parts: &Parts, error: &GatewayError) -> Answer {
+        let mut answer = Answer::refusal(&parts.method, error);
+        attempt::note_upload(&mut answer.outcome, parts);
+        self.logged(parts, &arrived(parts), answer)
     }
 
     pub(super) async fn invoke_with(
@@ -109,8 +101,8 @@ impl Gateway {
     }
 
     pub(super) async fn invoke(&self, parts: &Parts, body: Bytes, as_of: Option<Timestamp>) -> Answered {
-        let (seen, response) = self.ask(parts, body, as_of).await?;
-        Ok(self.called(parts, seen, response))
+        let (seen, answer) = self.ask(parts, body, as_of).await?;
+        Ok(self.called(parts, seen, answer))
     }
 
     /// What a function answers, not logged yet.
@@ -119,38 +111,31 @@ impl Gateway {
         parts: &Parts,
         body: Bytes,
         as_of: Option<Timestamp>,
-    ) -> Result<(Seen, Response<Body>), GatewayError> {
-        // A large body goes beside the event: base64 there and back gives the same bytes and takes several times their
-        // memory.
-        let (inside, beside) = if body.len() as u64 > READ_FIRST { (Bytes::new(), body) } else { (body, Bytes::new()) };
-        let event = event::of(parts, inside)?;
-        if self.strict_aws && event.len() + event::body_len(&beside) > INVOKE_LIMIT {
+    ) -> Result<(Seen, Answer), GatewayError> {
+        if self.strict_aws && event::len(parts, &body)? > INVOKE_LIMIT {
             return Err(GatewayError::TooLarge);
         }
-        let mut request = event::parse(&event)?;
-        if !beside.is_empty() {
-            *request.body_mut() = Body::Binary(beside.into());
-        }
-        let (seen, response) = self.functions.answer(request, parts.uri.path(), as_of).await;
+        let raw = head::of(parts, body.len() as u64)?;
+        let (function, answer) = self.functions.answer(raw, body, as_of).await;
         // It began when its head came, rather than with the last byte of its body.
-        Ok((arrived(parts).answered_by(seen.function()), response))
+        Ok((arrived(parts).answered_by(function), answer))
     }
 
-    pub(super) fn called(&self, parts: &Parts, seen: Seen, response: Response<Body>) -> Response<Body> {
-        self.logged(parts, &self.journal.noting_cold_start(seen), response)
+    pub(super) fn called(&self, parts: &Parts, seen: Seen, answer: Answer) -> Answer {
+        self.logged(parts, &self.journal.noting_cold_start(seen), answer)
     }
 
-    pub(super) fn logged(&self, parts: &Parts, seen: &Seen, mut response: Response<Body>) -> Response<Body> {
+    pub(super) fn logged(&self, parts: &Parts, seen: &Seen, mut answer: Answer) -> Answer {
         if let Some(client) = parts.extensions.get::<Client>() {
-            log::note(&mut response, "client", client.to_string());
+            answer.note("client", client.to_string());
         }
-        self.journal.write(&seen.line(&response));
-        response
+        self.journal.write(&seen.line(&answer));
+        answer
     }
 }
 
 /// A request as it came in: with the one id of all that is done for it.
 pub(super) fn arrived(parts: &Parts) -> Seen {
     let known = parts.extensions.get().cloned();
-    known.unwrap_or_else(|| Seen::at_gateway("gateway", parts.method.clone(), request_id()))
+    known.unwrap_or_else(|| Seen::of_request("gateway", parts.method.clone(), request_id()))
 }

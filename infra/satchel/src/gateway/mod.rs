@@ -6,6 +6,7 @@ mod body;
 mod crowd;
 mod download;
 mod event;
+mod head;
 mod invoke;
 mod pieces;
 mod resume;
@@ -16,34 +17,35 @@ mod upload;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
+use answer::{GatewayError, Reply};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, StatusCode, header::CONNECTION, request::Parts};
 use http_body_util::Either;
 use hyper::{Request, body::Incoming};
-use satchel_aws::log::Seen;
+use invoke::{Answered, PAYLOAD_LIMIT};
 use satchel_listener::Peer;
+use satchel_telemetry::arrival::Seen;
+use spool::READ_FIRST;
 
 use crate::{delivery::Delivery, proxies::Client, request_id::request_id};
-pub use answer::{Answer, unreadable};
-use answer::{GatewayError, Reply};
-use invoke::{Answered, PAYLOAD_LIMIT};
+
+pub use answer::{Outgoing, unreadable};
 pub use invoke::{Doors, Gateway};
-use spool::READ_FIRST;
 pub use spool::Spool;
 
 impl Gateway {
     /// Answers one request. It is finished even if the client leaves, as an invocation would be, and a panic
     /// in it ends with 502, as a crashed invocation does.
-    pub async fn answer(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> Answer {
+    pub async fn answer(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> Outgoing {
         let (mut parts, body) = request.into_parts();
-        if self.status.serves(parts.uri.path()) && event::names_one_host(&parts) {
+        if self.status.serves(parts.uri.path()) && head::names_one_host(&parts) {
             // With the headers as they came: they tell whether a proxy has passed it on.
             return self.status.answer(&parts, peer).await.map(Either::Left);
         }
         let client = self.proxies.settle(peer, &mut parts);
         parts.extensions.insert(client);
-        let arrived = Seen::at_gateway("gateway", parts.method.clone(), request_id());
+        let arrived = Seen::of_request("gateway", parts.method.clone(), request_id());
         parts.extensions.insert(arrived);
         let (gateway, parts) = (Arc::clone(&self), Arc::new(parts));
         let routed = Arc::clone(&parts);
@@ -56,7 +58,7 @@ impl Gateway {
         };
         let answered = answered.unwrap_or(Err(GatewayError::Failed));
         let waited = body::expects_continue(&parts.headers);
-        let mut answer = answered.unwrap_or_else(|error| self.refused(&parts, &error).into()).into_answer();
+        let mut answer = answered.unwrap_or_else(|error| self.refused(&parts, &error).into()).into_outgoing();
         if waited && is_refusal(answer.status()) {
             // Nobody reads what it may send now; a proxy must know (RFC 9110, section 10.1.1).
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -67,7 +69,7 @@ impl Gateway {
     async fn admit(&self, parts: &Parts, body: Incoming) -> Result<Reply, GatewayError> {
         let turn = parts.extensions.get().and_then(|client: &Client| self.crowd.enter(*client));
         let refusal = match turn {
-            _ if !event::names_one_host(parts) => GatewayError::Host,
+            _ if !head::names_one_host(parts) => GatewayError::Host,
             None => GatewayError::TooMany,
             Some(turn) => {
                 return match (&self.delivery, self.functions.of_files(parts)) {

@@ -5,15 +5,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use hyper::{Response, body::Incoming};
-use lambda_http::Body;
-use satchel_core::checksum::{Checking, Checksum};
+use hyper::body::Incoming;
+use satchel_core::{
+    answer::Answer,
+    checksum::{Checking, Checksum},
+    head::{Head, RawHead},
+    moment::Moment,
+    time::Timestamp,
+};
 use satchel_resume::{Attempt, Decision, ResumeError, refusal::ResumeRefusal, request::Place};
 use satchel_store::{Body as Streamable, Chunk};
 
 use super::{
     answer::GatewayError,
-    attempt, body, event,
+    attempt, body, head,
     invoke::{Answered, BODY_LIMIT, Gateway, arrived},
     pieces::{Left, Source, spooled},
     spool::{Cut, READ_FIRST, Whole},
@@ -23,7 +28,7 @@ use super::{
 const CHECKED_BYTES: u64 = 1024 * 1024;
 
 /// What became of a chunk.
-type Taken = Result<Response<Body>, ResumeError>;
+type Taken = Result<Answer, ResumeError>;
 
 /// The chunk of a request, as its head has it.
 struct Announced<'a> {
@@ -36,11 +41,11 @@ struct Announced<'a> {
 
 impl Gateway {
     /// Answers one request, with the protocol's headers on the gateway's own refusals, too.
-    pub(super) async fn resume(&self, parts: &Parts, body: Incoming) -> Response<Body> {
+    pub(super) async fn resume(&self, parts: &Parts, body: Incoming) -> Answer {
         let answered = self.chunk(parts, body).await.unwrap_or_else(|error| {
-            let mut response = error.answer(&parts.method);
-            attempt::note_chunk(&mut response, parts);
-            self.logged(parts, &arrived(parts), response)
+            let mut answer = Answer::refusal(&parts.method, &error);
+            attempt::note_chunk(&mut answer.outcome, parts);
+            self.logged(parts, &arrived(parts), answer)
         });
         satchel_resume::of_tus(answered, self.functions.resume_limits())
     }
@@ -64,14 +69,14 @@ impl Gateway {
         }
         let asked_at = self.functions.now();
         if length.is_none_or(|length| length > READ_FIRST) || body::expects_continue(&parts.headers) {
-            let request = event::head(parts)?;
+            let raw = head::of(parts, 0)?;
             let state = self.functions.resume();
-            let attempt = Attempt::of(&state.config, &request);
-            let decided = satchel_resume::decide(&state.config, &request, &attempt, asked_at);
+            let attempt = Attempt::of(&state.config, &raw);
+            let decided = self.decided(&raw, &attempt, asked_at);
             let refused = match decided {
                 Err(error) => Some(attempt.answered(Err(error))),
                 Ok(decision) if decision.takes_chunk() => {
-                    let expected = satchel_resume::expect(&decision, &request, length);
+                    let expected = satchel_resume::expect(&decision, &raw, length);
                     let fits = expected.and_then(|(place, _)| Ok(length.map_or(Ok(()), |length| place.check(length))?));
                     fits.err().map(|error| attempt.granted(decision.grant(), Err(error)))
                 }
@@ -90,10 +95,10 @@ impl Gateway {
 
     /// Decided from the head, then handed over.
     async fn as_it_comes(&self, parts: &Parts, body: Incoming, length: Option<u64>) -> Answered {
-        let request = event::head(parts)?;
+        let raw = head::of(parts, 0)?;
         let (state, seen) = (self.functions.resume(), arrived(parts).answered_by("resume"));
-        let attempt = Attempt::of(&state.config, &request);
-        let decision = match satchel_resume::decide(&state.config, &request, &attempt, self.functions.now()) {
+        let attempt = Attempt::of(&state.config, &raw);
+        let decision = match self.decided(&raw, &attempt, self.functions.now()) {
             Ok(decision) => decision,
             Err(error) => {
                 body::drain(body, &parts.headers);
@@ -102,7 +107,7 @@ impl Gateway {
         };
         let grant = decision.grant().cloned();
         let taken = if decision.takes_chunk() {
-            match satchel_resume::expect(&decision, &request, length) {
+            match satchel_resume::expect(&decision, &raw, length) {
                 Ok((place, checksum)) => {
                     let announced = Announced { parts, decision, place, length, checksum };
                     self.take(announced, body).await?
@@ -121,6 +126,13 @@ impl Gateway {
             _ => seen,
         };
         Ok(self.called(parts, seen, attempt.granted(grant.as_ref(), taken)))
+    }
+
+    /// What is to be done about it, as of a moment.
+    fn decided(&self, raw: &RawHead, attempt: &Attempt, now: Timestamp) -> Result<Decision, ResumeError> {
+        let config = &self.functions.resume().config;
+        let moment = Moment { now, ..self.functions.moment()? };
+        satchel_resume::decide(config, &Head::read(raw, config.public_path.as_deref()), attempt, &moment)
     }
 
     /// What came of a chunk; an error where it did not come at all.

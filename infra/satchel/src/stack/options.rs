@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use satchel_aws::clock::Clock;
 use satchel_listener::Address;
+use satchel_telemetry::clock::Clock;
 
 use crate::{health::Check, journal::Sink, settings::Settings};
 

@@ -20,14 +20,14 @@ use http::{
 };
 use http_body_util::Full;
 use hyper::Response;
-use satchel_aws::{answer, log};
 use satchel_core::{
+    answer::Answer,
     basic::Callers,
     problem::{PROBLEM_JSON, Problem},
     route::Route,
 };
 use satchel_listener::Peer;
-use satchel_telemetry::arrival::Seen;
+use satchel_telemetry::{arrival::Seen, clock::Clock};
 use serde_json::json;
 use shelves::Shelves;
 
@@ -106,7 +106,7 @@ impl Status {
     /// Answers one request. Only refusals and failures are logged: a scraper comes several times a minute.
     /// `peer` is who connected, and the headers are as they came.
     pub async fn answer(&self, request: &Parts, peer: Peer) -> Page {
-        let seen = Seen::at_gateway("status", request.method.clone(), request_id());
+        let seen = Seen::of_request("status", request.method.clone(), request_id());
         let peer = match peer {
             Peer::Ip(address) => Some(address),
             // A reverse proxy's, and whom that speaks for it need not say.
@@ -124,7 +124,7 @@ impl Status {
             Method::GET | Method::HEAD if is_health => self.health(&seen, &request.method, admitted.is_ok()).await,
             Method::GET | Method::HEAD => self.read(request, &seen).await,
             _ => {
-                self.journal.write(&seen.line(&answer::method_not_allowed(&request.method, METHODS)));
+                self.journal.write(&seen.line(&Answer::method_not_allowed(&request.method, METHODS)));
                 with(plain(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD\n"), ALLOW, METHODS)
             }
         };
@@ -150,8 +150,8 @@ impl Status {
         }
         let detail = if with_details { condition.to_string() } else { "files cannot be stored at the moment".into() };
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", detail);
-        let mut logged = answer::refusal(method, &problem);
-        log::note(&mut logged, "reason", condition.to_string());
+        let mut logged = Answer::of_problem(method, &problem);
+        logged.note("reason", condition.to_string());
         self.journal.write(&seen.line(&logged));
         with(problem_of(method, &problem, StatusCode::SERVICE_UNAVAILABLE), RETRY_AFTER, "5")
     }
@@ -169,13 +169,13 @@ impl Status {
     }
 
     async fn page(&self, seen: &Seen) -> Page {
-        let (now, health) = (log::now() / 1_000, self.checkup.health().await);
+        let (now, health) = (Clock::System.milliseconds() / 1_000, self.checkup.health().await);
         let rendered = page::render(&self.facts, &self.journal, self.shelves.as_ref(), &health, now).await;
         match rendered {
             Ok(page) => of_type("text/html; charset=utf-8", page),
             Err(error) => {
-                let mut failed = answer::empty(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable");
-                log::note(&mut failed, "cause", error.to_string());
+                let mut failed = Answer::empty(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable");
+                failed.note("cause", error.to_string());
                 self.journal.write(&seen.line(&failed));
                 plain(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n"))
             }
@@ -189,8 +189,8 @@ impl Status {
             AccessError::Unauthorized => (StatusCode::UNAUTHORIZED, "basic_required"),
         };
         let problem = Problem::new(status, code, error.to_string());
-        let mut logged = answer::refusal(method, &problem);
-        log::note(&mut logged, "reason", error.to_string());
+        let mut logged = Answer::of_problem(method, &problem);
+        logged.note("reason", error.to_string());
         self.journal.write(&seen.line(&logged));
         let answer = problem_of(method, &problem, status);
         match error {

@@ -1,7 +1,7 @@
 //! What is taken for a request, and that nothing else ends the process.
 
-use lambda_http::{Adapter, Body, Context, LambdaEvent, RequestExt, Response, Service, service_fn};
 use http::StatusCode;
+use lambda_http::{Adapter, Body, Context, LambdaEvent, RequestExt, Response, Service, service_fn};
 use proptest::prelude::*;
 use serde_json::json;
 
