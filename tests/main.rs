@@ -1,6 +1,7 @@
 //! The program over HTTP, one module per route and trait: real functions, real SDK, real S3 protocol.
 
 mod another_s3;
+mod arrows;
 mod authorize;
 mod chat;
 mod component;

@@ -1,9 +1,7 @@
 //! The ledger of the daily quota: read, then written back on the condition that nobody else has in between.
 
-use std::time::Duration;
-
 use satchel_core::{grant::OwnerId, object_key::Key};
-use satchel_store::{Condition, StoreError, Written};
+use satchel_store::{Document, StoreError, editor::DocumentError};
 
 use crate::{
     ledger::{self, Ledger, QuotaReached},
@@ -13,8 +11,6 @@ use crate::{
 
 /// In each round of a race one request gets through: this is for more at once than a person's devices send.
 const TRIES: u32 = 50;
-/// The longest pause between two rounds, in milliseconds.
-const MAX_PAUSE: u32 = 256;
 
 /// Why a slot's bytes are not reserved.
 #[derive(Debug, thiserror::Error)]
@@ -22,33 +18,27 @@ pub(crate) enum QuotaError {
     /// There are not enough left.
     #[error(transparent)]
     Reached(#[from] QuotaReached),
-    /// S3 failed.
+    /// The store failed.
     #[error(transparent)]
-    Storage(#[from] StoreError),
-    /// No randomness for a pause.
-    #[error("no randomness: {0}")]
-    Randomness(#[from] getrandom::Error),
+    Ledger(#[from] DocumentError),
     /// Others were faster, every time.
     #[error("the ledger changed {TRIES} times in a row")]
     Busy,
 }
 
 /// Takes a slot's bytes off its owner's day, where there is a quota; else does nothing at all. Should S3 write the ledger
-/// and its answer be lost, the bytes are taken off twice, never not at all.
+/// and its answer be lost, the bytes are taken off twice, never not at all: another slot of that size makes the same ledger, so
+/// that nobody can tell whose it is.
 pub(crate) async fn reserve<S: Shelf>(state: &State<S>, slot: &Slot) -> Result<(), QuotaError> {
     let Some(quota) = state.config.policy.daily_quota else { return Ok(()) };
-    let key = Key::of_ledger(slot.owner);
-    for attempt in 0..TRIES {
-        pause(attempt).await?;
-        let found = state.store.get(&key).await?;
-        let ledger = found.as_ref().and_then(|object| Ledger::parse(&object.body));
+    let mut tries = 0..TRIES;
+    let step = |object: Option<&Document>| {
+        tries.next().ok_or(QuotaError::Busy)?;
+        let ledger = object.and_then(|object| Ledger::parse(&object.body));
         let reserved = ledger::reserve(ledger, slot.grant.size, quota, state.clock.now())?;
-        let condition = found.as_ref().map_or(Condition::Absent, |object| Condition::Matches(&object.etag));
-        if state.store.put(&key, reserved.to_json().into(), condition).await? == Written::Done {
-            return Ok(());
-        }
-    }
-    Err(QuotaError::Busy)
+        Ok(Some(reserved.to_json().into()))
+    };
+    state.ledgers.update(&Key::of_ledger(slot.owner), None, step).await
 }
 
 /// Bytes that an owner has been granted today.
@@ -58,13 +48,4 @@ pub(crate) async fn spent<S: Shelf>(state: &State<S>, owner: OwnerId) -> Result<
     }
     let ledger = state.store.get(&Key::of_ledger(owner)).await?.and_then(|object| Ledger::parse(&object.body));
     Ok(ledger::spent(ledger, state.clock.now()))
-}
-
-/// None before the first attempt, then a random one, longer from round to round (AWS: "Exponential backoff and jitter").
-async fn pause(attempt: u32) -> Result<(), getrandom::Error> {
-    if attempt > 0 {
-        let longest = (8 << attempt.min(5)).min(MAX_PAUSE);
-        tokio::time::sleep(Duration::from_millis((getrandom::u32()? % longest).into())).await;
-    }
-    Ok(())
 }

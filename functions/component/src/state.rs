@@ -7,7 +7,7 @@ use satchel_aws::{
     storage::Storage,
 };
 use satchel_core::{config::ConfigError, head::RawHead};
-use satchel_store::{Documents, Inventory};
+use satchel_store::{Documents, Inventory, editor::Editor};
 use satchel_telemetry::clock::Clock;
 
 use crate::{config::ComponentConfig, entry::Entry};
@@ -26,6 +26,8 @@ pub struct State<S = Storage> {
     pub presigner: Presigner,
     /// Where quotas and files are looked up; a slot without quotas is arithmetic.
     pub store: S,
+    /// The same store's ledgers.
+    pub ledgers: Editor<S>,
     /// The time.
     pub clock: Clock,
 }
@@ -47,7 +49,7 @@ impl State {
     pub fn new(config: ComponentConfig, sdk: &SdkConfig, clock: Clock) -> Self {
         let store = Storage::new(&config.s3, sdk);
         let presigner = Presigner::of(&store, &config.s3, sdk);
-        Self { config, presigner, store, clock }
+        Self { config, presigner, ledgers: Editor::new(store.clone()), store, clock }
     }
 }
 
@@ -56,7 +58,7 @@ impl<S: Shelf> State<S> {
     #[must_use]
     pub fn on(store: S, config: ComponentConfig, sdk: &SdkConfig, clock: Clock) -> Self {
         let presigner = Presigner::new(&config.s3, sdk);
-        Self { config, presigner, store, clock }
+        Self { config, presigner, ledgers: Editor::new(store.clone()), store, clock }
     }
 
     /// The same with another configuration, such as other secrets.

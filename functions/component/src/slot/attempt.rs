@@ -2,7 +2,7 @@
 
 use satchel_core::{grant::OwnerId, jid::BareJid};
 
-use crate::slot::SlotPolicy;
+use super::policy::SlotPolicy;
 
 /// Who has asked, and for how much, as far as that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use satchel_core::config::ConfigError;
 
 use crate::sdk::SdkError;
 #[cfg(feature = "secrets")]
-use crate::secrets::SecretError;
+use crate::secrets::store::SecretError;
 
 /// Why a function cannot start.
 #[derive(Debug, thiserror::Error)]

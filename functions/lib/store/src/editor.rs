@@ -100,9 +100,7 @@ impl<D: Documents> Editor<D> {
     /// See [`DocumentError`].
     pub async fn read<T: DeserializeOwned + Default>(&self, key: &Key) -> Result<Found<T>, DocumentError> {
         let object = self.documents.get(key).await?;
-        let read = object.as_ref().map(|object| serde_json::from_slice(&object.body)).transpose();
-        let value = read.map_err(DocumentError::Unreadable)?;
-        Ok(Found { value: value.unwrap_or_default(), object })
+        Ok(Found { value: read(object.as_ref())?, object })
     }
 
     /// The keys that begin with `prefix`, however many there are.
@@ -122,40 +120,66 @@ impl<D: Documents> Editor<D> {
     pub async fn edit<T, R, E>(
         &self,
         key: &Key,
-        mut found: Option<Found<T>>,
+        found: Option<Found<T>>,
         mut edit: impl FnMut(&mut T) -> Result<R, E>,
     ) -> Result<(T, R), E>
     where
         T: Clone + DeserializeOwned + Serialize + Default + PartialEq,
         E: From<DocumentError>,
     {
-        let _turn = self.queues.turn(key).await;
-        let mut attempted: Option<(Bytes, R)> = None;
-        for attempt in 0_u32.. {
-            pause(attempt).await?;
-            let Found { mut value, object } = match found.take() {
-                Some(found) => found,
-                None => self.read(key).await?,
-            };
+        let (mut first, object) = found.map_or((None, None), |found| (Some(found.value), Some(found.object)));
+        let mut made: Option<(Bytes, T, R)> = None;
+        let step = |object: Option<&Document>| {
+            let is = |body: &Bytes| object.is_some_and(|object| object.body == body);
             // An attempt whose answer was lost on its way, and that was repeated, meets its own object.
-            let is = |body: &Bytes| object.as_ref().is_some_and(|object| object.body == body);
-            if let Some((_, given)) = attempted.take_if(|(body, _)| is(body)) {
-                return Ok((value, given));
+            if made.as_ref().is_some_and(|(body, ..)| is(body)) {
+                return Ok(None);
             }
+            let mut value = first.take().map_or_else(|| read(object), Ok)?;
             let missing = object.is_none().then(|| value.clone());
             let given = edit(&mut value)?;
             let body = Bytes::from(serde_json::to_vec(&value).map_err(DocumentError::Unreadable)?);
-            if is(&body) || missing.is_some_and(|missing| missing == value) {
-                return Ok((value, given));
-            }
+            let is_as_it_was = is(&body) || missing.is_some_and(|missing| missing == value);
+            made = Some((body.clone(), value, given));
+            Ok::<_, E>((!is_as_it_was).then_some(body))
+        };
+        self.update(key, object, step).await?;
+        let Some((_, value, given)) = made else { unreachable!("a step was taken") };
+        Ok((value, given))
+    }
+
+    /// The loop of every edit: reads what there is, asks `step` for what is to be there instead, and writes it if nobody was
+    /// faster; else from the start again, after a pause. `step` ends it with nothing to write, or with an error. `found` spares
+    /// the first reading.
+    ///
+    /// # Errors
+    /// What `step` refuses; see [`DocumentError`].
+    pub async fn update<E: From<DocumentError>>(
+        &self,
+        key: &Key,
+        mut found: Option<Option<Document>>,
+        mut step: impl FnMut(Option<&Document>) -> Result<Option<Bytes>, E>,
+    ) -> Result<(), E> {
+        let _turn = self.queues.turn(key).await;
+        for attempt in 0_u32.. {
+            pause(attempt).await?;
+            let object = match found.take() {
+                Some(object) => object,
+                None => self.documents.get(key).await.map_err(DocumentError::from)?,
+            };
+            let Some(body) = step(object.as_ref())? else { return Ok(()) };
             let condition = object.as_ref().map_or(Condition::Absent, |object| Condition::Matches(&object.etag));
-            match self.documents.put(key, body.clone(), condition).await.map_err(DocumentError::from)? {
-                Written::Done => return Ok((value, given)),
-                Written::Changed => attempted = Some((body, given)),
+            if self.documents.put(key, body, condition).await.map_err(DocumentError::from)? == Written::Done {
+                return Ok(());
             }
         }
         unreachable!("four thousand million attempts take longer than anybody waits")
     }
+}
+
+fn read<T: DeserializeOwned + Default>(object: Option<&Document>) -> Result<T, DocumentError> {
+    let read = object.map(|object| serde_json::from_slice(&object.body)).transpose();
+    Ok(read.map_err(DocumentError::Unreadable)?.unwrap_or_default())
 }
 
 /// None before the first attempt, then a random one, longer from round to round (AWS: "Exponential backoff and jitter").

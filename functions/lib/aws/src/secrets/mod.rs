@@ -1,7 +1,7 @@
 //! Secrets that are kept at AWS.
 
 mod live;
-mod store;
+pub(crate) mod store;
 
 pub use live::{Live, Lookup, RenewalError, Variables};
 pub use store::{SecretError, SecretStore};

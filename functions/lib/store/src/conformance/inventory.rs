@@ -5,7 +5,7 @@ use futures_util::{StreamExt, stream};
 use satchel_core::{object_key::Key, time::Timestamp};
 
 use super::{
-    Has,
+    differences::Has,
     subjects::{bytes, path, upload},
 };
 use crate::{BATCH, Body, Creation, Doomed, Fate, Inventory, Listed, Objects, Upkeep};

@@ -2,26 +2,15 @@
 //! that what one opening has stored the next one has.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "these are tests")]
 
+mod differences;
 mod documents;
 mod inventory;
 mod objects;
 mod resumable;
 mod subjects;
 
+pub use differences::Has;
 pub use documents::documents;
 pub use inventory::{inventory, upkeep};
 pub use objects::objects;
 pub use resumable::resumable;
-
-/// In what stores may differ.
-#[derive(Debug, Clone, Copy)]
-pub struct Has {
-    /// What was found is read to its end even if reading begins after it was removed.
-    pub reads_after_removal: bool,
-    /// Objects are deleted only if they still have the ETag that is named.
-    pub conditional_deletions: bool,
-    /// What stands between two slashes of a path may be longer than a file's name on a disk.
-    pub names_over_255_bytes: bool,
-    /// Keys come in the order of their bytes, wherever slashes are in them.
-    pub byte_order: bool,
-}

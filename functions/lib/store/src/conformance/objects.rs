@@ -16,7 +16,7 @@ use satchel_core::{
 };
 
 use super::{
-    Has,
+    differences::Has,
     subjects::{announced, both, bytes, collected, drop_midway, endless, path, pieces, read, upload},
 };
 use crate::{Body, BodyError, CreateError, Creation, Inventory, Objects, Reader};
