@@ -66,7 +66,7 @@ impl Failure for ComponentError {
     fn fields(&self) -> Vec<Field> {
         match self {
             Self::Ledger(said) => cause(said),
-            Self::Presign(error) => cause(format!("{error:?}")),
+            Self::Presign(error) => cause(&format!("{error:?}")),
             other => reason(other),
         }
     }

@@ -1,5 +1,8 @@
 //! `component`: stanzas as Prosody's mod_component_http posts them to `/component`, and slot requests of ejabberd's
 //! mod_http_upload, which asks `/slot`. A slot carries a presigned S3 URL; without quotas nothing is looked up for it.
+//!
+//! Knows stanzas (`stanza`), slots (`slot`), the quota's `ledger` and the chat bot (`chat`), and nothing of other functions. Begin at
+//! [`handle`]; `decision` is what is decided about a stanza before anything is signed or looked up.
 
 mod answers;
 mod chat;

@@ -37,8 +37,7 @@ fn damaged() -> Problem {
 impl Failure for DownloadError {
     fn problem(&self) -> Problem {
         let (status, code) = match self {
-            Self::Route(RouteError::NotFound) => (StatusCode::NOT_FOUND, "no_such_address"),
-            Self::Route(RouteError::Path(_)) => (StatusCode::BAD_REQUEST, "path_malformed"),
+            Self::Route(error) => return error.problem(),
             Self::NotFound => (StatusCode::NOT_FOUND, "file_not_found"),
             Self::Expired => (StatusCode::GONE, "file_expired"),
             Self::Storage(error) if error.is_damaged() => return damaged(),
@@ -51,7 +50,7 @@ impl Failure for DownloadError {
     fn fields(&self) -> Vec<Field> {
         match self {
             Self::Storage(error) => cause(error),
-            Self::Presign(error) => cause(format!("{error:?}")),
+            Self::Presign(error) => cause(&format!("{error:?}")),
             other => reason(other),
         }
     }

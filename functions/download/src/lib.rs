@@ -1,5 +1,7 @@
-//! `download`: GET and HEAD below `/upload/` redirect to a URL presigned for that very method; S3 then
-//! serves the bytes, ranges and conditions included.
+//! `download`: GET and HEAD below `/upload/` redirect to a URL presigned for that very method; S3 then serves the bytes, ranges and
+//! conditions included. The program finds files by the same [`look`], and serves them itself.
+//!
+//! Knows what may be shown in a browser ([`disposition`]) and how long a URL may live ([`window`]), and nothing of other functions.
 
 mod config;
 pub mod disposition;

@@ -1,6 +1,8 @@
-//! `expire`: by schedule or by hand, deletes what is past its own expiry, makes room under a total limit, clears away
-//! what interrupted work has left, and writes a report. Safe when two run at once, or when one is killed: the next
-//! goes on.
+//! `expire`: by schedule or by hand, deletes what is past its own expiry, makes room under a total limit, clears away what
+//! interrupted work has left, and writes a report. Safe when two run at once, or when one is killed: the next goes on.
+//!
+//! Knows what may go and in which order. Begin at [`run`]: `due` is what the index of expiries names, `leftovers` what interrupted
+//! work has left, `room` (by `cutoff`) what no longer fits, and `book` writes it all down.
 
 mod book;
 mod config;

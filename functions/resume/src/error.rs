@@ -4,7 +4,7 @@
 use http::StatusCode;
 use satchel_core::{
     checksum::ChecksumError,
-    credential::{Credential, CredentialError},
+    credential::CredentialError,
     outcome::{Failure, Field, REASON, cause, reason},
     problem::Problem,
     put::PutRefusal,
@@ -73,25 +73,20 @@ impl ResumeError {
 impl Failure for ResumeError {
     fn problem(&self) -> Problem {
         let (status, code) = match self {
+            Self::Route(error) => return error.problem(),
             Self::Refused(refusal) => return refusal.problem(),
             Self::Body(error) => return error.problem(),
             Self::BrokenOff { cause, .. } => (cause.problem().status, cause.problem().code),
             Self::Storage(error) if error.is_full() => return StoreError::full(),
-            Self::Route(RouteError::NotFound) => (StatusCode::NOT_FOUND, "no_such_address"),
-            Self::Route(RouteError::Path(_)) => (StatusCode::BAD_REQUEST, "path_malformed"),
             Self::Storage(_) | Self::Hangs => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
             Self::Randomness(_) => (StatusCode::INTERNAL_SERVER_ERROR, "not_prepared"),
         };
         Problem::new(status, code, self.to_string())
     }
 
-    /// The messages that were MACed (never the secret or the MAC), or what the store said.
     fn fields(&self) -> Vec<Field> {
         match self {
-            Self::Refused(ResumeRefusal::Token(PutRefusal::MacMismatch { messages, .. })) => {
-                let messages: Vec<String> = messages.iter().map(|message| Credential::without_jwts(message)).collect();
-                vec![("signed_messages".into(), messages.into())]
-            }
+            Self::Refused(refusal) => refusal.fields(),
             Self::Storage(error) => cause(error),
             Self::BrokenOff { kept, .. } => {
                 vec![(REASON.into(), self.to_string().into()), ("chunk_bytes".into(), (*kept).into())]

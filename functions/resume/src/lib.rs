@@ -1,6 +1,7 @@
-//! `resume`: uploads below `/resume/` by the tus protocol, version 1.0.0. The token is checked once, at creation; from
-//! then on the upload's signed id is what counts. The program decides by the same [`decide`], and hands chunks over as
-//! they come.
+//! `resume`: uploads below `/resume/` by the tus protocol, version 1.0.0. The token is checked once, at creation; from then on the
+//! upload's signed id ([`session`]) is what counts. The program decides by the same [`decide`], and hands chunks over as they come.
+//!
+//! Knows tus ([`tus`], [`request`], [`refusal`], [`limits`]) and nothing of how a store makes a file of chunks. Begin at [`handle`].
 
 mod answers;
 mod attempt;

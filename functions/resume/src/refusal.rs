@@ -1,7 +1,13 @@
 //! Every way in which a resumable upload is refused, and the one table that says how that is answered.
 
 use http::StatusCode;
-use satchel_core::{checksum::ChecksumError, problem::Problem, put::PutRefusal, upload_metadata::UploadMetadataError};
+use satchel_core::{
+    checksum::ChecksumError,
+    outcome::{Failure, Field, reason},
+    problem::Problem,
+    put::PutRefusal,
+    upload_metadata::UploadMetadataError,
+};
 
 /// Why a request of the tus protocol is refused. Nothing has changed then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,10 +88,10 @@ impl ResumeRefusal {
     pub const fn not_a_number(header: &'static str) -> Self {
         Self::Header { header, expected: "a whole number of bytes" }
     }
+}
 
-    /// The answer to the client.
-    #[must_use]
-    pub fn problem(&self) -> Problem {
+impl Failure for ResumeRefusal {
+    fn problem(&self) -> Problem {
         let (status, code) = match self {
             Self::Token(refusal) => return refusal.problem(),
             Self::Version => (StatusCode::PRECONDITION_FAILED, "tus_version"),
@@ -109,6 +115,13 @@ impl ResumeRefusal {
             Self::Gone => (StatusCode::GONE, "upload_gone"),
         };
         Problem::new(status, code, self.to_string())
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        match self {
+            Self::Token(refusal) => refusal.fields(),
+            other => reason(other),
+        }
     }
 }
 

@@ -180,7 +180,7 @@ impl Failure for RosterFetchError {
                 ("rosters_left".into(), left.len().into()),
                 (CAUSE.into(), cause.cause().into()),
             ],
-            Self::HalfDone { cause: said, .. } | Self::Unverified(said) => cause(said.cause()),
+            Self::HalfDone { cause: said, .. } | Self::Unverified(said) => cause(&said.cause()),
             other if other.names_nobody() => reason(other),
             // The code says what it is.
             _ => Vec::new(),

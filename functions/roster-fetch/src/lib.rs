@@ -1,5 +1,7 @@
-//! `roster-fetch`: rosters below `/contacts/`, in the shape that Prosody's mod_http_roster_admin reads, and shared groups
-//! below `/groups/`; both can be edited. `/raw/contacts/` is for that module alone, which encodes nothing.
+//! `roster-fetch`: rosters below `/contacts/`, in the shape that Prosody's mod_http_roster_admin reads, and shared groups below
+//! `/groups/`; both can be edited. `/raw/contacts/` is for that module alone, which encodes nothing.
+//!
+//! Knows addresses and conditions of requests; what a roster is, and how it is edited, is `satchel-rosters`'. Begin at [`handle`].
 
 pub mod address;
 mod config;

@@ -1,5 +1,7 @@
 //! `roster-refresh`: tells Prosody's mod_http_roster_admin whose rosters have changed, as somebody asks for it at
 //! `/contacts/refresh`, or as S3 says that a roster has been written.
+//!
+//! Knows that module and how patient one has to be with it. Begin at [`handle`] and [`handle_event`].
 
 mod config;
 mod error;

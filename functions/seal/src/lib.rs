@@ -1,5 +1,7 @@
-//! `seal`: S3 says that something has arrived under `incoming/`; it becomes an object under `uploads/`, exactly
-//! once. Safe when an event comes twice, late, or together with an on-demand seal.
+//! `seal`: S3 says that something has arrived under `incoming/`; it becomes an object under `uploads/`, exactly once. Safe when an
+//! event comes twice, late, or together with an on-demand seal.
+//!
+//! Knows events and what is counted of them; what sealing is, is `satchel_store::sealing`. Begin at [`handle`].
 
 mod config;
 mod state;

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use satchel_aws::presign::PresignError;
 use satchel_core::{
-    credential::{Credential, CredentialError},
+    credential::CredentialError,
     digest::DigestError,
     head::{ContentTypeNotText, LengthError},
     outcome::{Failure, Field, cause, reason},
@@ -86,18 +86,14 @@ impl From<PathError> for UploadError {
 impl Failure for UploadError {
     fn problem(&self) -> Problem {
         let (status, code) = match self {
+            Self::Route(error) => return error.problem(),
+            Self::Length(error) => return error.problem(),
+            Self::Digest(error) => return error.problem(),
+            Self::ContentType(error) => return error.problem(),
             Self::Refused(refusal) => return refusal.problem(),
             Self::Body(error) => return error.problem(),
             Self::Storage(error) if error.is_full() => return StoreError::full(),
-            Self::Route(RouteError::NotFound) => (StatusCode::NOT_FOUND, "no_such_address"),
-            Self::Route(RouteError::Path(_)) => (StatusCode::BAD_REQUEST, "path_malformed"),
-            Self::Length(LengthError::Malformed(_)) => (StatusCode::BAD_REQUEST, "length_malformed"),
-            Self::Length(LengthError::Missing) => (StatusCode::LENGTH_REQUIRED, "length_required"),
-            Self::Length(LengthError::Mismatch { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, "size_mismatch"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
-            Self::Digest(DigestError::Mismatch) => (StatusCode::BAD_REQUEST, "digest_mismatch"),
-            Self::Digest(_) => (StatusCode::BAD_REQUEST, "digest_malformed"),
-            Self::ContentType(_) => (StatusCode::BAD_REQUEST, "content_type_malformed"),
             Self::KeptBack => (StatusCode::BAD_REQUEST, "body_required"),
             Self::Exists => (StatusCode::CONFLICT, "file_exists"),
             Self::NotFound => (StatusCode::NOT_FOUND, "file_not_found"),
@@ -107,16 +103,11 @@ impl Failure for UploadError {
         Problem::new(status, code, self.to_string())
     }
 
-    /// The messages that were MACed (never the secret or the MAC), or what S3 said.
     fn fields(&self) -> Vec<Field> {
         match self {
-            // Those of a deletion would hold a secret, and are not there.
-            Self::Refused(PutRefusal::MacMismatch { messages, .. }) if !messages.is_empty() => {
-                let messages: Vec<String> = messages.iter().map(|message| Credential::without_jwts(message)).collect();
-                vec![("signed_messages".into(), messages.into())]
-            }
+            Self::Refused(refusal) => refusal.fields(),
             Self::Storage(error) => cause(error),
-            Self::Presign(error) => cause(format!("{error:?}")),
+            Self::Presign(error) => cause(&format!("{error:?}")),
             other => reason(other),
         }
     }

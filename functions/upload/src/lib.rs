@@ -1,6 +1,8 @@
-//! `upload`: PUT and DELETE below `/upload/`. A body that came with the event is stored in one S3 request; without one, the
-//! client or the front before us is sent to a presigned URL. The program decides by the same [`decide`], and carries out by
-//! itself.
+//! `upload`: PUT and DELETE below `/upload/`. A body that came with the event is stored in one request; without one, the client or
+//! the front before us is sent to a presigned URL. The program decides by the same [`decide`], and carries out by itself.
+//!
+//! Knows uploads and nothing of other functions; that it runs on Lambda is `main`'s affair. Begin at [`handle`]: the head is read,
+//! [`decide`] says what is to be done, the store does it, `answers` says how that is told to clients, fronts and the log.
 
 mod answers;
 mod config;

@@ -108,6 +108,7 @@ mod tests {
     use satchel_core::{
         content_type::ContentTypeError,
         object_key::StoredObject,
+        outcome::Failure,
         secret::{Secret, Secrets},
         upload_path::PathError,
     };

@@ -1,7 +1,7 @@
 //! Why there is no slot, and how that is said.
 
 use http::StatusCode;
-use satchel_core::{content_type::ContentTypeError, problem::Problem, upload_path::PathError};
+use satchel_core::{content_type::ContentTypeError, outcome::Failure, problem::Problem, upload_path::PathError};
 
 use crate::ledger::QuotaReached;
 
@@ -56,19 +56,6 @@ const fn file_name_problem(error: PathError) -> &'static str {
 }
 
 impl SlotRefusal {
-    /// The answer to ejabberd, which tells 402, 403 and 413 from all others.
-    #[must_use]
-    pub fn problem(&self) -> Problem {
-        let status = match self {
-            Self::Domain => StatusCode::FORBIDDEN,
-            Self::Quota(_) => StatusCode::PAYMENT_REQUIRED,
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Address | Self::Size | Self::FileNameMissing | Self::FileName(_) => StatusCode::BAD_REQUEST,
-            Self::ContentType(_) | Self::Expiry | Self::Purpose => StatusCode::BAD_REQUEST,
-        };
-        Problem::new(status, self.code(), self.to_string())
-    }
-
     /// Stable, for logs and programs.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -84,5 +71,19 @@ impl SlotRefusal {
             Self::Quota(_) => "quota_reached",
             Self::Purpose => "purpose_not_supported",
         }
+    }
+}
+
+/// The answer to ejabberd, which tells 402, 403 and 413 from all others.
+impl Failure for SlotRefusal {
+    fn problem(&self) -> Problem {
+        let status = match self {
+            Self::Domain => StatusCode::FORBIDDEN,
+            Self::Quota(_) => StatusCode::PAYMENT_REQUIRED,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Address | Self::Size | Self::FileNameMissing | Self::FileName(_) => StatusCode::BAD_REQUEST,
+            Self::ContentType(_) | Self::Expiry | Self::Purpose => StatusCode::BAD_REQUEST,
+        };
+        Problem::new(status, self.code(), self.to_string())
     }
 }

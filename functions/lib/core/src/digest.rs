@@ -1,7 +1,10 @@
 //! Digests a client may announce: RFC 9530 `Content-Digest` and `Repr-Digest`, `x-checksum-sha256`.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use http::StatusCode;
 use sha2::{Digest, Sha256};
+
+use crate::{outcome::Failure, problem::Problem};
 
 /// Where a digest is looked for, in this order. A PUT without content coding has one representation,
 /// so the two RFC 9530 fields mean the same here (RFC 9530, section 3).
@@ -97,6 +100,13 @@ fn checksum(text: &str) -> Option<Sha256Digest> {
     match hex::decode_to_slice(text, &mut digest) {
         Ok(()) => Some(Sha256Digest(digest)),
         Err(_) => base64(text),
+    }
+}
+
+impl Failure for DigestError {
+    fn problem(&self) -> Problem {
+        let code = if *self == Self::Mismatch { "digest_mismatch" } else { "digest_malformed" };
+        Problem::new(StatusCode::BAD_REQUEST, code, self.to_string())
     }
 }
 

@@ -3,11 +3,13 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 
 use crate::{
     credential::{Credential, CredentialError},
     digest::{DigestError, Sha256Digest},
+    outcome::Failure,
+    problem::Problem,
     route::{PathEncoding, Resource, Route, RouteError},
     upload_path::UploadPath,
 };
@@ -211,6 +213,23 @@ fn number(raw: &RawHead, name: &'static str) -> Result<Option<u64>, LengthError>
     let Some(value) = raw.headers.get(name) else { return Ok(None) };
     let digits = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     digits.and_then(|text| text.parse().ok()).map(Some).ok_or(LengthError::Malformed(name))
+}
+
+impl Failure for LengthError {
+    fn problem(&self) -> Problem {
+        let (status, code) = match self {
+            Self::Malformed(_) => (StatusCode::BAD_REQUEST, "length_malformed"),
+            Self::Missing => (StatusCode::LENGTH_REQUIRED, "length_required"),
+            Self::Mismatch { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "size_mismatch"),
+        };
+        Problem::new(status, code, self.to_string())
+    }
+}
+
+impl Failure for ContentTypeNotText {
+    fn problem(&self) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, "content_type_malformed", self.to_string())
+    }
 }
 
 #[cfg(test)]

@@ -95,17 +95,17 @@ pub trait Failure: Error {
 
     /// What the line says beyond the code: as a rule, what the client is told.
     fn fields(&self) -> Vec<Field> {
-        reason(format_args!("{self}"))
+        reason(&format_args!("{self}"))
     }
 }
 
 /// The field that says why, in the words of the client's answer.
-pub fn reason(said: impl ToString) -> Vec<Field> {
+pub fn reason(said: &(impl ToString + ?Sized)) -> Vec<Field> {
     vec![(REASON.into(), said.to_string().into())]
 }
 
 /// The field that says what a store, or whatever else is not the client's, has said.
-pub fn cause(said: impl ToString) -> Vec<Field> {
+pub fn cause(said: &(impl ToString + ?Sized)) -> Vec<Field> {
     vec![(CAUSE.into(), said.to_string().into())]
 }
 

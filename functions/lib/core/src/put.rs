@@ -10,6 +10,7 @@ use crate::{
     jid::BareJid,
     jwt::{self, Claims, JwtError},
     mac::{self, HexMac, MacProtocol},
+    outcome::{Failure, Field, reason},
     problem::Problem,
     purpose::Purpose,
     secret::{DeleteSecrets, Secrets},
@@ -110,10 +111,8 @@ pub enum PutRefusal {
     Path(#[from] PathError),
 }
 
-impl PutRefusal {
-    /// The answer to the client.
-    #[must_use]
-    pub fn problem(&self) -> Problem {
+impl Failure for PutRefusal {
+    fn problem(&self) -> Problem {
         let (status, code) = match self {
             Self::Credential(CredentialError::Missing) => (StatusCode::FORBIDDEN, "token_missing"),
             Self::Credential(CredentialError::OtherScheme) => (StatusCode::UNAUTHORIZED, "bearer_required"),
@@ -135,6 +134,18 @@ impl PutRefusal {
             Self::Path(_) => (StatusCode::BAD_REQUEST, "path_malformed"),
         };
         Problem::new(status, code, self.to_string())
+    }
+
+    /// The messages that were MACed, to be compared with what the XMPP server has signed; never the secret or the MAC. Those of
+    /// a deletion would hold a secret, and are not there.
+    fn fields(&self) -> Vec<Field> {
+        match self {
+            Self::MacMismatch { messages, .. } if !messages.is_empty() => {
+                let messages: Vec<String> = messages.iter().map(|message| Credential::without_jwts(message)).collect();
+                vec![("signed_messages".into(), messages.into())]
+            }
+            other => reason(other),
+        }
     }
 }
 

@@ -1,7 +1,11 @@
 //! From a request's raw path to the upload path: the deployment's own prefix belongs to no slot.
 
+use http::StatusCode;
+
 use crate::{
     base_url::BaseUrl,
+    outcome::Failure,
+    problem::Problem,
     upload_path::{PathError, UploadPath},
 };
 
@@ -112,6 +116,16 @@ pub fn resume_url(public_url: &BaseUrl) -> Option<String> {
 /// What `upload/` stands below in the public URL, if that is how it ends.
 fn parent(public_path: Option<&str>) -> Option<String> {
     public_path?.strip_suffix(UPLOAD).map(str::to_owned)
+}
+
+impl Failure for RouteError {
+    fn problem(&self) -> Problem {
+        let (status, code) = match self {
+            Self::NotFound => (StatusCode::NOT_FOUND, "no_such_address"),
+            Self::Path(_) => (StatusCode::BAD_REQUEST, "path_malformed"),
+        };
+        Problem::new(status, code, self.to_string())
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What can go wrong with a store, and with a body on its way there.
 
 use http::StatusCode;
-use satchel_core::{digest::DigestError, problem::Problem};
+use satchel_core::{digest::DigestError, outcome::Failure, problem::Problem};
 
 /// A store said no, or nothing at all. The message is for the log, never for a client.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -73,10 +73,9 @@ pub enum BodyError {
     TooLong,
 }
 
-impl BodyError {
-    /// What the client is told, should there be anybody left to read it.
-    #[must_use]
-    pub fn problem(&self) -> Problem {
+/// What the client is told, should there be anybody left to read it.
+impl Failure for BodyError {
+    fn problem(&self) -> Problem {
         let (status, code) = match self {
             Self::Incomplete => (StatusCode::BAD_REQUEST, "body_incomplete"),
             Self::Stalled | Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body_stalled"),
