@@ -96,7 +96,7 @@ impl Chronicle {
 fn counts(line: &Line) -> Counts {
     let of = |name: &str| {
         let values =
-            metrics::measures(&line).filter(|measure| measure.metric.name == name).map(|measure| measure.value);
+            metrics::measures(line).filter(|measure| measure.metric.name == name).map(|measure| measure.value);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts, which are neither")]
         let count = values.sum::<f64>() as u64;
         count

@@ -67,7 +67,7 @@ impl Exporter {
 
     /// Counts a line.
     pub fn observe(&self, line: &Line) {
-        for measure in metrics::measures(&line) {
+        for measure in metrics::measures(line) {
             match self.recorders.get(measure.metric.name) {
                 Some(Recorder::Seconds(histogram)) => histogram.observe(measure.value / 1_000.0),
                 Some(Recorder::Sum(counter)) => {

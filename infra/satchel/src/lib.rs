@@ -1,9 +1,9 @@
 //! The program: one binary, one port, one folder, for an XMPP server's uploads, downloads and rosters. This is what most
 //! people run; `cargo run --release` starts it.
 //!
-//! It takes files into the folder and hands them out by the decisions of the very functions that run on Lambda, and hands all
-//! other requests to those functions as API Gateway events. With an S3 elsewhere it keeps files there; where one is asked
-//! for, an S3 server listens on its own folder.
+//! It takes files into the folder and hands them out by the decisions of the very functions that run on Lambda, and hands
+//! them all other requests, head and body. With an S3 elsewhere it keeps files there; where one is asked for, an S3 server
+//! listens on its own folder.
 //!
 //! What it knows: the command line, settings, which store there is, the server, the schedule, metrics and the status page.
 //! What it must not know: S3's protocol, how the folder keeps what it is given, and whether a token is good: that is the

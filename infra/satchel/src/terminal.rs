@@ -36,7 +36,7 @@ impl LogFormat {
     #[must_use]
     pub fn render(self, line: &Line, colours: bool) -> String {
         match self {
-            Self::Json => emf::json(&line, None),
+            Self::Json => emf::json(line, None),
             Self::Text => text(line, colours),
         }
     }

@@ -112,7 +112,7 @@ pub(super) fn write<T: Serialize>(configuration: &T) -> S3Result<String> {
     serde_json::to_string(configuration).map_err(S3Error::internal_error)
 }
 
-/// Reads back what [`write`] wrote.
+/// Reads back what [`write()`] wrote.
 pub(super) fn read<T: DeserializeOwned>(json: &str) -> S3Result<T> {
     serde_json::from_str(json).map_err(S3Error::internal_error)
 }
