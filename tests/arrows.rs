@@ -41,16 +41,14 @@ fn name(folder: &str) -> &str {
 #[test]
 fn no_file_leads_back_to_itself() {
     for (folder, package) in packages() {
-        for circle in package.circles() {
-            let arrows: Vec<String> = circle
-                .iter()
-                .map(|file| format!("  {file} -> {:?}", package.files[file].intersection(&circle).collect::<Vec<_>>()))
-                .collect();
-            panic!(
-                "{folder}/src has a circle. What its files share belongs into a file below them:\n{}",
-                arrows.join("\n")
-            );
-        }
+        let arrows = |circle: &BTreeSet<String>| {
+            let others =
+                |file: &String| package.files[file].intersection(circle).cloned().collect::<Vec<_>>().join(", ");
+            circle.iter().map(|file| format!("  {file} -> {}\n", others(file))).collect::<String>()
+        };
+        let circles: Vec<String> = package.circles().iter().map(arrows).collect();
+        let advice = "what the files of a circle share belongs into a file below them";
+        assert!(circles.is_empty(), "{folder}/src: {advice}:\n{}", circles.join("\n"));
     }
 }
 

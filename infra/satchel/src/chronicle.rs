@@ -95,8 +95,7 @@ impl Chronicle {
 /// What a line adds to the chart, by the same rules as metrics.
 fn counts(line: &Line) -> Counts {
     let of = |name: &str| {
-        let values =
-            metrics::measures(line).filter(|measure| measure.metric.name == name).map(|measure| measure.value);
+        let values = metrics::measures(line).filter(|measure| measure.metric.name == name).map(|measure| measure.value);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts, which are neither")]
         let count = values.sum::<f64>() as u64;
         count
