@@ -86,7 +86,7 @@ fn circles_are_found() {
     for (file, text) in [
         ("lib.rs", "mod a; mod b; mod c; mod d; pub use a::A; #[cfg(test)] mod tests { use crate::a; }"),
         ("a.rs", "use crate::b::B; pub struct A(B); #[cfg(test)] mod tests { use crate::d::D; }"),
-        ("b.rs", "pub struct B; impl B { fn a(self) -> crate::a::A { todo!() } }"),
+        ("b.rs", "pub struct B; impl B { fn a(self) -> String { format!(\"{}\", crate::a::NAME) } }"),
         ("c/mod.rs", "mod inner; use inner::Inner; pub struct C(Inner); fn f() -> satchel_other::X { todo!() }"),
         ("c/inner.rs", "use super::{super::d::D, C}; pub struct Inner;"),
         ("d.rs", "pub struct D; use std::fmt::Debug;"),

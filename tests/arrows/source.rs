@@ -7,7 +7,7 @@ use std::{
 };
 
 use syn::{
-    Attribute, ImplItemFn, ItemFn, ItemImpl, ItemMod, ItemUse, Meta, UseTree, Visibility,
+    Attribute, ImplItemFn, ItemFn, ItemImpl, ItemMod, ItemUse, Macro, Meta, UseTree, Visibility,
     visit::{self, Visit},
 };
 
@@ -194,6 +194,28 @@ impl<'ast> Visit<'ast> for Reader {
     fn visit_impl_item_fn(&mut self, item: &'ast ImplItemFn) {
         if !is_for_tests(&item.attrs) {
             visit::visit_impl_item_fn(self, item);
+        }
+    }
+
+    /// What a macro is given has no syntax yet: paths in it are told by their colons.
+    fn visit_macro(&mut self, item: &'ast Macro) {
+        let tokens = item.tokens.to_string().replace("::", " :: ");
+        let mut path = Segments::new();
+        let mut goes_on = false;
+        for token in tokens.split_whitespace().chain([";"]) {
+            let is_name = token.chars().all(|character| character.is_alphanumeric() || character == '_');
+            if is_name && (goes_on || path.is_empty()) {
+                path.push(token.to_owned());
+                goes_on = false;
+            } else if token == "::" && !path.is_empty() {
+                goes_on = true;
+            } else {
+                let named = std::mem::replace(&mut path, if is_name { vec![token.to_owned()] } else { Vec::new() });
+                goes_on = false;
+                if named.len() > 1 {
+                    self.paths.push(named);
+                }
+            }
         }
     }
 

@@ -13,12 +13,10 @@ use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::folder::Store;
 use crate::index::Snapshot;
-use crate::watch::Notice;
+use crate::watch::{Notice, QUARANTINE_DAYS};
 
 /// Where files are moved.
 pub(crate) const QUARANTINE: &str = "quarantine";
-/// How long they stay there.
-pub(crate) const QUARANTINE_DAYS: u64 = 14;
 const SECONDS_PER_DAY: u64 = 86_400;
 
 /// The folder of a day, such as `quarantine/2026-11-26`.

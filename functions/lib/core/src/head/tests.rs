@@ -110,3 +110,9 @@ fn an_address_is_what_somebody_else_says_or_else_the_client() {
         assert_eq!(raw.address(), address);
     }
 }
+
+#[test]
+fn a_head_has_the_method_that_was_sent() {
+    let raw = RawHead { method: Method::PATCH, ..RawHead::default() };
+    assert_eq!(Head::read(&raw, None).method(), Method::PATCH);
+}
