@@ -134,10 +134,7 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Trouble { trouble: Trouble::Full, cause } => {
-                write!(
-                    f,
-                    "the disk is full: {cause}; uploads are refused until there is room, downloads and deletions go on"
-                )
+                write!(f, "the disk is full: {cause}; uploads are refused until there is room, downloads and deletions go on")
             }
             Self::Trouble { trouble: Trouble::ReadOnly, cause } => {
                 write!(f, "the disk takes no writes: {cause}; uploads are refused until it does, downloads go on")
@@ -155,39 +152,6 @@ impl fmt::Display for Notice {
                 "{files} files that the index does not name were moved to {folder}, where they stay for \
                  {QUARANTINE_DAYS} days; after a crash these are unfinished uploads"
             ),
-            Self::QuarantineEmptied { .. } => "quarantine_emptied",
-            Self::LogGone => "index_log_gone",
-            Self::IdentityGone => "store_json_gone",
-            Self::FolderWasOpen => "folder_was_open",
-        }
-    }
-
-    /// Whether it is news rather than a problem.
-    #[must_use]
-    pub fn is_good(&self) -> bool {
-        matches!(self, Self::Recovered | Self::QuarantineEmptied { .. })
-    }
-}
-
-impl fmt::Display for Notice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Trouble { trouble: Trouble::Full, cause } => {
-                write!(f, "the disk is full: {cause}; uploads are refused until there is room, downloads and deletions go on")
-            }
-            Self::Trouble { trouble: Trouble::ReadOnly, cause } => {
-                write!(f, "the disk takes no writes: {cause}; uploads are refused until it does, downloads go on")
-            }
-            Self::Trouble { trouble: Trouble::FolderGone, cause } => {
-                write!(f, "the data folder is not where it was: {cause}; put it back, or restart")
-            }
-            Self::Trouble { trouble: Trouble::Failing, cause } => {
-                write!(f, "the disk fails: {cause}; uploads are refused until it works again")
-            }
-            Self::Recovered => f.write_str("the disk takes writes again"),
-            Self::Damaged { what, cause } => write!(f, "{what} is damaged: {cause}"),
-            Self::Quarantined { files, folder } => write!(f, "{files} files that the index does not name were moved to {folder}, where they stay for \
-                 {QUARANTINE_DAYS} days; after a crash these are unfinished uploads"),
             Self::QuarantineEmptied { files } => write!(f, "{files} files were removed from the quarantine"),
             Self::LogGone => f.write_str(
                 "the last run did not end in order and index.sqlite-wal is gone, so what was stored last may be missing \
