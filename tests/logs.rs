@@ -11,7 +11,9 @@ use tokio::{
 use crate::support::{
     Answer, PlainS3, Request, Setup, World, bytes,
     component::{self, ROMEO, chat, iq, slot_request},
-    elsewhere, emf, follow_with, rosters, tokens,
+    elsewhere, emf, follow_with,
+    prosody::Prosody,
+    rosters, tokens,
 };
 
 /// What every line has, and what those of requests have besides.
@@ -154,7 +156,7 @@ const CONTACT: &str = "/contacts/romeo/juliet@x";
 
 #[tokio::test]
 async fn a_refresh_says_how_many_it_was_about() {
-    let mut prosody = rosters::Prosody::start().await;
+    let mut prosody = Prosody::start().await;
     let world = rosters::world(&[("SATCHEL_PROSODY_REFRESH_URL", &prosody.url())]).await;
     let counts = ["errors", "updated", "usernames"];
     rosters::store(&world, CONTACT, json!({})).await;

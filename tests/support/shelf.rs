@@ -19,7 +19,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use super::{BUCKET, elsewhere, s3_client};
+use super::plain_s3::{BUCKET, elsewhere, s3_client};
 
 /// When the tests begin: a full hour.
 pub const NOW: u64 = 1_800_000_000;

@@ -1,6 +1,9 @@
 //! One check over each store that the program may have.
 
-use super::{PlainS3, Setup, World};
+use super::{
+    plain_s3::PlainS3,
+    world::{Setup, World},
+};
 
 /// Where this machine hands all files out itself.
 pub async fn wherever_files_are_streamed(check: impl AsyncFn(&World)) {
