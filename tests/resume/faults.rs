@@ -12,8 +12,10 @@ use tokio::{
     task::{JoinHandle, JoinSet, LocalSet},
 };
 
-use super::{CHUNK, CHUNK_TYPE, MIB, create, offset, offset_of, patch, post, resolved, send_rest, target};
-use crate::support::{PlainS3, Setup, World, bytes, elsewhere, tokens};
+use crate::support::{
+    PlainS3, Setup, World, bytes, elsewhere, tokens,
+    tus::{CHUNK, CHUNK_TYPE, MIB, create, offset, offset_of, patch, post, resolved, send_rest, target},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Loss {

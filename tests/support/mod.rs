@@ -18,6 +18,7 @@ pub mod stores;
 pub mod template;
 pub mod tokens;
 pub mod turnstile;
+pub mod tus;
 pub mod world;
 
 pub use client::{Answer, Request, follow, follow_with};
