@@ -93,7 +93,7 @@ async fn the_fields_of_an_upload_that_went_to_the_store_are_in_the_line_of_its_s
 }
 
 #[tokio::test]
-async fn the_roster_functions_have_theirs() {
+async fn each_roster_function_has_its_fields() {
     let world = rosters::world(&[("SATCHEL_PROSODY_REFRESH_URL", "http://me:hunter2@127.0.0.1:9/refresh")]).await;
     let contact = |method: &str| rosters::with_json(method, CONTACT, &json!({}));
     for (function, code, request, own) in [

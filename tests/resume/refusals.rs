@@ -150,7 +150,7 @@ async fn an_upload_expires_to_the_second() {
 }
 
 #[tokio::test]
-async fn a_good_checksum_is_good() {
+async fn a_chunk_with_the_announced_checksum_is_taken() {
     let world = World::new().await;
     let url = create(&world, "u/a", 11).await;
     let request = patch(&url, 0, b"hello world").header("Upload-Checksum", "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=");
