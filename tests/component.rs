@@ -23,7 +23,7 @@ async fn a_slot_takes_files_of_any_size_without_a_redirect() {
 }
 
 #[tokio::test]
-async fn a_slot_is_arithmetic() {
+async fn a_slot_costs_no_s3_request() {
     let world = world_over_s3().await;
     let before = world.s3_requests();
     let asked = iq(&slot_request("cool.jpg", 5 * 1024 * 1024, ""), ROMEO);

@@ -93,7 +93,7 @@ async fn the_socket_is_private_and_goes_with_the_stack() {
 }
 
 #[tokio::test]
-async fn over_another_s3_there_is_none() {
+async fn over_another_s3_there_is_no_socket() {
     let s3 = PlainS3::start().await;
     let world = s3.world(Vec::new()).await;
     assert!(!socket(&world).exists());

@@ -61,7 +61,7 @@ async fn the_same_token_with_the_same_bytes_is_201_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn every_size_that_a_function_takes_may_come_again() {
+async fn a_file_of_every_size_that_a_function_takes_may_come_again() {
     let world = World::with(Setup { strict_aws: true, ..Setup::default() }).await;
     for size in [0, 1, 65_536, 65_537, 4_669_440] {
         let (path, body) = (format!("u/{size}"), bytes(size));
@@ -82,7 +82,7 @@ async fn every_size_that_a_function_takes_may_come_again() {
 }
 
 #[tokio::test]
-async fn any_size_may_come_again() {
+async fn a_file_of_any_size_may_come_again() {
     over_each_store(async |world| {
         for size in [0, 1, 32_768, 32_769, 65_536, 65_537, 6_000_000] {
             let (path, body) = (format!("u/{size}"), bytes(size));
@@ -111,7 +111,7 @@ async fn digits_of_either_case_are_one_token() {
 }
 
 #[tokio::test]
-async fn it_takes_the_two_requests_that_a_refusal_takes() {
+async fn a_repeat_costs_the_two_s3_requests_of_a_refusal() {
     let s3 = PlainS3::start().await;
     let world = s3.world_as_on_aws().await;
     let target = tokens::v1("u/a", 5);
@@ -127,7 +127,7 @@ async fn it_takes_the_two_requests_that_a_refusal_takes() {
 }
 
 #[tokio::test]
-async fn it_is_logged_as_what_it_is_and_counted_once() {
+async fn a_repeat_is_logged_as_one_and_counted_once() {
     let world = World::new().await;
     for code in ["stored", "stored_before"] {
         assert_eq!(world.put(&tokens::v1("u/a", 5), b"hello").await.status, 201);

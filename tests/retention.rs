@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::{
     Answer, BUCKET, PlainS3, Request, Setup, World, elsewhere, follow_with,
-    rosters::GatedS3,
+    gated_s3::GatedS3,
     shelf::{DAY, HOUR, NOW, entry},
     tokens::{self, bearer, claims},
 };

@@ -115,7 +115,7 @@ async fn the_page_runs_nothing_and_other_pages_cannot_read_it() {
 
 /// A connection from another machine cannot be made here; access.rs has a table of those.
 #[tokio::test]
-async fn without_credentials_it_is_for_this_machine_alone() {
+async fn without_credentials_the_page_is_for_this_machine_alone() {
     let world = World::new().await;
     for target in [PAGE, "/metrics", "/_satchel/style.css"] {
         for (name, value) in [("X-Forwarded-For", "192.0.2.1"), ("Forwarded", "for=192.0.2.1"), ("X-Real-IP", "::1")] {
@@ -134,7 +134,7 @@ async fn without_credentials_it_is_for_this_machine_alone() {
 }
 
 #[tokio::test]
-async fn with_credentials_it_is_for_those_who_have_them() {
+async fn with_credentials_the_page_is_for_those_who_have_them() {
     let variables = vec![("SATCHEL_STATUS_CREDENTIALS", "admin:hunter2".to_owned())];
     let world = World::with(Setup { variables, ..Setup::default() }).await;
     for target in [PAGE, "/metrics"] {
@@ -182,7 +182,7 @@ fn a_url_is_shown_without_its_password() {
 }
 
 #[tokio::test]
-async fn uploads_are_never_in_its_shadow() {
+async fn uploads_are_never_in_the_pages_shadow() {
     let variables = vec![("SATCHEL_PUBLIC_URL", "https://files.example.org".to_owned())];
     let world = World::with(Setup { variables, ..Setup::default() }).await;
     assert_eq!(world.stack.status_page(), None);

@@ -12,8 +12,10 @@ use tokio::{
     task::{JoinHandle, JoinSet, LocalSet},
 };
 
-use super::{CHUNK, CHUNK_TYPE, MIB, create, offset, offset_of, patch, post, resolved, send_rest, target};
-use crate::support::{PlainS3, Setup, World, bytes, elsewhere, tokens};
+use crate::support::{
+    PlainS3, Setup, World, bytes, elsewhere, tokens,
+    tus::{CHUNK, CHUNK_TYPE, MIB, create, offset, offset_of, patch, post, resolved, send_rest, target},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Loss {
@@ -181,27 +183,27 @@ async fn suffer_all(step: Step, requests: usize) {
 }
 
 #[tokio::test]
-async fn a_creation_over_a_bad_line() {
+async fn a_creation_over_a_bad_line_loses_nothing() {
     suffer_all(Step::First, 3).await;
 }
 
 #[tokio::test]
-async fn a_second_creation_over_a_bad_line() {
+async fn a_second_creation_over_a_bad_line_loses_nothing() {
     suffer_all(Step::Anew, 7).await;
 }
 
 #[tokio::test]
-async fn a_chunk_that_waits_over_a_bad_line() {
+async fn a_chunk_that_waits_over_a_bad_line_is_not_lost() {
     suffer_all(Step::Waits, 2).await;
 }
 
 #[tokio::test]
-async fn a_chunk_that_makes_a_part_over_a_bad_line() {
+async fn a_chunk_that_makes_a_part_over_a_bad_line_is_not_lost() {
     suffer_all(Step::MakesPart, 4).await;
 }
 
 #[tokio::test]
-async fn a_last_chunk_over_a_bad_line() {
+async fn a_last_chunk_over_a_bad_line_completes_the_file() {
     suffer_all(Step::Last, 6).await;
 }
 

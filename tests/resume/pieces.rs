@@ -6,10 +6,12 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{
-    CHUNK_TYPE, MIB, create, everywhere, offset, offset_of, patch, post, resolved, send, send_rest, target, tus,
+use crate::support::{
+    Answer, Request, Setup, World, bytes,
+    stores::everywhere,
+    tokens,
+    tus::{CHUNK_TYPE, MIB, create, offset, offset_of, patch, post, resolved, send, send_rest, target, tus},
 };
-use crate::support::{Answer, Request, Setup, World, bytes, tokens};
 
 const EVENT_LIMIT: usize = 4_669_440;
 const PIECE: usize = 5 * MIB;

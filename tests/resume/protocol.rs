@@ -6,8 +6,12 @@ use satchel_resume::ResumeConfig;
 use satchel_telemetry::clock::Clock;
 use serde_json::Value;
 
-use super::{CHUNK_TYPE, MIB, create, everywhere, post, resolved, send, send_rest, target, tus};
-use crate::support::{PlainS3, Request, Setup, World, bytes, invoked, tokens};
+use crate::support::{
+    PlainS3, Request, Setup, World, bytes, invoked,
+    stores::everywhere,
+    tokens,
+    tus::{CHUNK_TYPE, MIB, create, post, resolved, send, send_rest, target, tus},
+};
 
 fn public(url: &str) -> Setup {
     Setup { variables: vec![("SATCHEL_PUBLIC_URL", url.into())], ..Setup::default() }

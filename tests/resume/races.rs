@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::{CHUNK, MIB, create, offset, patch, post, send, send_rest, tus};
-use crate::support::{Answer, Request, World, bytes, tokens};
+use crate::support::{
+    Answer, Request, World, bytes, tokens,
+    tus::{CHUNK, MIB, create, offset, offset_of, patch, post, resolved, send, send_rest, target, tus},
+};
 
 /// Sends all requests at the same time.
 async fn at_once(world: &Arc<World>, requests: Vec<Request>) -> Vec<Answer> {
@@ -92,7 +94,7 @@ async fn whoever_asks_while_the_last_chunk_is_sent_sees_no_half_file() {
         assert_eq!(answers[0].status, 204, "{:?}", answers[0]);
         for asked in &answers[1..] {
             assert_eq!(asked.status, 200);
-            assert!([CHUNK, body.len()].contains(&super::offset_of(asked)));
+            assert!([CHUNK, body.len()].contains(&offset_of(asked)));
         }
         assert!(world.fetch(&tokens::target(&path)).await.body == body);
         assert!(world.keys("resuming/").await.is_empty());
@@ -124,8 +126,8 @@ async fn of_uploads_of_one_path_one_becomes_the_file() {
     for round in 0..5 {
         let path = format!("u/{round}");
         let created = at_once(&world, (0..8).map(|_| post(&path, 10)).collect()).await;
-        let at = super::target(&tokens::v1(&path, 10));
-        let urls: Vec<String> = created.iter().map(|answer| super::resolved(&at, answer)).collect();
+        let at = target(&tokens::v1(&path, 10));
+        let urls: Vec<String> = created.iter().map(|answer| resolved(&at, answer)).collect();
         assert_eq!(world.unfinished().await, 1);
         for halves in [0, 5] {
             let chunk = |(number, url): (usize, &String)| patch(url, halves, &contender(number, 5));
@@ -164,7 +166,7 @@ async fn a_creation_beside_a_chunk_mixes_nothing() {
             assert!(world.fetch(&tokens::target(&path)).await.body == mine);
             continue;
         }
-        let second = super::resolved(&super::target(&tokens::v1(&path, length)), &created);
+        let second = resolved(&target(&tokens::v1(&path, length)), &created);
         assert!([204, 409, 410].contains(&chunk.status), "{chunk:?}");
         if world.get(&tokens::target(&path)).await.status == 404 {
             assert_eq!(offset(&world, &second).await, 0, "nothing of the other upload");

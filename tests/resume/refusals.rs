@@ -1,10 +1,13 @@
 //! Every refusal of the tus protocol, with its status and code; none of them changes anything.
 
-use super::{CHUNK_TYPE, MIB, NOW, create, everywhere, offset, patch, post, send, target, tus};
 use crate::support::{
     Request, Setup, World, bytes,
+    stores::everywhere,
     tokens::{self, bearer, claims},
+    tus::{CHUNK_TYPE, MIB, create, offset, offset_of, patch, post, resolved, send, target, tus},
 };
+
+const NOW: u64 = 1_612_113_200;
 
 fn at(now: u64) -> Setup {
     Setup { now: Some(now), ..Setup::default() }
@@ -132,7 +135,7 @@ async fn an_upload_expires_to_the_second() {
     let world = World::with(at(NOW)).await;
     let created = world.send(&post("u/a", 5)).await;
     assert_eq!(created.header("upload-expires"), Some("Mon, 01 Feb 2021 16:13:20 GMT"));
-    let url = super::resolved(&target(&tokens::v1("u/a", 5)), &created);
+    let url = resolved(&target(&tokens::v1("u/a", 5)), &created);
     let life = 23 * 60 * 60;
     world.set_clock(NOW + life - 1);
     let answer = world.send(&patch(&url, 0, b"hel")).await;
@@ -147,7 +150,7 @@ async fn an_upload_expires_to_the_second() {
 }
 
 #[tokio::test]
-async fn a_good_checksum_is_good() {
+async fn a_chunk_with_the_announced_checksum_is_taken() {
     let world = World::new().await;
     let url = create(&world, "u/a", 11).await;
     let request = patch(&url, 0, b"hello world").header("Upload-Checksum", "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=");
@@ -203,7 +206,7 @@ async fn a_method_may_come_in_a_header() {
     let by_post = |method: &str| tus("POST", &url).header("X-HTTP-Method-Override", method);
     let chunk = by_post("PATCH").header("Upload-Offset", "0").header("Content-Type", CHUNK_TYPE).body(b"hel");
     assert_eq!(world.send(&chunk).await.status, 204);
-    assert_eq!(super::offset_of(&world.send(&by_post("HEAD")).await), 3);
+    assert_eq!(offset_of(&world.send(&by_post("HEAD")).await), 3);
     assert_eq!(world.send(&by_post("DELETE")).await.status, 204);
     assert!(world.is_empty().await);
     world.stop().await;

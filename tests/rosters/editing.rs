@@ -7,8 +7,10 @@ use tokio::task::JoinSet;
 
 use super::fetching::{rest, state};
 use crate::support::{
-    PlainS3, Request, invoked,
-    rosters::{GatedS3, delete, put, request, roster, store, with_json, world, world_at, world_over_s3},
+    PlainS3, Request,
+    gated_s3::GatedS3,
+    invoked,
+    rosters::{delete, put, request, roster, store, with_json, world, world_at, world_over_s3},
 };
 
 #[tokio::test]

@@ -6,8 +6,10 @@ use satchel_telemetry::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::{
-    PlainS3, Request, World, invoked,
-    rosters::{GatedS3, basic, delete, parsed, put, request, roster, store, world, world_at, world_over_s3},
+    PlainS3, Request, World,
+    gated_s3::GatedS3,
+    invoked,
+    rosters::{basic, delete, parsed, put, request, roster, store, world, world_at, world_over_s3},
 };
 
 fn johns() -> Value {

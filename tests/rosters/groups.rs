@@ -7,7 +7,8 @@ use tokio::task::JoinSet;
 
 use crate::support::{
     World,
-    rosters::{GatedS3, delete, parsed, put, request, roster, store, with_json, world, world_at, world_over_s3},
+    gated_s3::GatedS3,
+    rosters::{delete, parsed, put, request, roster, store, with_json, world, world_at, world_over_s3},
 };
 
 async fn names(world: &World, user: &str) -> Vec<String> {

@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 use super::fetching::rest;
 use crate::support::{
     PlainS3, World, invoked,
-    rosters::{Turn, Turnstile, delete, put, roster, store, world_at},
+    rosters::{delete, put, roster, store, world_at},
+    turnstile::{Turn, Turnstile},
 };
 
 /// A function whose requests go through the turnstile: a process of its own, none waits for another in it.

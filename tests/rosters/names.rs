@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Setup, World,
-    rosters::{Prosody, delete, put, request, roster, store, with_json, world, world_over_s3},
+    prosody::Prosody,
+    rosters::{delete, put, request, roster, store, with_json, world, world_over_s3},
 };
 
 /// Puts a roster where an earlier version kept it.

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Answer, Request, World,
-    rosters::{Prosody, basic, parsed, put, request, roster, store, with_json, world},
+    prosody::Prosody,
+    rosters::{basic, parsed, put, request, roster, store, with_json, world},
 };
 
 async fn world_with(prosody: &Prosody) -> World {

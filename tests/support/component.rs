@@ -3,7 +3,10 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
-use super::{Answer, Request, Setup, World, follow_with};
+use super::{
+    client::{Answer, Request, follow_with},
+    world::{Setup, World},
+};
 
 pub const ROMEO: &str = "romeo@example.org/r";
 const UPLOAD: &str = "upload.example.org";

@@ -16,7 +16,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::BUCKET;
+use super::{plain_s3::BUCKET, relay};
 
 /// What becomes of a request.
 pub enum Fault {
@@ -74,14 +74,14 @@ async fn serve(
     requests: Arc<AtomicUsize>,
     hung: Arc<Notify>,
 ) {
-    let Some((head, body)) = read(&mut stream).await else { return };
+    let Some((head, body)) = relay::read(&mut stream).await else { return };
     let number = requests.fetch_add(1, Ordering::SeqCst) + 1;
     let answer = match script(number, head.lines().next().unwrap_or_default()) {
-        Fault::Pass => pass(s3, &head, &body).await,
+        Fault::Pass => relay::pass(s3, &head, &body).await.unwrap(),
         Fault::Refuse(status, code) => answer(status, &format!("<Error><Code>{code}</Code></Error>")),
         Fault::RefuseKeys(part, code) => answer(200, &delete(&client, &body, part, code).await),
         Fault::Unconditional if head.to_lowercase().contains("\r\nif-none-match: ") => put(&client, &head, body).await,
-        Fault::Unconditional => pass(s3, &head, &body).await,
+        Fault::Unconditional => relay::pass(s3, &head, &body).await.unwrap(),
         Fault::Hang => {
             hung.notify_one();
             // Until the client gives up.
@@ -91,30 +91,6 @@ async fn serve(
     };
     let _ = stream.write_all(&answer).await;
     let _ = stream.shutdown().await;
-}
-
-/// One request: its head as text, with a blank line at the end, and its body.
-async fn read(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.ok()?);
-    }
-    let head = String::from_utf8(head).ok()?;
-    let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-    let mut body = vec![0; length.unwrap_or(0)];
-    stream.read_exact(&mut body).await.ok()?;
-    Some((head, body))
-}
-
-/// To the S3 and back, on a connection of its own.
-async fn pass(s3: SocketAddr, head: &str, body: &[u8]) -> Vec<u8> {
-    let mut upstream = TcpStream::connect(s3).await.unwrap();
-    let head = head.replacen("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1);
-    upstream.write_all(head.as_bytes()).await.unwrap();
-    upstream.write_all(body).await.unwrap();
-    let mut answer = Vec::new();
-    let _ = upstream.read_to_end(&mut answer).await;
-    answer
 }
 
 fn answer(status: u16, body: &str) -> Vec<u8> {

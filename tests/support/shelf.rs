@@ -12,14 +12,18 @@ use aws_sdk_s3::Client;
 use futures_util::{StreamExt, stream};
 use satchel_aws::{sdk, state::State};
 use satchel_core::{config::FromEnvironment, date_time, object_key::Key, time::Timestamp};
-use satchel_expire::{ExpireConfig, Options, order::Order, report::Summary};
+use satchel_expire::{
+    ExpireConfig, Options,
+    order::Order,
+    report::{Summary, Tally},
+};
 use satchel_s3::{Requests, Server, ServerOptions, Store, StoreOptions};
 use satchel_telemetry::clock::Clock;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use super::{BUCKET, elsewhere, s3_client};
+use super::plain_s3::{BUCKET, elsewhere, s3_client};
 
 /// When the tests begin: a full hour.
 pub const NOW: u64 = 1_800_000_000;
@@ -51,6 +55,17 @@ impl Shelf {
         let served = tokio::spawn(server.serve(async { drop(told.await) }));
         let client = s3_client(&format!("http://{address}"), "test", "test");
         Self { client, address, requests, clock, stop, served, _folder: folder }
+    }
+
+    /// Ten files that are due, among files that are not.
+    pub async fn mixed() -> Self {
+        let shelf = Self::start().await;
+        for number in 0..10 {
+            shelf.file(&format!("uploads/u/due{number}"), b"hello", NOW + number).await;
+            shelf.file(&format!("uploads/u/later{number}"), b"hello", NOW + DAY + number).await;
+        }
+        shelf.put("uploads/u/kept", b"hello", None).await;
+        shelf
     }
 
     pub async fn stop(self) {
@@ -94,6 +109,18 @@ impl Shelf {
         pages.iter().flat_map(|page| page.contents()).map(|object| object.key().unwrap().to_owned()).collect()
     }
 
+    /// What is there besides reports.
+    pub async fn files(&self) -> Vec<String> {
+        self.keys("").await.into_iter().filter(|key| !key.starts_with("reports/")).collect()
+    }
+
+    /// What is left of [`Self::mixed`] when all is well.
+    pub async fn assert_settled(&self, name: &str) {
+        let left = self.files().await;
+        assert_eq!(left.len(), 21, "{name}: {left:?}");
+        assert!(left.iter().all(|key| !key.contains("due")), "{name}: {left:?}");
+    }
+
     /// The function, on this S3 or on a proxy before it.
     pub fn state(&self, address: SocketAddr, extra: &[(&'static str, String)]) -> satchel_expire::State {
         let variables = [elsewhere(&address.to_string()).as_slice(), extra].concat();
@@ -122,6 +149,11 @@ impl Shelf {
         assert!(text.ends_with('\n'));
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
+}
+
+/// So many objects, with so many bytes together.
+pub fn tally(objects: u64, bytes: u64) -> Tally {
+    Tally { objects, bytes }
 }
 
 /// The key of an entry.

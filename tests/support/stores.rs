@@ -1,6 +1,16 @@
 //! One check over each store that the program may have.
 
-use super::{PlainS3, Setup, World};
+use super::{
+    plain_s3::PlainS3,
+    world::{Setup, World},
+};
+
+/// An S3, a stack on it, and one on its own folder, each with the name of its store.
+pub async fn everywhere() -> (PlainS3, [(&'static str, World); 2]) {
+    let s3 = PlainS3::start().await;
+    let elsewhere = s3.world(Vec::new()).await;
+    (s3, [("folder", World::new().await), ("another S3", elsewhere)])
+}
 
 /// Where this machine hands all files out itself.
 pub async fn wherever_files_are_streamed(check: impl AsyncFn(&World)) {

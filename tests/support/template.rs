@@ -1,7 +1,12 @@
 //! template.yaml as JSON, CloudFormation's short tags written out: `!Ref x` is `{"Ref": "x"}`.
 
+use std::{collections::BTreeSet, fs, path::Path};
+
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Value, json};
+
+/// The folder of the workspace.
+pub const TOP: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The template.
 pub struct Template(Value);
@@ -81,6 +86,20 @@ impl<'a> Function<'a> {
         let text = |event: &Value, name: &str| event["Properties"][name].as_str().unwrap().to_owned();
         self.events("Api").map(move |event| (text(event, "Method").to_uppercase(), text(event, "Path")))
     }
+
+    /// The statements of its policies, those under a condition included.
+    pub fn statements(&self) -> Vec<Value> {
+        let policies = self.at("/Properties/Policies").as_array().cloned().unwrap_or_default();
+        let listed = policies.iter().flat_map(|policy| policy["Statement"].as_array().cloned().unwrap());
+        listed.map(|statement| chosen(&statement).clone()).collect()
+    }
+}
+
+/// The folders of functions/ that hold a program, which are the functions.
+pub fn folders() -> BTreeSet<String> {
+    let folders = fs::read_dir(Path::new(TOP).join("functions")).unwrap().map(|entry| entry.unwrap());
+    let programs = folders.filter(|folder| folder.path().join("src/main.rs").exists());
+    programs.map(|folder| folder.file_name().into_string().unwrap()).collect()
 }
 
 /// Whether a resource path of API Gateway, such as `/upload/{path+}`, has a path below it.
@@ -96,6 +115,16 @@ pub fn matches(resource: &str, path: &str) -> bool {
 /// The members of an object; none for what is no object.
 pub fn entries(object: &Value) -> impl Iterator<Item = (&str, &Value)> {
     object.as_object().into_iter().flatten().map(|(key, value)| (key.as_str(), value))
+}
+
+/// The texts of a list; none of what is no list.
+pub fn strings(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// What stands there where its condition holds.
+pub fn chosen(value: &Value) -> &Value {
+    value.get("Fn::If").map_or(value, |choice| &choice[1])
 }
 
 fn to_json(yaml: &Yaml) -> Value {

@@ -6,7 +6,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::SECRET;
+use super::client::Request;
+
+/// The older of the secrets that the program has.
+pub const SECRET: &str = "it-is-secret";
 
 pub fn hmac(message: &str) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
@@ -55,4 +58,9 @@ pub fn claims(slot: &str, filename: &str, size: usize, content_type: &str, exp: 
         "slot": slot, "filename": filename, "filesize": size, "filetype": content_type,
         "sub": "romeo@montague.example", "iat": exp - 300, "exp": exp,
     })
+}
+
+/// A PUT as a client of mod_http_file_share sends it.
+pub fn jwt_put(target: &str, claims: &Value, body: &[u8]) -> Request {
+    Request::new("PUT", target).header("Authorization", bearer(claims)).body(body)
 }

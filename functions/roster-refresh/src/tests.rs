@@ -131,7 +131,7 @@ async fn failures_are_answered_in_prosodys_shape() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn how_far_it_got_is_said() {
+async fn a_refresh_that_fails_says_how_far_it_got() {
     let (first, failing) = (done(50), response("500 Broken", ""));
     let prosody = Prosody::start(&[&first, &failing]).await;
     let (status, report) = refresh(&prosody, &users(120)).await;
@@ -141,7 +141,7 @@ async fn how_far_it_got_is_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_of_it_has_an_end_before_api_gateway_gives_up() {
+async fn a_refresh_ends_before_api_gateway_gives_up() {
     let prosody = Prosody::start(&[""]).await;
     let begun = Instant::now();
     assert_eq!(refresh(&prosody, &users(500)).await.0, 504);

@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_those_of_people() {
+    fn sizes_read_as_people_count() {
         for (count, text) in [
             (0, "0 bytes"),
             (1, "1 byte"),

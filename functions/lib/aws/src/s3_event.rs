@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn both_shapes_say_the_same() {
+    fn events_of_both_shapes_say_the_same() {
         let expected = ObjectCreated { bucket: "b".into(), key: "incoming/a b+ü".into(), size: 5, etag: "e".into() };
         let by_notification = created(notification("ObjectCreated:Put", "incoming/a+b%2B%C3%BC")).unwrap();
         let by_bridge = created(bridge("Object Created", "incoming/a b+ü")).unwrap();
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn what_is_no_event_is_refused() {
         for event in [
             json!(null),
             json!([]),

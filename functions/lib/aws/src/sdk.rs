@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_given_counts() {
+    async fn region_endpoint_and_credentials_are_those_of_the_environment() {
         let config = of(&[("AWS_REGION", "eu-central-1"), ("AWS_ENDPOINT_URL", "http://127.0.0.1:9")]).await.unwrap();
         assert_eq!(config.region().unwrap().as_ref(), "eu-central-1");
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:9"));

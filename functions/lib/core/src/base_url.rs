@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_written_as_clients_write_it() {
+    fn a_base_url_is_written_as_clients_write_it() {
         for (text, authority, path) in [
             ("https://x.org", "x.org", "/"),
             ("https://x.org/", "x.org", "/"),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_refused() {
+    fn what_is_no_base_url_is_refused() {
         use BaseUrlError::{Characters, Dots, Malformed, Query, User};
         for (text, error) in [
             ("", Malformed),

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn what_is_no_date_time_is_refused() {
         for text in [
             "",
             "2017-12-03",

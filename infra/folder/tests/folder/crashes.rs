@@ -235,7 +235,7 @@ async fn a_death_at_any_operation_loses_nothing_and_leaves_nothing_half() {
 
 /// Not every operation of each, but many workloads: what they do, and where they die or fail, is drawn.
 #[tokio::test]
-async fn of_thousands_of_workloads_none_loses_anything_at_an_operation_that_is_drawn() {
+async fn workloads_that_die_or_fail_at_a_random_operation_lose_nothing() {
     let mut met = 0;
     for seed in seeds(2_000) {
         let mut dice = Dice::new(seed);

@@ -72,7 +72,7 @@ async fn without_an_index_all_that_is_in_files_comes_back() {
 }
 
 #[tokio::test]
-async fn without_anything_but_the_files_too() {
+async fn without_anything_but_the_files_all_of_it_comes_back_too() {
     let folder = filled().await;
     fs::remove_file(folder.index()).unwrap();
     fs::remove_file(folder.path().join("store.json")).unwrap();

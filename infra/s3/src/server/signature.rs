@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn any_other_signature_is_refused() {
         let presigned = format!("{PRESIGNED}&X-Amz-Expires=60");
         let cases = [
             ("both", presigned.as_str(), Some(HEADER)),

@@ -99,7 +99,7 @@ async fn version_one_pages_by_marker() {
 }
 
 #[tokio::test]
-async fn page_sizes_at_the_limits() {
+async fn pages_have_from_0_to_1000_keys() {
     let fixture = Fixture::start().await;
     fixture.put("a", "x").await;
     let list = |max_keys| fixture.client.list_objects_v2().bucket(BUCKET).max_keys(max_keys).send();

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn without_credentials_it_is_for_this_machine_alone() {
+    fn without_credentials_the_page_is_for_this_machine_alone() {
         for (peer, headers, expected) in [
             ("127.0.0.1", vec![("host", "127.0.0.1:8080")], true),
             ("127.9.9.9", vec![("host", "LOCALHOST")], true),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn with_credentials_it_is_for_those_who_have_them() {
+    fn with_credentials_the_page_is_for_those_who_have_them() {
         let (good, bad) = ("Basic YWRtaW46aHVudGVyMg==", "Basic YWRtaW46aHVudGVyMw==");
         for (peer, headers, decision) in [
             ("192.0.2.1", vec![("host", "files.example.org"), ("authorization", good)], Ok(())),

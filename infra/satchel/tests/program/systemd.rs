@@ -34,7 +34,7 @@ impl Systemd {
 }
 
 #[test]
-fn the_watchdog_hears_of_it_also_where_the_data_folder_is_gone_which_is_said() {
+fn the_watchdog_is_fed_also_where_the_data_folder_is_gone_which_is_said() {
     let systemd = Systemd::new();
     let program = systemd.start("export WATCHDOG_PID=$$", &[("WATCHDOG_USEC", "200000")]);
     let hear = || systemd.hear();

@@ -1,48 +1,14 @@
-//! The decision, on the published vectors and at its boundaries.
+//! The decision at its boundaries; on the published vectors, and with purposes, in files of their own.
+
+mod purposes;
+mod vectors;
 
 use hmac::Mac;
-use serde::Deserialize;
 
 use super::*;
 use crate::secret::Secret;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_612_113_200);
-
-#[derive(Deserialize)]
-struct Vectors {
-    mac: Vec<MacVector>,
-    jwt: Vec<JwtVector>,
-}
-
-#[derive(Deserialize)]
-struct MacVector {
-    protocol: String,
-    key: String,
-    delete_secret: Option<String>,
-    raw_path: String,
-    path: String,
-    size: Option<u64>,
-    signed_content_type: Option<String>,
-    content_type_header: Option<String>,
-    mac: String,
-    accept: bool,
-    note: String,
-}
-
-#[derive(Deserialize)]
-struct JwtVector {
-    key: String,
-    now: u64,
-    raw_path: String,
-    token: String,
-    status: u16,
-    size: Option<u64>,
-    note: String,
-}
-
-fn vectors() -> Vectors {
-    serde_json::from_str(include_str!("vectors.json")).unwrap()
-}
 
 fn policy(secret: &str) -> PutPolicy {
     PutPolicy { secrets: Secrets::parse(secret).unwrap(), max_size: 1 << 40, retention: None }
@@ -58,63 +24,6 @@ fn paths(raw: &str) -> Vec<UploadPath> {
 
 fn credential(parameter: &str, value: &str) -> Result<Credential, CredentialError> {
     Credential::select(None, |name| (name == parameter).then_some(value))
-}
-
-#[test]
-fn every_mac_vector_is_answered_as_it_says() {
-    for vector in vectors().mac {
-        let paths = paths(&vector.raw_path);
-        assert_eq!(paths[0].as_str(), vector.path, "{}", vector.note);
-        let credential = credential(vector.protocol.split('-').next().unwrap(), &vector.mac).unwrap();
-        let policy = policy(&format!("another secret\n{}", vector.key));
-        let accepted = match vector.delete_secret {
-            Some(secret) => {
-                let secrets = DeleteSecrets::parse(&format!("the next one\n{secret}")).unwrap();
-                authorize_delete(&paths, &credential, &policy.secrets, &secrets).is_ok()
-            }
-            None => {
-                let content_type = vector.content_type_header.as_deref();
-                let put = PutRequest { paths: &paths, credential: &credential, length: vector.size, content_type };
-                let grant = authorize(&put, &policy, NOW, id());
-                if let (Ok(grant), Some(signed)) = (&grant, &vector.signed_content_type) {
-                    let stored = if signed.is_empty() { "application/octet-stream" } else { signed };
-                    assert_eq!(grant.content_type.as_str(), stored, "{}", vector.note);
-                }
-                grant.is_ok()
-            }
-        };
-        assert_eq!(accepted, vector.accept, "{}", vector.note);
-    }
-}
-
-#[test]
-fn every_jwt_vector_is_answered_as_it_says() {
-    for vector in vectors().jwt {
-        let paths = paths(&vector.raw_path);
-        let credential = Credential::Jwt(vector.token);
-        let length = Some(vector.size.unwrap_or(7_168));
-        let put = PutRequest { paths: &paths, credential: &credential, length, content_type: Some("x/ignored") };
-        let status = match authorize(&put, &policy(&vector.key), Timestamp::from_seconds(vector.now), id()) {
-            Ok(_) => 201,
-            Err(refusal) => refusal.problem().status.as_u16(),
-        };
-        assert_eq!(status, vector.status, "{}", vector.note);
-    }
-}
-
-#[test]
-fn claims_say_all_that_is_stored() {
-    let vector = vectors().jwt.swap_remove(0);
-    let (paths, credential) = (paths("RVbKAgWPcrUYAodj/another%20name"), Credential::Jwt(vector.token));
-    let put = PutRequest { paths: &paths, credential: &credential, length: Some(7_168), content_type: None };
-    let mut policy = policy(&vector.key);
-    policy.retention = Some(1);
-    let grant = authorize(&put, &policy, NOW, id()).unwrap();
-    assert_eq!(grant.path.as_str(), "RVbKAgWPcrUYAodj/picture.png");
-    assert_eq!(grant.content_type.as_str(), "image/png");
-    assert_eq!(grant.expires, Some(Timestamp::from_seconds(1_612_717_960)));
-    assert_eq!(grant.owner, Some(OwnerId::of_bare_jid("user@example.com", policy.secrets.current())));
-    assert_eq!(grant.token, Some(TokenId::of(&credential)));
 }
 
 #[test]
@@ -258,63 +167,5 @@ fn a_put_token_deletes_nothing() {
         let secrets = DeleteSecrets::parse("delete").unwrap();
         let refusal = authorize_delete(&paths, &credential, &policy("key").secrets, &secrets).unwrap_err();
         assert_eq!(refusal.problem().code, status, "{parameter}");
-    }
-}
-
-/// A purpose decides how long a file is kept: whoever knows the secret alone has none to give.
-#[test]
-fn a_purpose_is_satchels_own_to_give() {
-    let (secret, month) = (Secret::from("new"), Some(2_592_000));
-    for (purpose, path) in [
-        (Purpose::Message, "o.s/f"),
-        (Purpose::Profile, "o.s.profile/f"),
-        (Purpose::Ephemeral, "o.s.ephemeral/f"),
-        (Purpose::Permanent, "o.s.permanent/f"),
-    ] {
-        let claims = Claims {
-            slot: path.split_once('/').unwrap().0.to_owned(),
-            filename: Some("f".to_owned()),
-            filesize: 5,
-            filetype: String::new(),
-            sub: None,
-            exp: NOW.plus(60),
-            expires: None,
-            purpose,
-        };
-        let authorized = |token: String, path: &str| {
-            let (paths, credential) = (paths(path), Credential::Jwt(token));
-            let put = PutRequest { paths: &paths, credential: &credential, length: Some(5), content_type: None };
-            let policy = PutPolicy { retention: month, ..policy("new\nold") };
-            authorize(&put, &policy, NOW, id()).map(|grant| grant.expires)
-        };
-        let is_message = purpose == Purpose::Message;
-        let by_server = if is_message { Ok(Some(NOW.plus(2_592_000))) } else { Err(PutRefusal::SlotReserved) };
-        assert_eq!(authorized(jwt::sign(&claims, &secret), path), by_server, "{path}");
-        let own = Ok(is_message.then(|| NOW.plus(2_592_000)));
-        for secret in [&secret, &Secret::from("old")] {
-            assert_eq!(authorized(jwt::sign(&claims, &jwt::own_key(secret)), path), own, "{path}");
-        }
-        let another = Claims { slot: "o.s.permanent".to_owned(), purpose: Purpose::Message, ..claims };
-        let refused = authorized(jwt::sign(&another, &jwt::own_key(&secret)), "o.s.permanent/f");
-        assert_eq!(refused, Err(PutRefusal::SlotReserved));
-    }
-}
-
-/// Another program may one day have a claim of this name.
-#[test]
-fn a_servers_claim_of_that_name_does_not_count() {
-    let secret = Secret::from("new");
-    for purpose in [r#""permanent""#, r#""avatar""#, "7", "null", "{}"] {
-        let part = |json: &str| base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, json);
-        let claims = format!(
-            r#"{{"slot":"s","filename":"f","filesize":5,"exp":{},"purpose":{purpose}}}"#,
-            NOW.as_seconds() + 60
-        );
-        let message = format!("{}.{}", part(r#"{"alg":"HS256","typ":"JWT"}"#), part(&claims));
-        let mac = crate::mac::keyed(secret.as_bytes(), message.as_bytes()).finalize().into_bytes();
-        let mac = base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, mac);
-        let (paths, credential) = (paths("s/f"), Credential::Jwt(format!("{message}.{mac}")));
-        let put = PutRequest { paths: &paths, credential: &credential, length: Some(5), content_type: None };
-        assert!(authorize(&put, &policy("new"), NOW, id()).is_ok(), "{purpose}");
     }
 }
