@@ -169,3 +169,14 @@ fn a_put_token_deletes_nothing() {
         assert_eq!(refusal.problem().code, status, "{parameter}");
     }
 }
+
+/// What was signed may be compared with what the XMPP server has signed; a deletion's messages hold a secret.
+#[test]
+fn a_mac_that_does_not_fit_is_logged_with_what_it_was_made_over() {
+    let mismatch = |messages| PutRefusal::MacMismatch { protocol: MacProtocol::V2, messages };
+    let over = |messages: &[&str]| mismatch(messages.iter().map(|message| (*message).to_owned()).collect()).fields();
+    assert_eq!(over(&["u/a\x005", "u/a 5"]), [("signed_messages".into(), vec!["u/a\x005", "u/a 5"].into())]);
+    assert_eq!(over(&["eyJh.eyJi.c 5"]), [("signed_messages".into(), vec!["(token) 5"].into())]);
+    assert_eq!(over(&[]), [("reason".into(), mismatch(Vec::new()).to_string().into())]);
+    assert_eq!(PutRefusal::SlotMismatch.fields(), [("reason".into(), PutRefusal::SlotMismatch.to_string().into())]);
+}
