@@ -10,11 +10,11 @@ const LONGEST_INVOKE: Duration = Duration::from_secs(900);
 
 /// An event, and how long there is for it.
 #[derive(Debug, Clone)]
-pub struct Invocation {
+pub(crate) struct Invocation {
     /// What Lambda was invoked with.
-    pub event: Value,
+    pub(crate) event: Value,
     /// When Lambda ends the function, finished or not (template.yaml: `Timeout`).
-    pub deadline: Instant,
+    pub(crate) deadline: Instant,
 }
 
 impl Invocation {

@@ -12,5 +12,4 @@ mod notices;
 pub mod received;
 mod serve;
 
-pub use invocation::Invocation;
 pub use serve::{serve, serve_both, serve_events, serve_invocations, serve_renewed};

@@ -1,6 +1,6 @@
 //! The only copy of `main`'s boilerplate: configuration, then lambda_runtime's loop, with a log line per request.
 
-use std::{fmt::Display, future::ready, process::ExitCode, sync::Arc};
+use std::{fmt::Display, future::ready, process::ExitCode, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use lambda_http::{LambdaEvent, Service};
@@ -104,15 +104,15 @@ where
     F: Future<Output = Result<Value, E>> + Send,
     E: EventFailure + Send + Sync + 'static,
 {
-    serve_invocations(function, state, |state, invocation| handle(state, invocation.event)).await
+    serve_invocations(function, state, |state, event, _| handle(state, event)).await
 }
 
-/// The same as [`serve_events`], for a handler that has to know how long it may take.
+/// The same as [`serve_events`], for a handler that has to know when Lambda ends it.
 pub async fn serve_invocations<S, B, H, F, E>(function: &'static str, state: Result<S, B>, handle: H) -> ExitCode
 where
     S: Send + Sync + 'static,
     B: Display,
-    H: Fn(Arc<S>, Invocation) -> F + Send + Sync,
+    H: Fn(Arc<S>, Value, Instant) -> F + Send + Sync,
     F: Future<Output = Result<Value, E>> + Send,
     E: EventFailure + Send + Sync + 'static,
 {
@@ -121,7 +121,8 @@ where
     edge.looped(|LambdaEvent { payload, context }| {
         let seen = edge.seen(&context);
         // Boxed, as the SDK's futures nest deeper than the compiler computes layouts.
-        let done = Box::pin(handle(Arc::clone(&state), Invocation::of(payload, context.deadline)));
+        let Invocation { event, deadline } = Invocation::of(payload, context.deadline);
+        let done = Box::pin(handle(Arc::clone(&state), event, deadline));
         edge.logged(seen, done)
     })
     .await
